@@ -1,0 +1,1 @@
+"""Calculation jobs: they write the job files and name what to retrieve."""

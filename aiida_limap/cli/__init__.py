@@ -1,0 +1,1 @@
+"""``aiida-limap``: the command line for people."""

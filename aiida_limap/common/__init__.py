@@ -1,0 +1,1 @@
+"""Enumerations and types shared by all parts of the package."""

@@ -1,0 +1,1 @@
+"""AiiDA data classes: thin, validated and self-describing."""

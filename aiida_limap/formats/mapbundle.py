@@ -1,0 +1,198 @@
+"""``map.json.gz``: everything that a map page or figure needs, in one file and without a database."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aiida_limap.formats._files import FormatError, check_keys, check_schema, write_bytes_atomic
+from aiida_limap.formats.structures import StructureRecord
+
+__all__ = ['AXES', 'Heatmap', 'MapBundle', 'MapProperty', 'read_bundle', 'write_bundle']
+
+SCHEMA = 'limap.mapbundle'
+SCHEMA_VERSION = 1
+#: The two properties that every bundle has: the codes that span the map.
+AXES = ('x_comp', 'x_struc')
+
+
+@dataclass(frozen=True)
+class MapProperty:
+    """One value per point.
+
+    :param values: numbers or words, one per point; None where there is no value.
+    :param label: what a person reads on an axis, without the unit.
+    :param unit: the unit, empty for pure numbers and words.
+    :param description: one sentence.
+    """
+
+    values: tuple[float | str | None, ...]
+    label: str
+    unit: str = ''
+    description: str = ''
+
+    @property
+    def is_numeric(self) -> bool:
+        """Whether no value is a word."""
+        return not any(isinstance(value, str) for value in self.values)
+
+    def numbers(self) -> NDArray[np.float64]:
+        """Return the values as (n_points,) numbers, NaN where there is none.
+
+        :raises FormatError: if a value is a word.
+        """
+        if not self.is_numeric:
+            raise FormatError(f'the property {self.label!r} holds words, not numbers')
+        return np.array([np.nan if value is None else value for value in self.values], dtype=np.float64)
+
+
+@dataclass(frozen=True, eq=False)
+class Heatmap:
+    """A predicted quantity on a regular grid over the map.
+
+    :param x_comp: (m,) ascending composition codes.
+    :param x_struc: (n,) ascending structure codes.
+    :param values: (n, m) values; row i belongs to ``x_struc[i]``.
+    :param label: what the values are, without the unit.
+    :param unit: their unit.
+    """
+
+    x_comp: NDArray[np.float64]
+    x_struc: NDArray[np.float64]
+    values: NDArray[np.float64]
+    label: str
+    unit: str
+
+    def __post_init__(self) -> None:
+        for name in ('x_comp', 'x_struc', 'values'):
+            object.__setattr__(self, name, np.asarray(getattr(self, name), dtype=np.float64))
+        expected = (self.x_struc.size, self.x_comp.size)
+        if self.values.shape != expected:
+            raise FormatError(f'heat map: values have shape {self.values.shape}, expected {expected}')
+
+
+@dataclass(frozen=True, eq=False)
+class MapBundle:
+    """A materials map with its points, structures and provenance.
+
+    :param title: heading of the page.
+    :param ids: identifier of each point, unique; the UUID of the structure where there is a database.
+    :param properties: values by name, one per point; holds at least ``x_comp`` and ``x_struc``.
+    :param structures: the structure of each point, in the order of ``ids``.
+    :param provenance: for each point identifiers by role, e.g. ``{'structure': UUID, 'migration_energy': UUID}``.
+    :param sources: for each point where its structure came from (``db_name``, ``id``, ``uri``, ``license`` …).
+    :param heatmap: a predicted quantity over the plane, or None.
+    :param metadata: facts of the whole map: UUIDs of map, model and work chain, metrics, options, counts by status.
+    """
+
+    title: str
+    ids: tuple[str, ...]
+    properties: Mapping[str, MapProperty]
+    structures: tuple[StructureRecord, ...]
+    provenance: tuple[Mapping[str, str], ...]
+    sources: tuple[Mapping[str, str], ...]
+    heatmap: Heatmap | None = None
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        n_points = len(self.ids)
+        if len(set(self.ids)) != n_points:
+            raise FormatError('map bundle: two points share an id')
+        for name, rows in (('structures', self.structures), ('provenance', self.provenance), ('sources', self.sources)):
+            if len(rows) != n_points:
+                raise FormatError(f'map bundle: {len(rows)} {name} for {n_points} points')
+        for name in AXES:
+            if name not in self.properties:
+                raise FormatError(f'map bundle: the property {name!r} is missing')
+        for name, entry in self.properties.items():
+            if len(entry.values) != n_points:
+                raise FormatError(f'map bundle: property {name!r} has {len(entry.values)} values for {n_points} points')
+
+
+def write_bundle(path: Path, bundle: MapBundle) -> None:
+    """Write a bundle atomically as gzipped JSON; equal bundles give equal files.
+
+    :param path: the file to write, usually ``map.json.gz``.
+    :param bundle: the bundle.
+    :raises FormatError: if a value cannot be written as JSON.
+    """
+    heatmap = bundle.heatmap
+    document = {
+        'schema': SCHEMA,
+        'schema_version': SCHEMA_VERSION,
+        'title': bundle.title,
+        'ids': list(bundle.ids),
+        'properties': {
+            name: {
+                'values': list(entry.values),
+                'label': entry.label,
+                'unit': entry.unit,
+                'description': entry.description,
+            }
+            for name, entry in bundle.properties.items()
+        },
+        'structures': [record.as_dict() for record in bundle.structures],
+        'provenance': [dict(entry) for entry in bundle.provenance],
+        'sources': [dict(entry) for entry in bundle.sources],
+        'heatmap': None
+        if heatmap is None
+        else {
+            'x_comp': heatmap.x_comp.tolist(),
+            'x_struc': heatmap.x_struc.tolist(),
+            'values': heatmap.values.tolist(),
+            'label': heatmap.label,
+            'unit': heatmap.unit,
+        },
+        'metadata': dict(bundle.metadata),
+    }
+    try:
+        text = json.dumps(document, allow_nan=False, ensure_ascii=False)
+    except (TypeError, ValueError) as error:
+        raise FormatError(f'{Path(path).name}: a value cannot be written as JSON: {error}') from error
+    write_bytes_atomic(Path(path), gzip.compress(text.encode(), mtime=0))
+
+
+def read_bundle(path: Path) -> MapBundle:
+    """Read a bundle.
+
+    :param path: the file to read.
+    :returns: the bundle.
+    :raises FormatError: if the file is missing, damaged, of another schema, or its parts disagree.
+    """
+    path = Path(path)
+    try:
+        document = json.loads(gzip.decompress(path.read_bytes()))
+    except FileNotFoundError as error:
+        raise FormatError(f'{path.name}: there is no such file in {path.parent}') from error
+    except (OSError, EOFError, ValueError) as error:
+        raise FormatError(f'{path.name}: not a map bundle, or cut short: {error}') from error
+    if not isinstance(document, dict):
+        raise FormatError(f'{path.name}: not a map bundle')
+    check_schema(path.name, document, SCHEMA, SCHEMA_VERSION)
+    parts = ('title', 'ids', 'properties', 'structures', 'provenance', 'sources', 'heatmap', 'metadata')
+    check_keys(path.name, document, ('schema', 'schema_version', *parts))
+    properties = {}
+    for name, entry in document['properties'].items():
+        check_keys(f'{path.name}: property {name!r}', entry, ('values', 'label', 'unit', 'description'))
+        properties[name] = MapProperty(tuple(entry['values']), entry['label'], entry['unit'], entry['description'])
+    heatmap = document['heatmap']
+    if heatmap is not None:
+        check_keys(f'{path.name}: heat map', heatmap, ('x_comp', 'x_struc', 'values', 'label', 'unit'))
+        heatmap = Heatmap(**heatmap)
+    return MapBundle(
+        title=document['title'],
+        ids=tuple(document['ids']),
+        properties=properties,
+        structures=tuple(StructureRecord.from_dict(entry) for entry in document['structures']),
+        provenance=tuple(document['provenance']),
+        sources=tuple(document['sources']),
+        heatmap=heatmap,
+        metadata=document['metadata'],
+    )

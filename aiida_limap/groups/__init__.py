@@ -1,0 +1,1 @@
+"""AiiDA groups: collections of structures."""

@@ -1,0 +1,1 @@
+"""Importers: structures with their origin, a dataset node and a group."""

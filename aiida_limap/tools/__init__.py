@@ -1,0 +1,1 @@
+"""Named questions about maps and points, provenance, and batches."""

@@ -1,0 +1,1 @@
+"""From a map bundle to pages and figures; knows nothing of AiiDA."""
