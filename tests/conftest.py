@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+pytest_plugins = ['aiida.tools.pytest_fixtures']
+
 
 @pytest.fixture(scope='session')
 def shared_data() -> Path:

@@ -1,0 +1,123 @@
+"""``limap-engine``: the engines on the command line, for calculation jobs and for people."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from aiida_limap import __version__
+from aiida_limap.formats.job import TASKS
+
+__all__ = ['main']
+
+
+@click.group(context_settings={'help_option_names': ['-h', '--help']})
+@click.version_option(__version__, prog_name='limap-engine')
+def main() -> None:
+    """Run the engines of aiida-limap without AiiDA.
+
+    \b
+    Examples:
+      limap-engine bvff LiFePO4.cif --spacing 0.1
+      limap-engine descriptors job.json
+    """
+    logging.basicConfig(level=logging.INFO, format='%(asctime)s %(levelname)s %(message)s', stream=sys.stderr)
+
+
+def _run_task(task: str, job_file: str) -> None:
+    from aiida_limap.engines.run import run_job
+
+    raise SystemExit(run_job(task, Path(job_file)))
+
+
+def _add_job_command(task: str) -> None:
+    @main.command(task, short_help=f'Run a {task} job file.')
+    @click.argument('job_file', metavar='JOB.JSON', type=click.Path(exists=True, dir_okay=False))
+    def command(job_file: str) -> None:
+        _run_task(task, job_file)
+
+    command.help = (
+        f'Run the {task} job that JOB.JSON describes; results are written beside it.\n\n'
+        f'\b\nExample:\n  limap-engine {task} job.json'
+    )
+
+
+for _task in TASKS:
+    if _task != 'bvff':
+        _add_job_command(_task)
+
+
+@main.command('bvff')
+@click.argument('files', metavar='FILE...', nargs=-1, required=True, type=click.Path())
+@click.option('--preset', type=click.Choice(['bvff', 'bvse']), default='bvff', show_default=True, help='Force field.')
+@click.option(
+    '--spacing', type=click.FloatRange(min=0.03, max=1.0), default=0.2, show_default=True, help='Grid spacing, Å.'
+)
+@click.option('--mobile-ion', default='Li+', show_default=True, help='The ion that moves.')
+@click.option('--json', 'as_json', is_flag=True, help='Print JSON instead of a table.')
+def bvff(files: tuple[str, ...], preset: str, spacing: float, mobile_ion: str, as_json: bool) -> None:
+    """Print migration barriers (eV) of structure files, or run a job file.
+
+    FILE is a CIF, POSCAR or any other file that pymatgen reads; a single job.json is run as a job.
+
+    \b
+    Examples:
+      limap-engine bvff LiFePO4.cif Li3PO4.cif --spacing 0.1
+      limap-engine bvff structures/*.cif --json > barriers.json
+      limap-engine bvff job.json
+    """
+    if len(files) == 1 and Path(files[0]).name == 'job.json':
+        if not Path(files[0]).is_file():
+            raise click.UsageError(f'there is no file {files[0]}')
+        _run_task('bvff', files[0])
+    logging.getLogger().setLevel(logging.WARNING)
+    options: dict[str, Any] = {'preset': preset, 'spacing_angstrom': spacing, 'mobile_ion': mobile_ion}
+    items = _barriers_of_files(files, options)
+    if as_json:
+        rows = [{'file': item.id, 'status': str(item.status), 'message': item.message, **item.values} for item in items]
+        click.echo(json.dumps(rows, indent=1))
+    else:
+        _print_table(items)
+    if not any(str(item.status) in {'ok', 'not_percolating'} for item in items):
+        raise SystemExit(1)
+
+
+def _barriers_of_files(files: tuple[str, ...], options: dict[str, Any]) -> list[Any]:
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from aiida_limap.engines.bvff.files import run_files
+    from aiida_limap.engines.errors import InputError
+
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        bar = progress.add_task('migration energies', total=len(files))
+        try:
+            return run_files([Path(name) for name in files], options, on_result=lambda _item: progress.advance(bar))
+        except InputError as error:
+            raise click.UsageError(str(error)) from error
+
+
+def _print_table(items: list[Any]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title='Migration barriers of the bond-valence force field, eV', title_justify='left')
+    table.add_column('file', overflow='fold')
+    for heading in ('1D', '2D', '3D', 'grid error'):
+        table.add_column(heading, justify='right')
+    table.add_column('status')
+    table.add_column('why', overflow='fold')
+    for item in items:
+        values = [item.values.get(key) for key in ('barrier_1d_eV', 'barrier_2d_eV', 'barrier_3d_eV', 'grid_error_eV')]
+        cells = ['' if value is None else f'{value:.3f}' for value in values]
+        table.add_row(Path(item.id).name, *cells, str(item.status), item.message)
+    Console(width=None if sys.stdout.isatty() else 140).print(table)
+
+
+if __name__ == '__main__':
+    main()
