@@ -1,0 +1,104 @@
+"""``limap.autoencoder``: a trained model, as one safetensors file that says what it is."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import IO, Any
+
+from aiida.common.exceptions import ValidationError
+from aiida.orm import SinglefileData
+from numpy.typing import NDArray
+
+from aiida_limap.formats.weights import MODEL_FILE, read_header, read_weights
+
+__all__ = ['AutoencoderData']
+
+
+class AutoencoderData(SinglefileData):
+    """A trained two-branch autoencoder: composition and structure to one code each, the codes to the migration energy.
+
+    The file ``model.safetensors`` holds the weights and a header with architecture, descriptor columns, scaling, seed,
+    training options and a hash of the training data. Attributes (queryable): ``layout``, ``me_weight``, ``seed``,
+    ``engine_version``, ``data_hash``.
+
+    :param file: absolute path of a model file, or a binary stream.
+    :raises ValueError: if it is not a model file of this plugin, is cut short, or of another schema version.
+    """
+
+    DEFAULT_FILENAME = MODEL_FILE
+
+    def set_file(self, file: str | Path | IO, filename: str | Path | None = None) -> None:
+        """Take over a model file and read its header.
+
+        :param file: absolute path, or a binary stream.
+        :param filename: name of the file in the repository; ``model.safetensors`` unless given.
+        :raises ValueError: if it is not a model file.
+        """
+        super().set_file(file, filename=filename or MODEL_FILE)
+        header = self.header
+        training = header['training'] if isinstance(header['training'], Mapping) else {}
+        self.base.attributes.set_many(
+            {
+                'layout': _layout_name(header['columns']),
+                'me_weight': training.get('me_weight'),
+                'seed': header['seed'],
+                'engine_version': header['engine_version'],
+                'data_hash': header['data_hash'],
+            }
+        )
+
+    def _validate(self) -> None:
+        super()._validate()
+        try:
+            header = self.header
+        except ValueError as error:
+            raise ValidationError(str(error)) from error
+        for key in ('seed', 'engine_version', 'data_hash'):
+            if self.base.attributes.get(key, None) != header[key]:
+                raise ValidationError(f'the attribute {key!r} of the model differs from the header of its file')
+
+    @property
+    def header(self) -> dict[str, Any]:
+        """What the weights mean: kind, architecture, columns, scaling, seed, training, data_hash, engine_version."""
+        return self._with_file(read_header)
+
+    def weights(self) -> dict[str, NDArray]:
+        """Return the weight arrays by name.
+
+        :raises ValueError: if the file is damaged.
+        """
+        return self._with_file(read_weights)[0]
+
+    @property
+    def layout(self) -> str | None:
+        """Name of the descriptor layout that the model reads."""
+        return self.base.attributes.get('layout', None)
+
+    @property
+    def me_weight(self) -> float | None:
+        """Weight W of the migration energy in the loss."""
+        return self.base.attributes.get('me_weight', None)
+
+    @property
+    def engine_version(self) -> str:
+        """Version of the engine that trained the model."""
+        return str(self.base.attributes.get('engine_version'))
+
+    def _with_file(self, function: Any) -> Any:
+        """Call a reader of :mod:`aiida_limap.formats.weights`, which takes a path, on the file in the repository."""
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / MODEL_FILE
+            path.write_bytes(self.get_content(mode='rb'))
+            return function(path)
+
+
+def _layout_name(columns: Any) -> str | None:
+    """Return the name of the layout in the ``columns`` part of a header, which may hold the layout in full."""
+    if not isinstance(columns, Mapping):
+        return None
+    layout = columns.get('layout')
+    if isinstance(layout, Mapping):
+        layout = layout.get('name')
+    return layout if isinstance(layout, str) else None

@@ -1,0 +1,212 @@
+"""``limap.map``: the points of a materials map, the predicted landscape behind them, and how good both are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from aiida.common.exceptions import ValidationError
+from aiida.orm import Data
+from numpy.typing import ArrayLike, NDArray
+
+from aiida_limap.data._columns import (
+    as_column,
+    as_ids,
+    content_checksum,
+    count_words,
+    plain_json,
+    plain_value,
+    read_node_arrays,
+    verify_checksum,
+    write_node_arrays,
+)
+from aiida_limap.formats.mapbundle import AXES, Heatmap
+
+if TYPE_CHECKING:
+    import pandas as pd  # type: ignore[import-untyped]
+
+__all__ = ['POINT_COLUMNS', 'MapData']
+
+#: Columns that every map has; those after the axes may hold no value for a point.
+POINT_COLUMNS = (
+    *AXES,
+    'migration_energy_eV',
+    'migration_energy_predicted_eV',
+    'grid_error_eV',
+    'reconstruction_mse_composition',
+    'reconstruction_mse_structure',
+    'status',
+)
+_FACTS = ('target', 'mobile_ion', 'model_uuid', 'engine_version')
+
+
+class MapData(Data):
+    """A materials map: one point per structure, spanned by a composition code and a structure code.
+
+    Attributes (queryable): ``n_points``, ``target`` (the column that the migration energies came from), ``mobile_ion``,
+    ``model_uuid``, ``engine_version``, ``metrics``, ``counts_by_status``, ``checksum``. Build one with
+    :meth:`from_points`.
+    """
+
+    ARRAYS_FILE = 'map.npz'
+    _loaded: dict[str, NDArray] | None = None
+    _positions: dict[str, int] | None = None
+
+    @classmethod
+    def from_points(
+        cls,
+        ids: Iterable[str],
+        columns: Mapping[str, ArrayLike | list],
+        *,
+        heatmap: Heatmap,
+        facts: Mapping[str, str | None],
+        metrics: Mapping[str, Any] | None = None,
+    ) -> MapData:
+        """Build an unstored map.
+
+        :param ids: UUID of the structure of each point.
+        :param columns: one value per point for each of :data:`POINT_COLUMNS`; further columns may follow. Codes are
+            pure numbers, energies are in eV.
+        :param heatmap: the predicted migration energy over the plane, eV.
+        :param facts: ``target`` (required), ``mobile_ion``, ``model_uuid`` and ``engine_version``.
+        :param metrics: how well model and map do, plain values by name.
+        :returns: the map, not yet stored.
+        :raises ValueError: if a column is missing or has the wrong length, a point has no codes, or a fact is unknown.
+        """
+        names = as_ids(ids)
+        missing = [name for name in POINT_COLUMNS if name not in columns]
+        if missing:
+            raise ValueError(f'a map needs the column {missing[0]!r}')
+        arrays: dict[str, NDArray] = {'ids': names}
+        for name, values in columns.items():
+            arrays[f'column.{name}'] = as_column(name, values, names.size)
+        for axis in AXES:
+            if not np.isfinite(arrays[f'column.{axis}']).all():
+                raise ValueError(f'every point of a map needs a number for {axis!r}')
+        arrays['grid_x_comp'] = heatmap.x_comp
+        arrays['grid_x_struc'] = heatmap.x_struc
+        arrays['grid_migration_energy_eV'] = heatmap.values
+        unknown = sorted(set(facts) - set(_FACTS))
+        if unknown or not facts.get('target'):
+            raise ValueError(f'the facts of a map are {", ".join(_FACTS)}, and target is required; found {dict(facts)}')
+        attributes: dict[str, Any] = {
+            **{key: facts.get(key) for key in _FACTS},
+            'n_points': int(names.size),
+            'columns': list(columns),
+            'metrics': plain_json('the metrics of a map', dict(metrics or {})),
+            'counts_by_status': count_words(arrays['column.status']),
+        }
+        node = cls()
+        node.base.attributes.set_many({**attributes, 'checksum': content_checksum(arrays, attributes)})
+        write_node_arrays(node, cls.ARRAYS_FILE, arrays)
+        return node
+
+    def _validate(self) -> None:
+        super()._validate()
+        attributes = dict(self.base.attributes.all)
+        if 'checksum' not in attributes:
+            raise ValidationError('a MapData is built with MapData.from_points, which was not done')
+        for key in ('checksum', 'source'):
+            attributes.pop(key, None)
+        try:
+            arrays = self._read_arrays()
+        except ValueError as error:
+            raise ValidationError(str(error)) from error
+        verify_checksum(self, content_checksum(arrays, attributes))
+
+    def _read_arrays(self) -> dict[str, NDArray]:
+        grids = ('grid_x_comp', 'grid_x_struc', 'grid_migration_energy_eV')
+        return read_node_arrays(self, self.ARRAYS_FILE, ['ids', *grids, *(f'column.{name}' for name in self.columns)])
+
+    @property
+    def _arrays(self) -> dict[str, NDArray]:
+        if self._loaded is None:
+            self._loaded = self._read_arrays()
+        return self._loaded
+
+    def __len__(self) -> int:
+        return int(self.base.attributes.get('n_points'))
+
+    @property
+    def ids(self) -> list[str]:
+        """UUID of the structure of each point."""
+        return self._arrays['ids'].tolist()
+
+    @property
+    def columns(self) -> list[str]:
+        """Names of the values that each point has."""
+        return list(self.base.attributes.get('columns'))
+
+    @property
+    def target(self) -> str:
+        """The column of the migration energies that the map shows, e.g. ``barrier_2d_eV``."""
+        return str(self.base.attributes.get('target'))
+
+    @property
+    def mobile_ion(self) -> str | None:
+        """The ion that moves, where it is known."""
+        return self.base.attributes.get('mobile_ion', None)
+
+    @property
+    def model_uuid(self) -> str | None:
+        """UUID of the model that encoded the points."""
+        return self.base.attributes.get('model_uuid', None)
+
+    @property
+    def metrics(self) -> dict[str, Any]:
+        """How well model and map do, by name."""
+        return dict(self.base.attributes.get('metrics'))
+
+    @property
+    def counts_by_status(self) -> dict[str, int]:
+        """Number of points by status word of their migration energy."""
+        return dict(self.base.attributes.get('counts_by_status'))
+
+    @property
+    def checksum(self) -> str:
+        """SHA-256 of the content; equal for equal maps of the same model."""
+        return str(self.base.attributes.get('checksum'))
+
+    def column(self, name: str) -> NDArray:
+        """Return one value per point.
+
+        :param name: name of the column; codes are pure numbers, energies are in eV.
+        :returns: (n_points,) float64 with NaN where there is no value, or words.
+        :raises KeyError: if there is no such column.
+        """
+        if name not in self.columns:
+            raise KeyError(f'the map has no column {name!r}; it has {", ".join(self.columns)}')
+        return self._arrays[f'column.{name}']
+
+    def heatmap(self) -> Heatmap:
+        """Return the predicted migration energy (eV) on a regular grid over the map."""
+        arrays = self._arrays
+        return Heatmap(
+            x_comp=arrays['grid_x_comp'],
+            x_struc=arrays['grid_x_struc'],
+            values=arrays['grid_migration_energy_eV'],
+            label='predicted migration energy',
+            unit='eV',
+        )
+
+    def point(self, identifier: str) -> dict[str, float | str | None]:
+        """Return the values of one point.
+
+        :param identifier: UUID of its structure.
+        :returns: number, word or None by column.
+        :raises KeyError: if the map has no such point.
+        """
+        if self._positions is None:
+            self._positions = {name: index for index, name in enumerate(self.ids)}
+        if identifier not in self._positions:
+            raise KeyError(f'the map has no point of structure {identifier!r}')
+        index = self._positions[identifier]
+        return {name: plain_value(self._arrays[f'column.{name}'][index]) for name in self.columns}
+
+    def to_dataframe(self) -> pd.DataFrame:
+        """Return the points as a data frame, indexed by the UUID of their structures."""
+        import pandas as pd
+
+        columns = {name: self._arrays[f'column.{name}'].tolist() for name in self.columns}
+        return pd.DataFrame(columns, index=pd.Index(self.ids, name='id'))
