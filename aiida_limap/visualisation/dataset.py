@@ -1,0 +1,160 @@
+"""From a map bundle to what the page's script reads: a chemiscope dataset and the facts of each point."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import numpy as np
+
+from aiida_limap.common.status import STATUS_MEANINGS
+from aiida_limap.formats.mapbundle import AXES, MapBundle, MapProperty
+from aiida_limap.formats.structures import StructureRecord
+from aiida_limap.visualisation.facts import MIGRATION_ENERGY, ColourScale, colour_scale, formulas, map_facts, numbers
+
+__all__ = ['MAX_CATEGORIES', 'page_data']
+
+#: chemiscope refuses words as a map property where they are more than 21 different ones; more than a dozen symbols
+#: cannot be told apart anyway.
+MAX_CATEGORIES = 12
+#: The word on the map for points that have no value of a category.
+NO_WORD = 'not given'
+#: Decimals of coordinates, Å: finer than any screen shows.
+DECIMALS = 4
+#: chemiscope and its plotting library read some strings as markup. Their texts get look-alikes of the characters that
+#: markup needs; the side panel shows the texts as they are.
+LOOK_ALIKES = str.maketrans({'<': '‹', '>': '›', '&': '＆', '"': '”', "'": '’', '`': '’', '\\': '⧵'})
+
+
+def page_data(bundle: MapBundle) -> dict[str, Any]:
+    """Return everything that the page's script reads, as plain JSON values.
+
+    :param bundle: the map; points without codes are in the list of points, the map does not draw them.
+    :returns: title, summary, legend, points, properties, and the chemiscope dataset. NaN is written as null.
+    """
+    names = formulas(bundle)
+    labels = _map_labels(bundle)
+    scale = colour_scale(numbers(bundle, MIGRATION_ENERGY))
+    return {
+        'title': bundle.title,
+        'summary': map_facts(bundle).summary(),
+        'legend': _legend(bundle, scale),
+        'points': {
+            'id': list(bundle.ids),
+            'formula': names,
+            'source': [dict(source) for source in bundle.sources],
+            'provenance': [dict(roles) for roles in bundle.provenance],
+            'disordered': [not record.is_ordered for record in bundle.structures],
+        },
+        'properties': [
+            {
+                'name': name,
+                'label': entry.label,
+                'unit': entry.unit,
+                'description': entry.description,
+                'numeric': entry.is_numeric,
+                'values': list(entry.values),
+            }
+            for name, entry in bundle.properties.items()
+        ],
+        'meanings': {str(word): meaning for word, meaning in STATUS_MEANINGS.items()},
+        'facts': _flatten(bundle.metadata),
+        'dataset': {
+            'meta': {'name': 'aiida-limap map'},
+            'structures': [_structure(record) for record in bundle.structures],
+            'properties': {labels[name]: _map_property(bundle.properties[name]) for name in labels},
+            'settings': _settings(bundle, labels, scale),
+        },
+    }
+
+
+def _structure(record: StructureRecord) -> dict[str, Any]:
+    positions = np.round(record.positions @ record.cell, DECIMALS)
+    return {
+        'size': len(record.species),
+        # A viewer draws one element per site: the most frequent one. The panel says where sites are mixed.
+        'names': [max(site, key=lambda element: site[element]).translate(LOOK_ALIKES) for site in record.species],
+        **{axis: positions[:, column].tolist() for column, axis in enumerate('xyz')},
+        'cell': np.round(record.cell, DECIMALS).ravel().tolist(),
+    }
+
+
+def _map_labels(bundle: MapBundle) -> dict[str, str]:
+    """Return the label on the map of each property that chemiscope can draw, unique and free of markup."""
+    labels: dict[str, str] = {}
+    for name, entry in bundle.properties.items():
+        if name not in AXES and not _is_drawable(entry):
+            continue
+        label = entry.label.translate(LOOK_ALIKES).strip() or name.translate(LOOK_ALIKES)
+        if label in labels.values():
+            label = f'{label} ({name.translate(LOOK_ALIKES)})'
+        labels[name] = label
+    return labels
+
+
+def _is_drawable(entry: MapProperty) -> bool:
+    if entry.is_numeric:
+        # With one value only, chemiscope gives that colour to the points without a value too.
+        present = {value for value in entry.values if value is not None}
+        return len(present) > 1 or (len(present) == 1 and None not in entry.values)
+    return len({NO_WORD if value is None else value for value in entry.values}) <= MAX_CATEGORIES
+
+
+def _map_property(entry: MapProperty) -> dict[str, Any]:
+    values: list[Any]
+    if entry.is_numeric:
+        values = list(entry.values)
+    else:
+        values = [NO_WORD if value is None else str(value).translate(LOOK_ALIKES) for value in entry.values]
+    document: dict[str, Any] = {'target': 'structure', 'values': values}
+    if entry.unit:
+        document['units'] = entry.unit.translate(LOOK_ALIKES)
+    return document
+
+
+def _settings(bundle: MapBundle, labels: dict[str, str], scale: ColourScale | None) -> dict[str, Any]:
+    colour: dict[str, Any] = {'property': '', 'palette': 'viridis'}
+    if scale is not None and MIGRATION_ENERGY in labels:
+        colour |= {'property': labels[MIGRATION_ENERGY], 'min': scale.lower, 'max': scale.upper}
+    energies = numbers(bundle, MIGRATION_ENERGY)
+    drawn = np.isfinite(numbers(bundle, AXES[0])) & np.isfinite(numbers(bundle, AXES[1]))
+    # Open at the best conductor of the map, else at the first point that is drawn.
+    order = np.where(drawn, np.where(np.isnan(energies), np.inf, energies), np.nan)
+    return {
+        'target': 'structure',
+        'map': {
+            'x': {'property': labels[AXES[0]]},
+            'y': {'property': labels[AXES[1]]},
+            'color': colour,
+            'symbol': '',
+            'size': {'factor': 40},
+        },
+        'structure': [{'bonds': True, 'unitCell': True, 'axes': 'abc'}],
+        'pinned': [int(np.nanargmin(order))],
+    }
+
+
+def _legend(bundle: MapBundle, scale: ColourScale | None) -> str:
+    facts = map_facts(bundle)
+    if scale is None:
+        return 'One colour: fewer than two different migration energies were calculated.'
+    text = f'Colour: calculated migration energy, {scale.lower:g} to {scale.upper:g} eV'
+    if scale.n_above:
+        text += f'; {scale.n_above} above are drawn in the last colour'
+    if facts.n_without_energy:
+        text += f'. Grey: {facts.n_without_energy} without a migration energy'
+    return text + '.'
+
+
+def _flatten(document: Any, path: str = '') -> list[list[str]]:
+    """Return nested facts as rows of a name and a text."""
+    if isinstance(document, dict):
+        rows = []
+        for key, value in document.items():
+            rows += _flatten(value, f'{path} › {key}' if path else str(key))
+        return rows
+    if isinstance(document, (list, tuple)):
+        return [[path, ', '.join(str(value) for value in document)]]
+    if isinstance(document, float):
+        return [[path, re.sub(r'\.0$', '', f'{document:.6g}')]]
+    return [[path, '' if document is None else str(document)]]

@@ -1,0 +1,100 @@
+"""The interactive page of a map: one HTML file that works without any network."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+import json
+from importlib import resources
+from pathlib import Path
+from string import Template
+from typing import Any
+
+from aiida_limap import __version__
+from aiida_limap.formats._files import write_bytes_atomic
+from aiida_limap.formats.mapbundle import MapBundle
+from aiida_limap.visualisation.assets import load_chemiscope
+from aiida_limap.visualisation.dataset import page_data
+from aiida_limap.visualisation.errors import VisualisationError
+from aiida_limap.visualisation.facts import check_bundle
+
+__all__ = ['write_page']
+
+
+def write_page(bundle: MapBundle, path: Path | str) -> Path:
+    """Write the map as one HTML file that any browser opens without network, server or Python.
+
+    Points are coloured by their calculated migration energy; points without one are grey. A side panel shows formula,
+    origin, values and provenance of the selected point. All texts of the bundle are shown as text, never as markup, and
+    a content security policy in the page forbids requests and scripts other than the two of the page.
+
+    :param bundle: the map.
+    :param path: the file to write, usually ``map.html``; its folder must exist.
+    :returns: the path.
+    :raises VisualisationError: if the map holds no point that can be drawn, a value cannot be written as JSON, the
+        file cannot be written, or chemiscope is missing.
+    """
+    path = Path(path)
+    check_bundle(bundle)
+    chemiscope = load_chemiscope()
+    viewer = _inline(chemiscope.script)
+    script = _inline(_part('template.js'))
+    generator = f'aiida-limap {__version__}, chemiscope {chemiscope.version}'
+    document = page_data(bundle) | {'generator': generator}
+    text = Template(_part('template.html')).substitute(
+        policy=_policy(viewer, script),
+        title=html.escape(bundle.title),
+        generator=html.escape(generator),
+        chemiscope_version=html.escape(chemiscope.version),
+        style=_part('template.css'),
+        licence=html.escape(chemiscope.licence),
+        data=_json(document),
+        viewer=viewer,
+        script=script,
+    )
+    try:
+        write_bytes_atomic(path, text.encode())
+    except OSError as error:
+        raise VisualisationError(
+            f'the page cannot be written to {path}: {error.strerror or error}; choose an existing folder that you may '
+            'write to'
+        ) from error
+    return path
+
+
+def _part(name: str) -> str:
+    return resources.files('aiida_limap.visualisation').joinpath(name).read_text(encoding='utf-8')
+
+
+def _inline(script: str) -> str:
+    """Return a script as it may stand between script tags: nothing in it closes them, line ends as browsers see them."""
+    return script.replace('\r\n', '\n').replace('\r', '\n').replace('</script', '<\\/script')
+
+
+def _json(document: dict[str, Any]) -> str:
+    """Return JSON that cannot be taken for markup inside a script element."""
+    try:
+        text = json.dumps(document, allow_nan=False, ensure_ascii=False, separators=(',', ':'))
+    except (TypeError, ValueError) as error:
+        raise VisualisationError(
+            f'the map {document["title"]!r} holds a value that a page cannot show: {error}; use None for missing values'
+        ) from error
+    for character in '<>&\u2028\u2029':
+        text = text.replace(character, f'\\u{ord(character):04x}')
+    return text
+
+
+def _policy(*scripts: str) -> str:
+    """Return a content security policy: these scripts and nothing else, no request to anywhere.
+
+    The plot library of chemiscope compiles its shaders with ``Function``, hence ``unsafe-eval``; both viewers set
+    styles of elements, hence ``unsafe-inline`` for styles.
+    """
+    hashes = ' '.join(
+        f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'" for script in scripts
+    )
+    return (
+        f"default-src 'none'; script-src {hashes} 'unsafe-eval'; style-src 'unsafe-inline'; img-src data: blob:; "
+        "font-src data:; base-uri 'none'; form-action 'none'"
+    )
