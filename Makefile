@@ -1,0 +1,55 @@
+# Everything runs in a virtual environment of its own; all that is needed is Python (3.10 to 3.13) and make.
+PYTHON ?= python3
+VENV ?= .venv
+DEMO ?= demo-output
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet --constraint constraints.txt
+
+.PHONY: help demo test lint tests docs wheel clean
+
+help:
+	@echo 'make demo   draw a map of the embedded structures and print the path of its page'
+	@echo 'make test   style, types, layers and all tests'
+	@echo 'make docs   build the documentation into docs/_build/html'
+	@echo 'make wheel  build the wheel into dist'
+	@echo 'make clean  remove the virtual environment and all that was built'
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: $(BIN)/python setup.cfg pyproject.toml constraints.txt
+	@echo 'installing aiida-limap into $(VENV); the first time this takes some minutes'
+	$(PIP) torch
+	$(PIP) --editable .
+	@touch $@
+
+$(VENV)/.installed-tests: $(VENV)/.installed
+	$(PIP) --editable '.[tests]'
+	@touch $@
+
+$(VENV)/.installed-docs: $(VENV)/.installed
+	$(PIP) --editable '.[docs]'
+	@touch $@
+
+demo: $(VENV)/.installed
+	$(BIN)/aiida-limap demo --folder $(DEMO)
+
+test: lint tests
+
+lint: $(VENV)/.installed-tests
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+tests: $(VENV)/.installed-tests
+	$(BIN)/pytest
+
+docs: $(VENV)/.installed-docs
+	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build/html
+
+wheel: $(VENV)/.installed-tests
+	$(BIN)/python -m build --wheel
+
+clean:
+	rm -rf $(VENV) build dist docs/_build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

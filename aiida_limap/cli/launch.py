@@ -1,0 +1,123 @@
+"""``aiida-limap launch``: submit work to the daemon."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from aiida_limap.cli.base import DEFAULT_CODE, load_code, require_daemon, with_profile
+
+__all__ = ['launch', 'submit_map']
+
+
+@click.group('launch')
+def launch() -> None:
+    """Submit work to the daemon.
+
+    \b
+    Example:
+      aiida-limap launch map --group oxides --wait
+    """
+
+
+@launch.command('map')
+@click.option('-G', '--group', help='Group of structures, as `aiida-limap import` names it.')
+@click.option('-D', '--dataset', help='Dataset node, by pk or UUID, instead of a group.')
+@click.option('-X', '--code', default=DEFAULT_CODE, show_default=True, help='Code of the engines.')
+@click.option('--protocol', default=None, help='fast, balanced or stringent.')
+@click.option(
+    '--overrides',
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help='YAML file with changes of the protocol.',
+)
+@click.option('--wait', is_flag=True, help='Stay and show the progress.')
+@with_profile
+def map_command(
+    group: str | None, dataset: str | None, code: str, protocol: str | None, overrides: Path | None, wait: bool
+) -> None:
+    """Draw a map: migration energies, descriptors, training, and the codes of every structure.
+
+    \b
+    Examples:
+      aiida-limap launch map --group oxides --wait
+      aiida-limap launch map --dataset 1234 --protocol fast --overrides my.yaml
+    """
+    if (group is None) == (dataset is None):
+        raise click.UsageError('name either --group or --dataset')
+    node = _dataset_of_group(group) if group is not None else _load_dataset(str(dataset))
+    engine = load_code(code)
+    require_daemon()
+    chain = submit_map(node, engine, protocol, overrides)
+    click.echo(f'submitted map work chain {chain.pk} of {len(node)} structures')
+    if not wait:
+        click.echo(f'progress: aiida-limap status {chain.pk} --watch')
+        return
+    from aiida_limap.cli.watching import watch_map
+
+    if not watch_map(chain):
+        raise click.ClickException(
+            f'the map was not finished: {chain.exit_message or chain.exception or "it was stopped"}; '
+            f'`aiida-limap report {chain.pk}` says more'
+        )
+    click.echo(f'map {chain.outputs.map.pk} is ready: aiida-limap map page {chain.outputs.map.pk}')
+
+
+def submit_map(dataset: Any, code: Any, protocol: str | None, overrides: Any = None) -> Any:
+    """Submit a map work chain.
+
+    :param dataset: the dataset node.
+    :param code: the code of the engines.
+    :param protocol: name of the protocol, None for the default.
+    :param overrides: changes of the protocol, as a mapping or the path of a YAML file.
+    :returns: the process node.
+    :raises click.ClickException: if the protocol or an override is unknown.
+    """
+    from aiida.engine import submit
+
+    from aiida_limap.workflows.map import MapWorkChain
+
+    try:
+        builder = MapWorkChain.get_builder_from_protocol(code, dataset, protocol=protocol, overrides=overrides)
+    except ValueError as error:
+        raise click.ClickException(str(error)) from error
+    return submit(builder)
+
+
+def _dataset_of_group(label: str) -> Any:
+    from aiida.common.exceptions import NotExistent
+
+    from aiida_limap.groups.dataset import DatasetGroup
+
+    group = None
+    for candidate in (label, f'limap/{label}'):
+        try:
+            group = DatasetGroup.collection.get(label=candidate)
+            break
+        except NotExistent:
+            continue
+    if group is None:
+        known = ', '.join(entry.label for entry in DatasetGroup.collection.all()) or 'none yet'
+        raise click.ClickException(
+            f'no group {label!r} of imported structures; there are: {known}. `aiida-limap import files DIR` makes one'
+        )
+    dataset = group.dataset
+    if dataset is None:
+        raise click.ClickException(f'group {label!r} has no dataset node; import its structures again')
+    return dataset
+
+
+def _load_dataset(identifier: str) -> Any:
+    from aiida import orm
+    from aiida.common.exceptions import MultipleObjectsError, NotExistent
+
+    from aiida_limap.data.dataset import DatasetData
+
+    try:
+        node = orm.load_node(int(identifier) if identifier.isdigit() else identifier)
+    except (NotExistent, MultipleObjectsError, ValueError) as error:
+        raise click.ClickException(f'no dataset {identifier}: {error}') from error
+    if not isinstance(node, DatasetData):
+        raise click.ClickException(f'node {identifier} is a {type(node).__name__}, not a dataset')
+    return node

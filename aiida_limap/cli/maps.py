@@ -1,0 +1,204 @@
+"""``aiida-limap map``: list, show and draw maps."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from aiida_limap.cli.base import OUTPUT_FORMATS, with_profile, writable_folder
+
+__all__ = ['draw_figures', 'draw_page', 'map_group']
+
+
+@click.group('map')
+def map_group() -> None:
+    """List, show and draw maps.
+
+    MAP is a pk, a UUID or its start, or a label; without it the newest map is taken.
+
+    \b
+    Examples:
+      aiida-limap map list
+      aiida-limap map page 1234 --output oxides.html
+    """
+
+
+@map_group.command('list')
+@click.option('--raw', is_flag=True, help='Only the pks, one a line.')
+@with_profile
+def list_command(raw: bool) -> None:
+    """List the maps of the profile, newest first.
+
+    \b
+    Example:
+      aiida-limap map list
+    """
+    from aiida_limap.tools.query import list_maps
+
+    rows = list_maps()
+    if not rows and not raw:
+        click.echo('no map yet; make one with `aiida-limap launch map --group LABEL`', err=True)
+    for pk, uuid, created, label, n_points in rows:
+        text = str(pk) if raw else f'{pk:>7}  {uuid[:8]}  {created:%Y-%m-%d %H:%M}  {n_points:>6} points  {label}'
+        click.echo(text)
+
+
+@map_group.command('show')
+@click.argument('map_id', metavar='[MAP]', required=False)
+@click.option('--json', 'as_json', is_flag=True, help='Print JSON.')
+@with_profile
+def show(map_id: str | None, as_json: bool) -> None:
+    """Show what a map holds and how good it is.
+
+    \b
+    Example:
+      aiida-limap map show 1234
+    """
+    from aiida_limap.tools.provenance import map_provenance
+    from aiida_limap.tools.query import load_map
+
+    node = load_map(map_id)
+    nodes = {role: {'pk': step.pk, 'uuid': step.uuid} for role, step in map_provenance(node).shared.items()}
+    document: dict[str, Any] = {
+        'pk': node.pk,
+        'uuid': node.uuid,
+        'label': node.label,
+        'points': len(node.ids),
+        'target': node.target,
+        'counts_by_status': dict(node.counts_by_status),
+        'metrics': dict(node.metrics),
+        'nodes': nodes,
+    }
+    if as_json:
+        click.echo(json.dumps(document, indent=1))
+        return
+    click.echo(f'map {node.pk} ({node.uuid}) {node.label}')
+    click.echo(f'{document["points"]} points, migration energy: {node.target}')
+    click.echo('status: ' + ', '.join(f'{word} {count}' for word, count in document['counts_by_status'].items()))
+    for split, metrics in document['metrics'].items():
+        if isinstance(metrics, dict):
+            numbers = ', '.join(
+                f'{key} {value:.3g}' for key, value in metrics.items() if isinstance(value, (int, float))
+            )
+            click.echo(f'{split}: {numbers}')
+    for role, entry in nodes.items():
+        click.echo(f'{role.replace("_", " "):<12} {entry["pk"]:>7}  {entry["uuid"]}')
+
+
+@map_group.command('points')
+@click.argument('map_id', metavar='[MAP]', required=False)
+@click.option('--json', 'as_json', is_flag=True, help='Print JSON instead of CSV.')
+@with_profile
+def points(map_id: str | None, as_json: bool) -> None:
+    """Print all points of a map as CSV: UUID, source id, codes, energies, status.
+
+    \b
+    Example:
+      aiida-limap map points > points.csv
+    """
+    from aiida_limap.tools.provenance import structure_facts
+    from aiida_limap.tools.query import load_map
+
+    node = load_map(map_id)
+    facts = structure_facts(node.ids)
+    rows = []
+    for uuid in node.ids:
+        source = facts.get(uuid, {}).get('source', {})
+        rows.append({'structure_uuid': uuid, 'source_id': source.get('id', ''), **node.point(uuid)})
+    if as_json:
+        click.echo(json.dumps(rows, indent=1))
+        return
+    writer = csv.DictWriter(sys.stdout, fieldnames=list(rows[0]) if rows else ['structure_uuid'])
+    writer.writeheader()
+    writer.writerows(rows)
+
+
+@map_group.command('page')
+@click.argument('map_id', metavar='[MAP]', required=False)
+@click.option('-o', '--output', type=click.Path(path_type=Path), default=Path('map.html'), show_default=True)
+@click.option('--title', help='Heading of the page.')
+@with_profile
+def page(map_id: str | None, output: Path, title: str | None) -> None:
+    """Write the interactive page of a map: one file, no network needed.
+
+    \b
+    Example:
+      aiida-limap map page 1234 --output oxides.html
+    """
+    from aiida_limap.tools.bundle import map_bundle
+    from aiida_limap.tools.query import load_map
+
+    click.echo(draw_page(map_bundle(load_map(map_id), title=title), output))
+
+
+@map_group.command('figures')
+@click.argument('map_id', metavar='[MAP]', required=False)
+@click.option('-o', '--output', type=click.Path(path_type=Path), default=Path('figures'), show_default=True)
+@click.option(
+    '--format', 'formats', type=click.Choice(OUTPUT_FORMATS), multiple=True, default=('png', 'svg'), show_default=True
+)
+@with_profile
+def figures(map_id: str | None, output: Path, formats: tuple[str, ...]) -> None:
+    """Draw the figures of a map: the map and the heat map of the predicted migration energy, with their data as CSV.
+
+    \b
+    Example:
+      aiida-limap map figures 1234 --output figures --format pdf
+    """
+    from aiida_limap.tools.bundle import map_bundle
+    from aiida_limap.tools.query import load_map
+
+    for path in draw_figures(map_bundle(load_map(map_id)), output, formats):
+        click.echo(path)
+
+
+@map_group.command('export')
+@click.argument('map_id', metavar='[MAP]', required=False)
+@click.option('-o', '--output', type=click.Path(path_type=Path), default=Path('map.json.gz'), show_default=True)
+@with_profile
+def export(map_id: str | None, output: Path) -> None:
+    """Write everything behind a map page (points, structures, provenance) as one gzipped JSON file.
+
+    \b
+    Example:
+      aiida-limap map export 1234 --output oxides.json.gz
+    """
+    from aiida_limap.formats.mapbundle import write_bundle
+    from aiida_limap.tools.bundle import map_bundle
+    from aiida_limap.tools.query import load_map
+
+    bundle = map_bundle(load_map(map_id))
+    writable_folder(output.parent)
+    write_bundle(output, bundle)
+    click.echo(output)
+
+
+def draw_page(bundle: Any, output: Path) -> Path:
+    """Write the page of a bundle.
+
+    :param bundle: the map bundle.
+    :param output: the file to write.
+    :returns: the path.
+    """
+    from aiida_limap.visualisation.page import write_page
+
+    writable_folder(output.resolve().parent)
+    return write_page(bundle, output)
+
+
+def draw_figures(bundle: Any, folder: Path, formats: tuple[str, ...] = ('png', 'svg')) -> list[Path]:
+    """Write the figures of a bundle.
+
+    :param bundle: the map bundle.
+    :param folder: the folder to write to.
+    :param formats: file formats.
+    :returns: the paths.
+    """
+    from aiida_limap.visualisation.figures import write_figures
+
+    return write_figures(bundle, writable_folder(folder), formats=formats)

@@ -1,0 +1,123 @@
+"""``aiida-limap status`` and ``aiida-limap report``: what runs, and what became of it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import Any
+
+import click
+
+from aiida_limap.cli.base import with_profile
+
+__all__ = ['report', 'status']
+
+
+@click.command('status')
+@click.argument('pk', type=int, required=False)
+@click.option('--watch', is_flag=True, help='Stay and update until the map is finished.')
+@click.option('--json', 'as_json', is_flag=True, help='Print JSON.')
+@with_profile
+def status(pk: int | None, watch: bool, as_json: bool) -> None:
+    """Show the progress of running maps: stages, batches, failures.
+
+    PK is the work chain of a map; without it all maps that run are shown.
+
+    \b
+    Examples:
+      aiida-limap status
+      aiida-limap status 1234 --watch
+    """
+    from aiida_limap.cli.watching import watch_map
+    from aiida_limap.tools.progress import running_maps, stages_of
+
+    chains = running_maps() if pk is None else [_load_chain(pk)]
+    if as_json:
+        rows = [{'pk': chain.pk, 'stages': [asdict(stage) for stage in stages_of(chain)]} for chain in chains]
+        click.echo(json.dumps(rows, indent=1))
+        return
+    if not chains:
+        click.echo('no map is running; `aiida-limap map list` shows the finished ones')
+    for chain in chains:
+        if watch:
+            watch_map(chain)
+            continue
+        click.echo(f'map work chain {chain.pk}, {chain.process_state.value}, started {chain.ctime:%Y-%m-%d %H:%M}')
+        for stage in stages_of(chain):
+            failed = f', {stage.failed} failed' if stage.failed else ''
+            detail = f', {stage.detail}' if stage.detail else ''
+            click.echo(f'  {stage.name:<20} {stage.done} of {stage.total} jobs{failed}{detail}')
+
+
+@click.command('report')
+@click.argument('pk', type=int)
+@with_profile
+def report(pk: int) -> None:
+    """Say in words what became of a map and its structures.
+
+    PK is the work chain of a map.
+
+    \b
+    Example:
+      aiida-limap report 1234
+    """
+    chain = _load_chain(pk)
+    click.echo(f'map work chain {chain.pk}: {_outcome(chain)}')
+    for node in sorted(chain.called_descendants, key=lambda entry: entry.pk):
+        if not node.is_finished_ok:
+            click.echo(f'  {node.process_label} {node.pk}: {_outcome(node)}')
+    for label in ('migration_energies', 'descriptors'):
+        table = _output(chain, label)
+        if table is not None:
+            _print_rows(label.replace('_', ' '), table)
+
+
+def _load_chain(pk: int) -> Any:
+    from aiida import orm
+    from aiida.common.exceptions import NotExistent
+
+    try:
+        node = orm.load_node(pk)
+    except NotExistent as error:
+        raise click.ClickException(f'there is no node {pk}; `verdi process list -a` shows the work chains') from error
+    if not isinstance(node, orm.WorkChainNode):
+        raise click.ClickException(f'node {pk} is a {type(node).__name__}, not a work chain')
+    return node
+
+
+def _outcome(node: Any) -> str:
+    if not node.is_terminated:
+        return str(node.process_state.value)
+    if node.is_finished_ok:
+        return 'finished'
+    if node.is_excepted:
+        return f'excepted: {node.exception}'
+    if node.is_killed:
+        return 'killed'
+    return f'ended with exit code {node.exit_status}: {node.exit_message}'
+
+
+def _output(chain: Any, label: str) -> Any:
+    link = chain.base.links.get_outgoing(link_label_filter=label).first()
+    if link is not None:
+        return link.node
+    for node in chain.called_descendants:
+        link = node.base.links.get_outgoing(link_label_filter=label).first()
+        if link is not None:
+            return link.node
+    return None
+
+
+def _print_rows(title: str, table: Any) -> None:
+    from aiida_limap.common.status import ANSWERS, STATUS_MEANINGS, Status
+    from aiida_limap.tools.provenance import structure_facts
+
+    words = [str(word) for word in table.column('status')]
+    counts = {word: words.count(word) for word in dict.fromkeys(words)}
+    click.echo(f'\n{title}: ' + ', '.join(f'{count} {word}' for word, count in counts.items()))
+    bad = [(uuid, word) for uuid, word in zip(table.ids, words, strict=True) if Status(word) not in ANSWERS]
+    facts = structure_facts([uuid for uuid, _word in bad])
+    messages = dict(zip(table.ids, (str(text) for text in table.column('message')), strict=True))
+    for uuid, word in bad:
+        name = facts.get(uuid, {}).get('label') or uuid
+        click.echo(f'  {name}: {word} ({messages[uuid] or STATUS_MEANINGS[Status(word)]})')

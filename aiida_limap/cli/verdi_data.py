@@ -1,0 +1,65 @@
+"""``verdi data limap``: the data classes of the plugin on the command line of AiiDA."""
+
+from __future__ import annotations
+
+import click
+from aiida.cmdline.commands.cmd_data import verdi_data
+from aiida.cmdline.params import arguments, types
+from aiida.cmdline.utils.decorators import with_dbenv
+
+__all__ = ['data_limap']
+
+
+@verdi_data.group('limap')
+def data_limap() -> None:
+    """Datasets, tables, autoencoders and maps of aiida-limap."""
+
+
+@data_limap.command('list')
+@click.option(
+    '--kind',
+    type=click.Choice(['dataset', 'table', 'autoencoder', 'map']),
+    default='map',
+    show_default=True,
+    help='Class.',
+)
+@with_dbenv()
+def list_command(kind: str) -> None:
+    """List nodes of one class, newest first.
+
+    \b
+    Example:
+      verdi data limap list --kind table
+    """
+    from aiida import orm
+    from aiida.plugins import DataFactory
+
+    node_class = DataFactory(f'limap.{kind}')
+    query = orm.QueryBuilder().append(node_class, project=['id', 'uuid', 'ctime', 'label'])
+    query.order_by({node_class: {'ctime': 'desc'}})
+    for pk, uuid, created, label in query.iterall():
+        click.echo(f'{pk:>7}  {uuid}  {created:%Y-%m-%d %H:%M}  {label}')
+
+
+@data_limap.command('show')
+@arguments.DATUM(
+    type=types.DataParamType(
+        sub_classes=(
+            'aiida.data:limap.dataset',
+            'aiida.data:limap.table',
+            'aiida.data:limap.autoencoder',
+            'aiida.data:limap.map',
+        )
+    )
+)
+@with_dbenv()
+def show(datum: object) -> None:
+    """Print the attributes of a node.
+
+    \b
+    Example:
+      verdi data limap show 1234
+    """
+    import json
+
+    click.echo(json.dumps(datum.base.attributes.all, indent=1, default=str))  # type: ignore[attr-defined]

@@ -1,0 +1,80 @@
+"""Import the embedded library of literature prototypes and their ionic substitutions."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from aiida_limap import __version__
+from aiida_limap.importers.base import Candidate, ImportReport, store_dataset
+
+if TYPE_CHECKING:
+    from aiida_limap.engines.chemistry.prototypes import LibraryEntry
+
+__all__ = ['DATABASE_NAME', 'import_prototypes']
+
+DATABASE_NAME = 'aiida-limap prototypes'
+_MATERIALS_PROJECT = 'https://next-gen.materialsproject.org/materials/'
+
+
+def import_prototypes(
+    *,
+    name: str = 'prototypes',
+    limit: int | None = None,
+    on_start: Callable[[int], None] | None = None,
+    on_progress: Callable[[int], None] | None = None,
+) -> ImportReport:
+    """Import the prototype library into the profile.
+
+    :param name: name of the dataset.
+    :param limit: take only this many entries, spread evenly over the library; None takes all.
+    :param on_start: called with the number of entries.
+    :param on_progress: called with the number of entries handled since the last call.
+    :returns: the report.
+    """
+    from aiida_limap.engines.chemistry.prototypes import build_library
+
+    library = build_library()
+    if limit is not None and limit < len(library):
+        library = [library[index * len(library) // limit] for index in range(limit)]
+    if on_start is not None:
+        on_start(len(library))
+    chosen_by = {'importer': 'prototypes', 'version': __version__, 'limit': limit}
+    return store_dataset(_candidates(library), name=name, chosen_by=chosen_by, on_progress=on_progress)
+
+
+def _candidates(library: list[LibraryEntry]) -> Iterator[Candidate]:
+    for entry in library:
+        yield Candidate(entry.structure, _source(entry), f'{entry.formula} {entry.id}')
+
+
+def _source(entry: LibraryEntry) -> dict[str, Any]:
+    text = json.dumps(
+        [
+            entry.structure.lattice.matrix.round(6).tolist(),
+            [[str(site.species), *site.frac_coords.round(6).tolist()] for site in entry.structure],
+        ]
+    )
+    extras: dict[str, Any] = {
+        'origin': entry.origin,
+        'family': entry.family,
+        'prototype': entry.prototype,
+        'substitutions': dict(entry.substitutions),
+    }
+    if entry.counterpart:
+        extras['counterpart'] = entry.counterpart
+        extras['counterpart_uri'] = _MATERIALS_PROJECT + entry.counterpart
+    source: dict[str, Any] = {
+        'db_name': DATABASE_NAME,
+        'id': entry.id,
+        'version': __version__,
+        'license': 'MIT',
+        'description': entry.citation,
+        'extras': extras,
+        'source_md5': hashlib.md5(text.encode(), usedforsecurity=False).hexdigest(),
+    }
+    if entry.doi:
+        source['uri'] = f'https://doi.org/{entry.doi}'
+    return source

@@ -1,0 +1,142 @@
+"""Which calculation computed which row of a map: answered from the provenance graph."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from aiida import orm
+
+    from aiida_limap.data.map import MapData
+    from aiida_limap.data.table import TableData
+
+__all__ = ['MapProvenance', 'Step', 'map_provenance', 'structure_facts']
+
+#: SQLite takes a limited number of values in one statement.
+_QUERY_SIZE = 500
+
+
+@dataclass(frozen=True)
+class Step:
+    """One node on the way from a structure to a map.
+
+    :param role: what it did for the map, in words.
+    :param kind: class of the node or label of the process.
+    :param pk: primary key in the profile.
+    :param uuid: UUID, the same in every profile.
+    """
+
+    role: str
+    kind: str
+    pk: int
+    uuid: str
+
+
+@dataclass(frozen=True)
+class MapProvenance:
+    """The nodes behind a map.
+
+    :param shared: steps that all points share, by role.
+    :param jobs: for each role the step that computed the row, by structure UUID.
+    """
+
+    shared: Mapping[str, Step]
+    jobs: Mapping[str, Mapping[str, Step]] = field(default_factory=dict)
+
+    def of_point(self, structure_uuid: str) -> dict[str, str]:
+        """Return UUID by role for one point.
+
+        :param structure_uuid: the structure of the point.
+        :returns: the structure itself, the jobs of its rows, and what all points share.
+        """
+        row = {'structure': structure_uuid}
+        row.update({role: jobs[structure_uuid].uuid for role, jobs in self.jobs.items() if structure_uuid in jobs})
+        row.update({role: step.uuid for role, step in self.shared.items()})
+        return row
+
+
+def map_provenance(map_node: MapData) -> MapProvenance:
+    """Follow the graph backwards from a map.
+
+    :param map_node: the stored map.
+    :returns: the work chain, the encoding, the model, the training and the dataset where they are in the profile, and
+        for each structure the calculation jobs of its migration energy and of its descriptors.
+    """
+    shared: dict[str, Step] = {'map': _step('the map', map_node)}
+    jobs: dict[str, dict[str, Step]] = {}
+    encoding = map_node.creator
+    if encoding is None:
+        return MapProvenance(shared)
+    shared['encoding'] = _step('the codes and predictions', encoding)
+    model = _input(encoding, 'model')
+    if model is not None:
+        shared['model'] = _step('the trained autoencoder', model)
+        if model.creator is not None:
+            shared['training'] = _step('the training', model.creator)
+    chain = _top_caller(encoding)
+    if chain is not None:
+        shared['work_chain'] = _step('the whole map', chain)
+        dataset = _input(chain, 'dataset')
+        if dataset is not None:
+            shared['dataset'] = _step('the dataset', dataset)
+    for role, link in (('migration_energy', 'migration_energies'), ('descriptors', 'descriptors')):
+        table = _input(encoding, link)
+        if table is not None:
+            jobs[role] = _jobs_by_row(table, role.replace('_', ' '))
+    return MapProvenance(shared, jobs)
+
+
+def structure_facts(uuids: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """Return pk, label and source of structures without loading them.
+
+    :param uuids: UUIDs of structure nodes.
+    :returns: ``{'pk': …, 'label': …, 'source': {…}}`` by UUID; a UUID that is not in the profile is left out.
+    """
+    from aiida import orm
+
+    uuids = list(uuids)
+    facts: dict[str, dict[str, Any]] = {}
+    for start in range(0, len(uuids), _QUERY_SIZE):
+        query = orm.QueryBuilder().append(
+            orm.StructureData,
+            filters={'uuid': {'in': uuids[start : start + _QUERY_SIZE]}},
+            project=['uuid', 'id', 'label', 'attributes.source'],
+        )
+        for uuid, pk, label, source in query.iterall():
+            facts[uuid] = {'pk': pk, 'label': label, 'source': source or {}}
+    return facts
+
+
+def _step(role: str, node: orm.Node) -> Step:
+    kind = getattr(node, 'process_label', None) or type(node).__name__
+    return Step(role, str(kind), int(node.pk or 0), node.uuid)
+
+
+def _input(process: orm.Node, label: str) -> orm.Node | None:
+    link = process.base.links.get_incoming(link_label_filter=label).first()
+    return None if link is None else link.node
+
+
+def _top_caller(process: orm.Node) -> orm.Node | None:
+    caller = getattr(process, 'caller', None)
+    while caller is not None and caller.caller is not None:
+        caller = caller.caller
+    return caller
+
+
+def _jobs_by_row(table: TableData, role: str) -> dict[str, Step]:
+    """Return the job of each row; tables joined from batches are followed to the batches."""
+    from aiida import orm
+
+    creator = table.creator
+    if creator is None:
+        return {}
+    if isinstance(creator, orm.CalcFunctionNode):
+        rows: dict[str, Step] = {}
+        for link in creator.base.links.get_incoming(node_class=type(table)).all():
+            rows.update(_jobs_by_row(link.node, role))
+        return rows
+    step = _step(role, creator)
+    return dict.fromkeys(table.ids, step)
