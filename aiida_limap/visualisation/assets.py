@@ -10,7 +10,8 @@ from aiida_limap.visualisation.errors import VisualisationError
 
 __all__ = ['Chemiscope', 'load_chemiscope']
 
-#: The scripts of the package that hold the whole viewer, in order of preference.
+INSTALL = 'pip install --force-reinstall "chemiscope>=1.1,<2"'
+#: The script of the package that holds the whole viewer.
 SCRIPT = ('sphinx', 'static', 'chemiscope.min.js')
 #: Notices of the libraries inside the bundle; the widget is built from the same sources.
 NOTICES = ('static', 'chemiscope-widget.mjs.LICENSE.txt')
@@ -48,8 +49,7 @@ def load_chemiscope() -> Chemiscope:
         script = path.read_text(encoding='utf-8')
     except OSError as error:
         raise VisualisationError(
-            f'chemiscope {version} does not hold the script {"/".join(SCRIPT)}; install it with: '
-            'pip install --force-reinstall "chemiscope>=1.1,<2"'
+            f'chemiscope {version} does not hold the script {"/".join(SCRIPT)}; install it with: {INSTALL}'
         ) from error
     return Chemiscope(version, script, _licences(folder))
 

@@ -4,8 +4,9 @@ Names of properties with a place of their own (all but the two codes are optiona
 ``migration_energy_eV``, ``migration_energy_predicted_eV``, ``grid_error_eV``, ``formula``, ``family``, ``origin``,
 ``status``. Every other property is listed under its label.
 
-Keys of ``MapBundle.metadata`` that are read (all optional): ``options`` with ``me_weight``; ``metrics`` with one mapping
-per split (``test``, ``validation``, ``train``), each with ``r2_me``, ``mae_me_eV`` and others; ``uuids`` by role.
+Keys of ``MapBundle.metadata`` that are read (all optional): ``options`` with ``me_weight``; ``metrics`` with one
+mapping per split (``test``, ``validation``, ``train``), each with ``r2_me``, ``mae_me_eV`` and others. All other
+metadata are listed as they are.
 """
 
 from __future__ import annotations
@@ -124,7 +125,7 @@ def map_facts(bundle: MapBundle) -> MapFacts:
         n_points=len(bundle.ids),
         n_without_energy=int(np.isnan(numbers(bundle, MIGRATION_ENERGY)).sum()),
         n_without_codes=int((~_has_codes(bundle)).sum()),
-        me_weight=float(weight) if _is_number(weight) else None,
+        me_weight=float(weight) if weight is not None and _is_number(weight) else None,
         split=split,
         metrics=chosen,
     )

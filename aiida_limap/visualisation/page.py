@@ -68,7 +68,7 @@ def _part(name: str) -> str:
 
 
 def _inline(script: str) -> str:
-    """Return a script as it may stand between script tags: nothing in it closes them, line ends as browsers see them."""
+    """Return a script that may stand between script tags: nothing closes them, and lines end as browsers read them."""
     return script.replace('\r\n', '\n').replace('\r', '\n').replace('</script', '<\\/script')
 
 
