@@ -54,7 +54,9 @@ def read_arrays(path: Path | io.BufferedIOBase | io.BytesIO) -> dict[str, NDArra
     """
     name = Path(path).name if isinstance(path, (str, Path)) else 'arrays'
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        # numpy leaves a damaged file open when it is given the path, so the bytes are read here.
+        stream = io.BytesIO(Path(path).read_bytes()) if isinstance(path, (str, Path)) else path
+        with np.load(stream, allow_pickle=False) as archive:
             return {key: archive[key] for key in archive.files}
     except FileNotFoundError as error:
         raise FormatError(f'{name}: there is no such file') from error

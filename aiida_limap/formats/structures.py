@@ -42,11 +42,11 @@ class StructureRecord:
         object.__setattr__(self, 'cell', _array(self.id, 'cell', self.cell, (3, 3)))
         species = tuple(dict(site) for site in self.species)
         object.__setattr__(self, 'species', species)
-        object.__setattr__(self, 'positions', _array(self.id, 'positions', self.positions, (len(species), 3)))
         if not self.id:
             raise FormatError('a structure has an empty id')
         if not species:
             raise FormatError(f'structure {self.id}: it has no sites')
+        object.__setattr__(self, 'positions', _array(self.id, 'positions', self.positions, (len(species), 3)))
         if abs(np.linalg.det(self.cell)) < 1e-6:
             raise FormatError(f'structure {self.id}: the cell has no volume')
         for index, site in enumerate(species):
@@ -100,8 +100,6 @@ def _array(identifier: str, name: str, values: ArrayLike, shape: tuple[int, ...]
         array = np.array(values, dtype=np.float64)
     except (TypeError, ValueError) as error:
         raise FormatError(f'structure {identifier}: {name} must be numbers: {error}') from error
-    if array.size == 0 and 0 in shape:
-        array = array.reshape(shape)
     if array.shape != shape:
         raise FormatError(f'structure {identifier}: {name} has shape {array.shape}, expected {shape}')
     if not np.isfinite(array).all():
