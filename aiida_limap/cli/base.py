@@ -28,7 +28,7 @@ def friendly(function: Callable[P, R]) -> Callable[P, R]:
         from aiida_limap.formats._files import FormatError
         from aiida_limap.importers.base import ImporterError
         from aiida_limap.tools.query import QueryError
-        from aiida_limap.visualisation import VisualisationError
+        from aiida_limap.visualisation.errors import VisualisationError
 
         try:
             return function(*args, **kwargs)

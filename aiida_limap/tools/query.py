@@ -54,7 +54,7 @@ def list_maps() -> list[tuple[int, str, Any, str, int]]:
 
     query = orm.QueryBuilder().append(MapData, project=['id', 'uuid', 'ctime', 'label', 'attributes.n_points'])
     query.order_by({MapData: {'ctime': 'desc'}})
-    return [tuple(row) for row in query.iterall()]  # type: ignore[misc]
+    return [tuple(row) for row in query.iterall()]
 
 
 def load_map(identifier: str | int | None = None) -> MapData:
