@@ -148,7 +148,8 @@ def colour_scale(values: NDArray[np.float64]) -> ColourScale | None:
     """Choose a colour range that resolves the low end of a long-tailed quantity.
 
     Migration energies run up to 10 eV while the interesting ones lie below 1 eV. The scale ends at the 95th percentile
-    or at twice the median, whichever is lower, so that half of the colours serve the lower half of the values.
+    or at twice the median, whichever is lower, so that half of the colours serve the lower half of the values; a set
+    without such a tail is shown in full.
 
     :param values: (n,) values, NaN where there is none.
     :returns: the range, or None where there are fewer than two different values.
@@ -158,7 +159,7 @@ def colour_scale(values: NDArray[np.float64]) -> ColourScale | None:
         return None
     lower, top = float(present.min()), float(present.max())
     upper = min(float(np.percentile(present, 95)), 2 * float(np.median(present)))
-    if not lower < upper < top:
+    if upper <= lower or top - lower <= 1.5 * (upper - lower):
         upper = top
     # Round outwards to two digits: readable ticks, and no value is cut that need not be.
     step = 10.0 ** (math.floor(math.log10(upper - lower)) - 1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -74,9 +75,12 @@ def write_figures(bundle: MapBundle, folder: Path | str, formats: Sequence[str] 
 
 def _common_scale(bundle: MapBundle) -> ColourScale | None:
     """One scale for both figures, so that colours can be compared: of the points, or of the heat map without any."""
-    scale = colour_scale(numbers(bundle, MIGRATION_ENERGY))
+    energies = numbers(bundle, MIGRATION_ENERGY)
+    scale = colour_scale(energies)
     if scale is None and bundle.heatmap is not None:
         scale = colour_scale(bundle.heatmap.values.ravel())
+        if scale is not None:
+            scale = replace(scale, n_above=int((energies > scale.upper).sum()))
     return scale
 
 
