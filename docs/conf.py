@@ -1,0 +1,52 @@
+"""Configuration of the documentation."""
+
+from __future__ import annotations
+
+from aiida_limap import __version__
+
+project = 'aiida-limap'
+copyright = '2026, the aiida-limap developers'
+author = 'The aiida-limap developers'
+release = version = __version__
+
+extensions = [
+    'myst_parser',
+    'sphinx.ext.autodoc',
+    'sphinx.ext.mathjax',
+    'sphinx.ext.viewcode',
+    'sphinx_click',
+    'sphinx_copybutton',
+]
+myst_enable_extensions = ['colon_fence', 'deflist', 'dollarmath']
+myst_heading_anchors = 3
+source_suffix = {'.md': 'markdown'}
+exclude_patterns = ['_build']
+html_theme = 'furo'
+html_title = f'aiida-limap {release}'
+html_static_path: list[str] = []
+autodoc_typehints = 'description'
+autodoc_member_order = 'bysource'
+autodoc_default_options = {'members': True, 'show-inheritance': True}
+
+
+def _write_exit_codes() -> None:
+    """Write the table of exit codes from the specifications, so that it never falls behind them."""
+    from pathlib import Path
+
+    from aiida.plugins import CalculationFactory, WorkflowFactory
+
+    names = [('limap.bvff', CalculationFactory), ('limap.descriptors', CalculationFactory)]
+    names += [('limap.train', CalculationFactory), ('limap.encode', CalculationFactory)]
+    names += [('limap.featurize', WorkflowFactory), ('limap.map', WorkflowFactory)]
+    lines = []
+    for name, factory in names:
+        lines += [f'## {name}', '', '| status | label | message |', '|---|---|---|']
+        for label, code in sorted(factory(name).spec().exit_codes.items(), key=lambda entry: entry[1].status):
+            if code.status >= 200:
+                lines.append(f'| {code.status} | `{label}` | {code.message} |')
+        lines.append('')
+    (Path(__file__).parent / 'reference' / '_exit_codes.md').write_text('\n'.join(lines))
+
+
+_write_exit_codes()
+exclude_patterns.append('reference/_exit_codes.md')
