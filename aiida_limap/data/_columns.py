@@ -106,12 +106,12 @@ def plain_value(value: Any) -> float | str | None:
 
 
 def count_words(words: Iterable[str]) -> dict[str, int]:
-    """Return how often each word occurs, the most frequent first.
+    """Return how often each word occurs, the most frequent first; empty words are not counted.
 
     :param words: words.
     :returns: count by word.
     """
-    counts = Counter(str(word) for word in words)
+    counts = Counter(str(word) for word in words if word)
     return dict(sorted(counts.items(), key=lambda entry: (-entry[1], entry[0])))
 
 

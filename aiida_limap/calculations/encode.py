@@ -1,0 +1,85 @@
+"""``limap.encode``: put structures on the map of a trained model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from aiida.engine import CalcJobProcessSpec
+
+from aiida_limap.calculations._descriptors import (
+    BLOCKS,
+    COLUMNS_FILE,
+    check_descriptors,
+    check_target,
+    rows_with_descriptors,
+    write_columns,
+)
+from aiida_limap.calculations.base import EngineCalculation, add_inputs_validator, target_of
+from aiida_limap.data.autoencoder import AutoencoderData
+from aiida_limap.data.map import MapData
+from aiida_limap.data.table import TableData
+from aiida_limap.formats.arrays import write_arrays
+from aiida_limap.formats.weights import MODEL_FILE
+
+__all__ = ['DESCRIPTORS_FILE', 'EncodeCalculation']
+
+DESCRIPTORS_FILE = 'descriptors.npz'
+
+
+class EncodeCalculation(EngineCalculation):
+    """Encode structures with a trained model and predict the migration energy (eV) over the plane of the codes."""
+
+    TASK = 'encode'
+
+    @classmethod
+    def define(cls, spec: CalcJobProcessSpec) -> None:
+        """Define inputs, outputs and exit codes.
+
+        :param spec: the specification to fill.
+        """
+        super().define(spec)
+        spec.input('model', valid_type=AutoencoderData, help='The model that spans the map.')
+        spec.input(
+            'descriptors',
+            valid_type=TableData,
+            help='Descriptors by structure, of the layout that the model was trained with; rows without are left out.',
+        )
+        spec.input(
+            'migration_energies',
+            valid_type=TableData,
+            required=False,
+            help='Computed migration energies (eV) by structure, to be shown beside the predicted ones.',
+        )
+        add_inputs_validator(spec, _validate_inputs)
+        spec.output('map', valid_type=MapData, help='Points with codes (pure numbers) and migration energies (eV).')
+
+    def write_inputs(self, directory: Path) -> dict[str, str]:
+        """Write model and descriptors.
+
+        :param directory: the folder of the job.
+        :returns: file name by role.
+        """
+        descriptors = self.inputs.descriptors
+        rows = rows_with_descriptors(descriptors)
+        (directory / MODEL_FILE).write_bytes(self.inputs.model.get_content(mode='rb'))
+        write_arrays(
+            directory / DESCRIPTORS_FILE,
+            {
+                'ids': np.array(descriptors.ids)[rows],
+                **{name: descriptors.block(name)[rows] for name in BLOCKS},
+            },
+        )
+        write_columns(directory / COLUMNS_FILE, descriptors)
+        return {'model': MODEL_FILE, 'descriptors': DESCRIPTORS_FILE, 'columns': COLUMNS_FILE}
+
+
+def _validate_inputs(inputs: Mapping[str, Any], _namespace: Any) -> str | None:
+    if inputs.get('descriptors') is None:
+        return None
+    message = check_descriptors(inputs['descriptors'])
+    if message is None and inputs.get('migration_energies') is not None:
+        message = check_target(inputs['migration_energies'], target_of(inputs.get('parameters')))
+    return message

@@ -1,0 +1,104 @@
+"""The parameters that each engine task knows: names, types and units, for validators and documentation.
+
+The engines own the meaning and the defaults (their configuration classes); this list lets AiiDA refuse a misspelt
+parameter before a job is submitted, without importing an engine. A test keeps both in step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any
+
+__all__ = ['PARAMETERS', 'TARGET', 'Parameter', 'check_parameters', 'parameters_help']
+
+_NUMBER = (int, float)
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One parameter of a task.
+
+    :param types: accepted Python types; ``float`` comes with ``int``.
+    :param help: one clause, with the unit.
+    :param optional: whether None is accepted.
+    """
+
+    types: tuple[type, ...]
+    help: str
+    optional: bool = False
+
+
+#: Consumed by the calculation: which column of the migration energies a model learns and a map shows.
+TARGET = 'target'
+_TARGET = {TARGET: Parameter((str,), 'column of the migration energies that is used, by default barrier_2d_eV')}
+
+PARAMETERS: dict[str, dict[str, Parameter]] = {
+    'bvff': {
+        'mobile_ion': Parameter((str,), 'the ion that moves, e.g. Li+'),
+        'preset': Parameter((str,), 'force field, bvff or bvse'),
+        'spacing_angstrom': Parameter(_NUMBER, 'largest distance of grid points, Å'),
+        'cutoff_angstrom': Parameter(_NUMBER, 'cut-off radius of the interactions, Å'),
+        'screening_factor': Parameter(_NUMBER, 'screening of the Coulomb term, a pure number'),
+        'energy_cap_eV': Parameter(_NUMBER, 'energy above which the landscape counts as closed, eV'),
+        'max_sites': Parameter((int,), 'structures with more sites are not computed', optional=True),
+        'max_voxels': Parameter((int,), 'structures with more grid points are not computed', optional=True),
+        'time_limit_s': Parameter(_NUMBER, 'time limit of one structure, s', optional=True),
+    },
+    'descriptors': {
+        'layout': Parameter((str,), 'name of the descriptor layout, e.g. yamaguchi2023'),
+    },
+    'train': {
+        **_TARGET,
+        'preset': Parameter((str,), 'named set of training options'),
+        'me_weight': Parameter(_NUMBER, 'weight W of the migration energy in the loss, a pure number'),
+        'batch_size': Parameter((int,), 'structures per optimisation step'),
+        'learning_rate': Parameter(_NUMBER, 'step size of the optimiser, a pure number'),
+        'weight_decay': Parameter(_NUMBER, 'L2 penalty of the optimiser, a pure number'),
+        'patience': Parameter((int,), 'epochs without improvement before the training stops'),
+        'max_epochs': Parameter((int,), 'largest number of epochs'),
+        'seed': Parameter((int,), 'seed of split, initial weights and order of the batches'),
+        'split': Parameter((dict,), 'how structures are divided into training, validation and test set'),
+        'device': Parameter((str,), 'where torch computes, e.g. cpu or cuda'),
+    },
+    'encode': {
+        **_TARGET,
+        'grid_size': Parameter((int,), 'points of the heat map along each axis'),
+        'grid_margin': Parameter(_NUMBER, 'margin of the heat map around the points, as a fraction of their range'),
+        'device': Parameter((str,), 'where torch computes, e.g. cpu or cuda'),
+    },
+}
+
+
+def check_parameters(task: str, parameters: Mapping[str, Any]) -> str | None:
+    """Return what is wrong with the parameters of a task, or None.
+
+    :param task: a key of :data:`PARAMETERS`.
+    :param parameters: values by name.
+    :returns: a sentence that names the parameter and what is known, or None.
+    """
+    known = PARAMETERS[task]
+    for name, value in parameters.items():
+        if name not in known:
+            close = get_close_matches(str(name), known, n=1)
+            hint = f' (did you mean {close[0]!r}?)' if close else ''
+            return f'unknown parameter {name!r} of {task}{hint}; known are {", ".join(sorted(known))}'
+        entry = known[name]
+        if value is None and entry.optional:
+            continue
+        # A truth value is an int to Python, but never a number to a user.
+        if not isinstance(value, entry.types) or (isinstance(value, bool) and bool not in entry.types):
+            wanted = ' or '.join(kind.__name__ for kind in entry.types)
+            return f'the parameter {name!r} of {task} must be {wanted} ({entry.help}), not {value!r}'
+    return None
+
+
+def parameters_help(task: str) -> str:
+    """Return one sentence that lists the parameters of a task with their meaning and unit.
+
+    :param task: a key of :data:`PARAMETERS`.
+    :returns: text for the help of an input port.
+    """
+    entries = '; '.join(f'{name}: {entry.help}' for name, entry in PARAMETERS[task].items())
+    return f'Options of the engine, all optional. {entries}.'

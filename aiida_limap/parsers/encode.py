@@ -1,0 +1,95 @@
+"""Parser of ``limap.encode``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from aiida.engine import ExitCode
+
+from aiida_limap.calculations.base import target_of
+from aiida_limap.data.map import MapData
+from aiida_limap.data.table import TableData
+from aiida_limap.formats.mapbundle import Heatmap
+from aiida_limap.formats.results import Results
+from aiida_limap.parsers._tables import item_columns
+from aiida_limap.parsers.base import EngineParser, count_items
+
+__all__ = ['EncodeParser']
+
+_CODES = (
+    'x_comp',
+    'x_struc',
+    'migration_energy_predicted_eV',
+    'reconstruction_mse_composition',
+    'reconstruction_mse_structure',
+)
+_GRIDS = ('grid_x_comp', 'grid_x_struc', 'grid_migration_energy_eV')
+
+
+class EncodeParser(EngineParser):
+    """The map: codes from the engine, computed migration energies (eV) from the table that was given."""
+
+    def build(self, results: Results, directory: Path) -> ExitCode | None:
+        """Attach the map.
+
+        :param results: the results.
+        :param directory: folder with the retrieved files.
+        :returns: an exit code, or None where all went well.
+        """
+        if not results.complete:
+            return self.or_scheduler(self.exit_codes.ERROR_OUTPUT_INCOMPLETE)
+        columns = item_columns(results.items)
+        for name in _CODES:
+            if name not in columns:
+                return self.exit_codes.ERROR_RESULTS_FORMAT.format(reason=f'the value {name!r} is missing')
+        for name in _GRIDS:
+            if name not in results.arrays:
+                return self.exit_codes.ERROR_RESULTS_FORMAT.format(reason=f'the array {name!r} is missing')
+        self.out('map', self._map(results, columns))
+        self.output_parameters(
+            results,
+            target=target_of(self.node.inputs.get('parameters')),
+            number_of_points=len(results.items),
+            counts_by_status=count_items(results.items),
+            **results.summary,
+        )
+        return None
+
+    def _map(self, results: Results, columns: dict[str, list]) -> MapData:
+        ids = [item.id for item in results.items]
+        target = target_of(self.node.inputs.get('parameters'))
+        energies = self.node.inputs.get('migration_energies')
+        return MapData.from_points(
+            ids,
+            {**{name: columns[name] for name in _CODES}, **_computed(ids, energies, target)},
+            heatmap=Heatmap(
+                x_comp=results.arrays['grid_x_comp'],
+                x_struc=results.arrays['grid_x_struc'],
+                values=results.arrays['grid_migration_energy_eV'],
+                label='predicted migration energy',
+                unit='eV',
+            ),
+            facts={
+                'target': target,
+                'mobile_ion': None if energies is None else energies.metadata.get('mobile_ion'),
+                'model_uuid': self.node.inputs.model.uuid,
+                'engine_version': results.engine_version,
+            },
+            metrics=results.summary.get('metrics') or {},
+        )
+
+
+def _computed(ids: list[str], energies: TableData | None, target: str) -> dict[str, list[Any]]:
+    """Return the computed migration energy (eV), its grid error (eV) and the status word of each point."""
+    columns = {'migration_energy_eV': target, 'grid_error_eV': 'grid_error_eV', 'status': 'status'}
+    found: dict[str, dict[str, Any]] = {name: {} for name in columns}
+    if energies is not None:
+        for name, column in columns.items():
+            if column in energies.column_names:
+                found[name] = dict(zip(energies.ids, energies.column(column).tolist(), strict=True))
+    # A point without a row has no word either: it was never computed.
+    return {
+        name: [values.get(identifier, '' if name == 'status' else None) for identifier in ids]
+        for name, values in found.items()
+    }

@@ -1,0 +1,67 @@
+"""What the parsers of batches of structures share: a row per finished structure, also for a job that was stopped."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from aiida.engine import ExitCode
+
+from aiida_limap.common.keys import uuid_of_key
+from aiida_limap.data.table import TableData
+from aiida_limap.formats.results import Results
+from aiida_limap.parsers.base import EngineParser, count_items, has_answer
+
+__all__ = ['StructuresParser']
+
+
+class StructuresParser(EngineParser):
+    """Build the table, count the status words, and say what is missing."""
+
+    def table(self, results: Results) -> TableData:
+        """Return the unstored table of the results.
+
+        :param results: the results.
+        """
+        raise NotImplementedError
+
+    def no_answer(self, results: Results) -> ExitCode:
+        """Return the exit code for a batch in which no structure has an answer.
+
+        :param results: the results.
+        """
+        counts = ', '.join(f'{word}: {count}' for word, count in count_items(results.items).items())
+        return self.exit_codes.ERROR_ALL_STRUCTURES_FAILED.format(counts=counts)
+
+    def build(self, results: Results, directory: Path) -> ExitCode | None:
+        """Attach table and counts.
+
+        :param results: the results.
+        :param directory: folder with the retrieved files.
+        :returns: an exit code, or None where all went well.
+        """
+        requested = {uuid_of_key(key) for key in self.node.inputs.structures}
+        strangers = {item.id for item in results.items} - requested
+        if strangers:
+            return self.exit_codes.ERROR_RESULTS_FORMAT.format(
+                reason=f'they hold the structure {min(strangers)}, which the job was not asked for'
+            )
+        n_done, n_structures = len(results.items), len(requested)
+        if n_done == 0:
+            return self.or_scheduler(self.exit_codes.ERROR_OUTPUT_INCOMPLETE)
+        self.out('table', self.table(results))
+        self.output_parameters(
+            results,
+            number_of_structures=n_structures,
+            number_of_rows=n_done,
+            counts_by_status=count_items(results.items),
+        )
+        if n_done < n_structures and results.complete:
+            return self.exit_codes.ERROR_RESULTS_FORMAT.format(
+                reason=f'the engine reached its end, but left out {n_structures - n_done} structures'
+            )
+        if n_done < n_structures:
+            # Resubmitting what is missing is right for every reason; the words of the scheduler are in its report.
+            return self.exit_codes.ERROR_OUT_OF_WALLTIME.format(n_done=n_done, n_structures=n_structures)
+        if not has_answer(results.items):
+            return self.no_answer(results)
+        return None
