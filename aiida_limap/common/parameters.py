@@ -47,7 +47,7 @@ PARAMETERS: dict[str, dict[str, Parameter]] = {
         'time_limit_s': Parameter(_NUMBER, 'time limit of one structure, s', optional=True),
     },
     'descriptors': {
-        'layout': Parameter((str,), 'name of the descriptor layout, e.g. yamaguchi2023'),
+        'layout': Parameter((str, dict), 'name of a descriptor layout, e.g. yamaguchi2023, or a whole layout'),
     },
     'train': {
         **_TARGET,

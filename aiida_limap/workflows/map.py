@@ -1,0 +1,224 @@
+"""``limap.map``: from a dataset to a materials map."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from aiida import orm
+from aiida.engine import ExitCode, ProcessBuilder, ToContext, WorkChain
+from aiida.engine.processes.workchains.workchain import WorkChainSpec
+
+from aiida_limap.calculations.base import target_of
+from aiida_limap.calculations.encode import EncodeCalculation
+from aiida_limap.calculations.tables import summarize_map
+from aiida_limap.calculations.train import TrainCalculation
+from aiida_limap.data.autoencoder import AutoencoderData
+from aiida_limap.data.dataset import DatasetData
+from aiida_limap.data.map import MapData
+from aiida_limap.data.table import TableData
+from aiida_limap.workflows.featurize import FeaturizeWorkChain, default_options, fill_featurize
+from aiida_limap.workflows.protocols.mixin import OPTIONS, ParametersOf, ProtocolMixin, merge
+
+__all__ = ['MapWorkChain']
+
+_UNFINISHED = 710
+_FEATURES = ('migration_energies', 'descriptors')
+
+
+class MapWorkChain(ProtocolMixin, WorkChain):
+    """Compute migration energies (eV) and descriptors of a dataset, train a model on them and draw the map."""
+
+    PROTOCOL = 'map'
+
+    @classmethod
+    def define(cls, spec: WorkChainSpec) -> None:
+        """Define inputs, steps, outputs and exit codes.
+
+        :param spec: the specification to fill.
+        """
+        super().define(spec)
+        spec.input('dataset', valid_type=DatasetData, help='The structures.')
+        spec.input('code', valid_type=orm.AbstractCode, help='The code that runs limap-engine.')
+        spec.expose_inputs(FeaturizeWorkChain, namespace='featurize', exclude=('dataset', 'code'))
+        for task, process in (('train', TrainCalculation), ('encode', EncodeCalculation)):
+            spec.expose_inputs(process, namespace=task, include=('parameters',))
+            spec.input(
+                f'{task}.options',
+                valid_type=dict,
+                non_db=True,
+                default=default_options,
+                help='Scheduler options of this job, e.g. the queue of a GPU.',
+            )
+        spec.inputs.validator = _validate_inputs
+        spec.outline(
+            cls.check_dataset,
+            cls.run_featurize,
+            cls.inspect_featurize,
+            cls.run_train,
+            cls.inspect_train,
+            cls.run_encode,
+            cls.inspect_encode,
+        )
+        spec.output('map', valid_type=MapData, help='Points with codes (pure numbers) and migration energies (eV).')
+        spec.output('model', valid_type=AutoencoderData, help='The model that spans the map.')
+        spec.output('migration_energies', valid_type=TableData, help='Barriers (eV) by structure.')
+        spec.output('descriptors', valid_type=TableData, help='Descriptors (pure numbers) by structure.')
+        spec.output('training', valid_type=TableData, help='Split, codes and migration energies (eV) of the training.')
+        spec.output('history', valid_type=orm.ArrayData, help='Losses by epoch (pure numbers).')
+        spec.output('output_parameters', valid_type=orm.Dict, help='Counts, metrics and engine versions of all parts.')
+        spec.exit_code(201, 'ERROR_DATASET_EMPTY', 'The dataset holds no structures.')
+        spec.exit_code(411, 'ERROR_ALL_STRUCTURES_FAILED', 'There is nothing to put on a map. {reason}')
+        spec.exit_code(449, 'ERROR_FEATURIZE_FAILED', 'The featurization failed with {reason}', invalidates_cache=True)
+        spec.exit_code(450, 'ERROR_TRAIN_FAILED', 'The training failed with {reason}', invalidates_cache=True)
+        spec.exit_code(451, 'ERROR_ENCODE_FAILED', 'The encoding failed with {reason}', invalidates_cache=True)
+        spec.exit_code(
+            _UNFINISHED,
+            'WARNING_STRUCTURES_UNFINISHED',
+            'The map is complete but for structures that no job finished; output_parameters names them.',
+            invalidates_cache=True,
+        )
+
+    @classmethod
+    def protocol_schema(cls) -> dict[str, Any]:
+        """Return the inputs that a protocol or an override may set."""
+        return {
+            'featurize': FeaturizeWorkChain.protocol_schema(),
+            'train': {'parameters': ParametersOf('train'), 'options': OPTIONS},
+            'encode': {'parameters': ParametersOf('encode'), 'options': OPTIONS},
+        }
+
+    @classmethod
+    def get_builder_from_protocol(
+        cls,
+        code: orm.AbstractCode,
+        dataset: DatasetData,
+        protocol: str | None = None,
+        overrides: Mapping[str, Any] | str | Path | None = None,
+        options: Mapping[str, Any] | None = None,
+    ) -> ProcessBuilder:
+        """Return a builder with the inputs of a protocol.
+
+        :param code: the code that runs limap-engine.
+        :param dataset: the structures.
+        :param protocol: one of :meth:`get_available_protocols`.
+        :param overrides: values in place of those of the protocol, or the path of a YAML file with them. The
+            ``target`` of the training holds for the encoding too, unless that is given another one.
+        :param options: scheduler options of all jobs, in place of those of the protocol.
+        :returns: the builder; its inputs can still be changed.
+        :raises ValueError: if the protocol or a key is unknown, or a value has the wrong type.
+        """
+        parts = ('featurize', 'train', 'encode')
+        last = None if options is None else {part: {'options': options} for part in parts}
+        own = cls.get_protocol_inputs(protocol, overrides, last)
+        inputs = merge({'featurize': FeaturizeWorkChain.get_protocol_inputs(protocol)}, own)
+        inputs['encode']['parameters'].setdefault('target', inputs['train']['parameters']['target'])
+        builder = cls.get_builder()
+        builder.code = code
+        builder.dataset = dataset
+        fill_featurize(builder.featurize, inputs['featurize'])
+        for task in ('train', 'encode'):
+            builder[task]['parameters'] = orm.Dict(inputs[task]['parameters'])
+            builder[task]['options'] = inputs[task]['options']
+        return builder
+
+    def check_dataset(self) -> ExitCode | None:
+        """Stop at once if there is nothing to put on a map."""
+        return None if len(self.inputs.dataset) else self.exit_codes.ERROR_DATASET_EMPTY
+
+    def run_featurize(self) -> ToContext:
+        """Compute migration energies and descriptors."""
+        node = self.submit(
+            FeaturizeWorkChain,
+            **self.exposed_inputs(FeaturizeWorkChain, namespace='featurize', agglomerate=False),
+            dataset=self.inputs.dataset,
+            code=self.inputs.code,
+            metadata={'call_link_label': 'featurize'},
+        )
+        self.report(f'submitted the featurization <{node.pk}> of {len(self.inputs.dataset)} structures')
+        return ToContext(featurize=node)
+
+    def inspect_featurize(self) -> ExitCode | None:
+        """Pass on the tables, also of a featurization that is not complete."""
+        node = self._take('featurize')
+        for name in _FEATURES:
+            if name in node.outputs:
+                self.out(name, node.outputs[name])
+        if node.exit_status == 411:
+            return self.exit_codes.ERROR_ALL_STRUCTURES_FAILED.format(reason=node.exit_message)
+        if not node.is_finished_ok and node.exit_status != _UNFINISHED:
+            return self._failure(node, self.exit_codes.ERROR_FEATURIZE_FAILED)
+        self.ctx.is_complete = node.is_finished_ok
+        if not self.ctx.is_complete:
+            self.report(f'{node.exit_message} The map is drawn with the others')
+        return None
+
+    def run_train(self) -> ToContext:
+        """Train the model."""
+        node = self.submit(TrainCalculation, **self._job_inputs('train'))
+        self.report(f'submitted the training <{node.pk}>')
+        return ToContext(train=node)
+
+    def inspect_train(self) -> ExitCode | None:
+        """Pass on model, training table and history, the latter two also of a training that failed."""
+        node = self._take('train')
+        for name in ('model', 'training', 'history'):
+            if name in node.outputs:
+                self.out(name, node.outputs[name])
+        return None if node.is_finished_ok else self._failure(node, self.exit_codes.ERROR_TRAIN_FAILED)
+
+    def run_encode(self) -> ToContext:
+        """Put the structures on the map."""
+        node = self.submit(EncodeCalculation, model=self.outputs['model'], **self._job_inputs('encode'))
+        self.report(f'submitted the encoding <{node.pk}>')
+        return ToContext(encode=node)
+
+    def inspect_encode(self) -> ExitCode | None:
+        """Pass on the map and gather what the parts say."""
+        node = self._take('encode')
+        if not node.is_finished_ok:
+            return self._failure(node, self.exit_codes.ERROR_ENCODE_FAILED)
+        self.out('map', node.outputs.map)
+        parts = {
+            name: orm.load_node(self.ctx.pks[name]).outputs.output_parameters
+            for name in ('featurize', 'train', 'encode')
+        }
+        self.out('output_parameters', summarize_map(**parts))
+        self.report(f'the map <{node.outputs.map.pk}> has {len(node.outputs.map)} points')
+        return None if self.ctx.is_complete else self.exit_codes.WARNING_STRUCTURES_UNFINISHED
+
+    def _job_inputs(self, task: str) -> dict[str, Any]:
+        process = {'train': TrainCalculation, 'encode': EncodeCalculation}[task]
+        return {
+            **self.exposed_inputs(process, namespace=task, agglomerate=False),
+            'code': self.inputs.code,
+            **{name: self.outputs[name] for name in _FEATURES},
+            'metadata': {'options': dict(self.inputs[task].options), 'call_link_label': task},
+        }
+
+    def _take(self, name: str) -> orm.ProcessNode:
+        """Take a finished process out of the context, where only its number stays."""
+        node = self.ctx.pop(name)
+        self.ctx.setdefault('pks', {})[name] = node.pk
+        return node
+
+    def _failure(self, node: orm.ProcessNode, exit_code: ExitCode) -> ExitCode:
+        reason = f'exit status {node.exit_status}: {node.exit_message}'
+        if node.is_killed or node.is_excepted:
+            reason = 'process state ' + str(node.process_state.value)
+        self.report(f'{node.process_label}<{node.pk}> ended with {reason}')
+        return exit_code.format(reason=reason)
+
+
+def _validate_inputs(inputs: Mapping[str, Any], _namespace: Any) -> str | None:
+    """Check that the model learns what the map shows."""
+    targets = {
+        task: target_of(inputs[task].get('parameters')) for task in ('train', 'encode') if inputs.get(task) is not None
+    }
+    if len(set(targets.values())) > 1:
+        return (
+            f'the model would learn {targets["train"]!r}, but the map would show {targets["encode"]!r}; give the same '
+            'target in train.parameters and encode.parameters'
+        )
+    return None
