@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -126,12 +127,20 @@ def _settings(bundle: MapBundle, labels: dict[str, str], scale: ColourScale | No
             'x': {'property': labels[AXES[0]]},
             'y': {'property': labels[AXES[1]]},
             'color': colour,
-            'symbol': '',
+            'symbol': _symbol(bundle, labels),
             'size': {'factor': 40},
         },
         'structure': [{'bonds': True, 'unitCell': True, 'axes': 'abc'}],
         'pinned': [int(np.nanargmin(order))],
     }
+
+
+def _symbol(bundle: MapBundle, labels: dict[str, str]) -> str:
+    """Mark the points by their status where some have no energy: grey alone is lost in print and to some eyes."""
+    status = bundle.properties.get('status')
+    if status is None or status.is_numeric or 'status' not in labels or not map_facts(bundle).n_without_energy:
+        return ''
+    return labels['status']
 
 
 def _legend(bundle: MapBundle, scale: ColourScale | None) -> str:
@@ -148,7 +157,7 @@ def _legend(bundle: MapBundle, scale: ColourScale | None) -> str:
 
 def _flatten(document: Any, path: str = '') -> list[list[str]]:
     """Return nested facts as rows of a name and a text."""
-    if isinstance(document, dict):
+    if isinstance(document, Mapping):
         rows = []
         for key, value in document.items():
             rows += _flatten(value, f'{path} › {key}' if path else str(key))

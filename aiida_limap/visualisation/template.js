@@ -13,7 +13,7 @@
   const PLOT_STYLE = `
     .hoverlayer { display: none; }
     @media (min-width: 1700px) {
-      .xtick text, .ytick text, .cbaxis text { font-size: 14px !important; }
+      .xtick text, .ytick text, .cbaxis text, .legendtext { font-size: 14px !important; }
       .g-xtitle text, .g-ytitle text, .cbtitle text { font-size: 16px !important; }
     }`;
   const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
@@ -327,6 +327,8 @@
     byId('previous').addEventListener('click', () => select((limap.selected + count - 1) % count));
     byId('next').addEventListener('click', () => select((limap.selected + 1) % count));
     byId('about-open').addEventListener('click', () => byId('about').showModal());
+    // chemiscope takes the escape key of the whole document for its own dialogs.
+    byId('about').addEventListener('keydown', (event) => event.stopPropagation());
   }
 
   /** chemiscope marks a missing number by NaN, which JSON does not have. */

@@ -65,6 +65,10 @@ def test_page_works_without_network_and_errors(make_bundle, open_page):
     assert session.text('h1') == 'Halides'
     assert 'W = 0.1' in session.text('#summary')
     assert session.page.locator('#message').is_hidden()
+    session.page.locator('#about-open').click()
+    assert 'options › me_weight' in session.text('#facts')
+    session.page.keyboard.press('Escape')
+    session.page.wait_for_selector('#about', state='hidden')
 
 
 def test_click_on_the_map_changes_panel_and_structure(make_bundle, open_page):
@@ -115,6 +119,17 @@ def test_buttons_and_list_choose_points_by_keyboard(make_bundle, open_page):
     assert session.selected() == 2
     assert session.text('#formula') == 'LiBr'
     assert session.page.evaluate('limap.viewer.saveSettings().pinned') == [2]
+
+
+def test_copy_buttons_copy_the_id_and_the_command(make_bundle, open_page):
+    session = open_page(make_bundle(2))
+    session.page.evaluate(
+        '() => { window.copied = []; navigator.clipboard.writeText = async (text) => { copied.push(text); }; }'
+    )
+    session.page.get_by_role('button', name='Copy the id of Structure').click()
+    session.page.get_by_role('button', name='Copy the command that shows Structure').click()
+    identifier = '00000000-0000-4000-8000-000000000000'
+    assert session.page.evaluate('copied') == [identifier, f'verdi node show {identifier}']
 
 
 def test_hover_names_the_point(make_bundle, open_page):
