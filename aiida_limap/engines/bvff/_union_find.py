@@ -1,0 +1,170 @@
+"""Union-find over grid points that remembers through which image of the cell each point was reached."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aiida_limap.engines.bvff._compile import compiled
+
+__all__ = ['insert_points']
+
+
+@compiled()
+def _find(node: int, parent: NDArray, offset: NDArray, total: NDArray) -> int:
+    """Return the root of a node; ``total`` gets the image offset of the node relative to the root.
+
+    Afterwards every node of the path points at the root itself.
+    """
+    total[0] = total[1] = total[2] = 0
+    root = node
+    while parent[root] != root:
+        for axis in range(3):
+            total[axis] += offset[root, axis]
+        root = parent[root]
+    rest0, rest1, rest2 = total[0], total[1], total[2]
+    current = node
+    while parent[current] != root and current != root:
+        following = parent[current]
+        step0, step1, step2 = offset[current, 0], offset[current, 1], offset[current, 2]
+        parent[current] = root
+        offset[current, 0], offset[current, 1], offset[current, 2] = rest0, rest1, rest2
+        rest0 -= step0
+        rest1 -= step1
+        rest2 -= step2
+        current = following
+    return root
+
+
+@compiled()
+def _extend(basis: NDArray, vector: NDArray) -> None:
+    """Add a lattice vector to a basis in row echelon form, in integers: no tolerance decides about a rank.
+
+    Row i of ``basis`` (3, 3) is zero or starts at column i; ``vector`` (3,) is destroyed.
+    """
+    for column in range(3):
+        while vector[column] != 0:
+            if basis[column, column] == 0:
+                for axis in range(3):
+                    basis[column, axis] = vector[axis]
+                    vector[axis] = 0
+                break
+            quotient = basis[column, column] // vector[column]
+            for axis in range(3):
+                # One step of Euclid's algorithm on the two leading entries.
+                rest = basis[column, axis] - quotient * vector[axis]
+                basis[column, axis] = vector[axis]
+                vector[axis] = rest
+    # Keep the entries above the diagonal small, so that they cannot overflow.
+    for row in range(2):
+        for column in range(row + 1, 3):
+            if basis[row, row] != 0 and basis[column, column] != 0:
+                quotient = basis[row, column] // basis[column, column]
+                for axis in range(column, 3):
+                    basis[row, axis] -= quotient * basis[column, axis]
+
+
+@compiled(inline=True)
+def _cell(index: int, divisions: int) -> int:
+    """Return the cell of an index that is at most one step outside; cheaper than a division."""
+    return -1 if index < 0 else (1 if index >= divisions else 0)
+
+
+@compiled()
+def _rank(basis: NDArray) -> int:
+    rank = 0
+    for column in range(3):
+        if basis[column, column] != 0:
+            rank += 1
+    return rank
+
+
+@compiled()
+def insert_points(
+    order: NDArray, shape: NDArray, moves: NDArray, reached: NDArray, deepest: NDArray, bases: NDArray
+) -> None:
+    """Insert grid points one by one and note when a component first percolates in one, two and three dimensions.
+
+    Every point keeps an integer vector to its parent: the cell in which the parent's image lies. When two points of one
+    component meet with different vectors, their difference is a lattice translation along which the component repeats.
+
+    :param order: (m,) flat indices of the grid points, in the order of insertion.
+    :param shape: (3,) grid divisions.
+    :param moves: (k, 3) steps to the neighbours of a point.
+    :param reached: (3,) gets the position in ``order`` at which the rank became at least 1, 2, 3; -1 where it did not.
+    :param deepest: (3,) gets the position in ``order`` of the first point of the component that percolated.
+    :param bases: (3, 3, 3) gets its lattice translations, in row echelon form.
+    """
+    n1, n2, n3 = shape[0], shape[1], shape[2]
+    n_points = n1 * n2 * n3
+    parent = np.full(n_points, -1, dtype=np.int32)
+    offset = np.zeros((n_points, 3), dtype=np.int32)
+    first = np.empty(n_points, dtype=np.int32)
+    size = np.ones(n_points, dtype=np.int32)
+    # Few components ever wind: their bases live in a list that grows, and the root knows the place.
+    place = np.full(n_points, -1, dtype=np.int32)
+    windings = np.zeros((16, 3, 3), dtype=np.int64)
+    n_windings = 0
+    own = np.zeros(3, dtype=np.int64)
+    other = np.zeros(3, dtype=np.int64)
+    vector = np.zeros(3, dtype=np.int64)
+    reached[:] = -1
+    best = 0
+    for position in range(order.shape[0]):
+        point = order[position]
+        parent[point] = point
+        first[point] = position
+        k = point % n3
+        j = (point // n3) % n2
+        i = point // (n3 * n2)
+        for move in range(moves.shape[0]):
+            i2, j2, k2 = i + moves[move, 0], j + moves[move, 1], k + moves[move, 2]
+            w1 = _cell(i2, n1)
+            w2 = _cell(j2, n2)
+            w3 = _cell(k2, n3)
+            neighbour = ((i2 - w1 * n1) * n2 + (j2 - w2 * n2)) * n3 + (k2 - w3 * n3)
+            if parent[neighbour] < 0:
+                continue
+            root = _find(point, parent, offset, own)
+            target = _find(neighbour, parent, offset, other)
+            vector[0] = own[0] + w1 - other[0]
+            vector[1] = own[1] + w2 - other[1]
+            vector[2] = own[2] + w3 - other[2]
+            if root == target:
+                if vector[0] == 0 and vector[1] == 0 and vector[2] == 0:
+                    continue
+                if place[root] < 0:
+                    if n_windings == windings.shape[0]:
+                        larger = np.zeros((2 * n_windings, 3, 3), dtype=np.int64)
+                        larger[:n_windings] = windings
+                        windings = larger
+                    place[root] = n_windings
+                    n_windings += 1
+                _extend(windings[place[root]], vector)
+            else:
+                if size[root] > size[target]:
+                    # The smaller tree hangs below the larger one; seen from there the vector points the other way.
+                    root, target = target, root
+                    vector[0], vector[1], vector[2] = -vector[0], -vector[1], -vector[2]
+                parent[root] = target
+                offset[root, 0], offset[root, 1], offset[root, 2] = -vector[0], -vector[1], -vector[2]
+                size[target] += size[root]
+                first[target] = min(first[target], first[root])
+                if place[root] >= 0:
+                    if place[target] < 0:
+                        place[target] = place[root]
+                    else:
+                        for row in range(3):
+                            for axis in range(3):
+                                vector[axis] = windings[place[root], row, axis]
+                            _extend(windings[place[target]], vector)
+                root = target
+            if place[root] >= 0:
+                rank = _rank(windings[place[root]])
+                while best < rank:
+                    reached[best] = position
+                    deepest[best] = first[root]
+                    bases[best] = windings[place[root]]
+                    best += 1
+                if best == 3:
+                    return

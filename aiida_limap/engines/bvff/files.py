@@ -1,0 +1,59 @@
+"""Migration energies of structure files, for people at a command line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from aiida_limap.engines.bvff.options import BvffOptions
+from aiida_limap.engines.bvff.task import compute_item
+from aiida_limap.engines.errors import LimapError
+from aiida_limap.formats.results import ItemResult
+
+if TYPE_CHECKING:
+    from pymatgen.core import Structure
+
+__all__ = ['read_structure_file', 'run_files']
+
+
+def read_structure_file(path: Path) -> Structure:
+    """Read a structure from a CIF, POSCAR or any other file that pymatgen knows.
+
+    :param path: the file.
+    :returns: the structure.
+    :raises LimapError: if the file is missing or cannot be read.
+    """
+    from pymatgen.core import Structure
+
+    path = Path(path)
+    if not path.is_file():
+        raise LimapError(f'there is no file {path}')
+    try:
+        return Structure.from_file(path)
+    except Exception as error:
+        # The readers of the many formats raise whatever they stumble over.
+        raise LimapError(f'{path.name} cannot be read as a structure: {error}') from error
+
+
+def run_files(
+    paths: Iterable[Path],
+    options: Mapping[str, Any],
+    on_result: Callable[[ItemResult], None] | None = None,
+) -> list[ItemResult]:
+    """Compute the migration energy of every file.
+
+    :param paths: structure files.
+    :param options: values by the names of :class:`~aiida_limap.engines.bvff.options.BvffOptions`.
+    :param on_result: called with each row as soon as it is there.
+    :returns: one row per file, in the order of the files; its id is the path.
+    :raises InputError: if an option is unknown or unusable.
+    """
+    known = BvffOptions.from_mapping(options)
+    items = []
+    for path in paths:
+        item = compute_item(str(path), lambda path=path: read_structure_file(path), known)
+        items.append(item)
+        if on_result is not None:
+            on_result(item)
+    return items

@@ -1,0 +1,128 @@
+"""Exact percolation thresholds of a periodic energy grid in one, two and three dimensions.
+
+The grid points are inserted by ascending energy into a union-find structure that keeps, for every point, the image of
+the cell through which it was reached. The first energy at which the lattice translations of some component span d
+dimensions is the d-dimensional threshold: exact for the grid, without supercell or bisection. The criterion is that of
+Machta et al., Phys. Rev. E 54, 1332 (1996), for wrapping clusters; Edelsbrunner and Heiss, arXiv:2408.16575, give the
+rigorous version for crystals.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from aiida_limap.engines.errors import InputError
+
+__all__ = ['CONNECTIVITIES', 'Percolation', 'percolate', 'percolation_thresholds']
+
+#: Numbers of neighbours of a grid point: across faces, or across faces, edges and corners.
+CONNECTIVITIES = (6, 26)
+
+
+@dataclass(frozen=True)
+class Percolation:
+    """Where an energy grid percolates; entry d - 1 of each tuple belongs to d dimensions.
+
+    :param energy_minimum: lowest energy of the grid.
+    :param thresholds: lowest energy at which one connected component repeats along d independent lattice translations;
+        infinity where that happens nowhere.
+    :param network_minima: lowest energy of that component at its threshold; infinity where there is none.
+    :param sublattice_index: index of the translations of the component that percolates in three dimensions within all
+        translations of the cell, at the threshold: so many copies of it interpenetrate without touching. None where
+        there is none.
+    """
+
+    energy_minimum: float
+    thresholds: tuple[float, float, float]
+    network_minima: tuple[float, float, float]
+    sublattice_index: int | None
+
+    @property
+    def barriers(self) -> tuple[float | None, ...]:
+        """Thresholds above the lowest energy of the grid; None where nothing percolates."""
+        return tuple(None if math.isinf(value) else value - self.energy_minimum for value in self.thresholds)
+
+    @property
+    def network_barriers(self) -> tuple[float | None, ...]:
+        """Thresholds above the lowest energy of the percolating component; None where nothing percolates."""
+        return tuple(
+            None if math.isinf(value) else value - minimum
+            for value, minimum in zip(self.thresholds, self.network_minima, strict=True)
+        )
+
+
+def percolation_thresholds(
+    energy: ArrayLike, *, connectivity: int = 26, maximum: float = math.inf
+) -> tuple[float, float, float]:
+    """Return the lowest energies at which the points below them percolate in one, two and three dimensions.
+
+    :param energy: (n1, n2, n3) energies on a periodic grid without doubled end points; any size from 1 along each axis.
+        Infinite entries are never entered.
+    :param connectivity: neighbours of a point: 26 (default) or 6.
+    :param maximum: points above this energy are never entered.
+    :returns: thresholds (t1, t2, t3) with t1 <= t2 <= t3, in the unit of ``energy``; ``float('inf')`` where nothing
+        percolates.
+    :raises InputError: if the array is not three-dimensional, is empty or holds NaN, or the connectivity is unknown.
+    """
+    return percolate(energy, connectivity=connectivity, maximum=maximum).thresholds
+
+
+def percolate(energy: ArrayLike, *, connectivity: int = 26, maximum: float = math.inf) -> Percolation:
+    """Find thresholds and the component that percolates at each of them.
+
+    :param energy: (n1, n2, n3) energies on a periodic grid, see :func:`percolation_thresholds`.
+    :param connectivity: neighbours of a point: 26 (default) or 6.
+    :param maximum: points above this energy are never entered.
+    :returns: thresholds, minima and sublattice index.
+    :raises InputError: as :func:`percolation_thresholds`.
+    """
+    from aiida_limap.engines.bvff._union_find import insert_points
+
+    grid = np.asarray(energy)
+    if not np.issubdtype(grid.dtype, np.floating):
+        grid = grid.astype(np.float64)
+    if grid.ndim != 3 or grid.size == 0:
+        raise InputError(f'percolation needs a three-dimensional array of energies, not one of shape {grid.shape}')
+    if np.isnan(grid).any():
+        raise InputError('percolation: the energies hold NaN; mark points that cannot be entered by infinity')
+    if grid.size > np.iinfo(np.int32).max:
+        raise InputError(f'percolation: {grid.size} grid points are more than the limit of 2^31')
+    flat = np.ascontiguousarray(grid).ravel()
+    order = _insertion_order(flat, maximum)
+    reached = np.full(3, -1, dtype=np.int64)
+    deepest = np.full(3, -1, dtype=np.int64)
+    bases = np.zeros((3, 3, 3), dtype=np.int64)
+    insert_points(order, np.array(grid.shape, dtype=np.int64), _moves(connectivity), reached, deepest, bases)
+
+    def energies(positions: NDArray[np.int64]) -> tuple[float, float, float]:
+        one, two, three = (float(flat[order[place]]) if place >= 0 else math.inf for place in positions)
+        return one, two, three
+
+    return Percolation(
+        energy_minimum=float(flat.min()),
+        thresholds=energies(reached),
+        network_minima=energies(deepest),
+        sublattice_index=abs(int(np.prod(np.diagonal(bases[2])))) if reached[2] >= 0 else None,
+    )
+
+
+def _insertion_order(flat: NDArray, maximum: float) -> NDArray[np.int64]:
+    """Return the indices of the points that may be entered, by ascending energy and, for equal ones, by index."""
+    candidates = np.flatnonzero((flat <= maximum) & (flat < np.inf))
+    return candidates[np.argsort(flat[candidates], kind='stable')]
+
+
+def _moves(connectivity: int) -> NDArray[np.int64]:
+    if connectivity not in CONNECTIVITIES:
+        raise InputError(
+            f'connectivity {connectivity!r} is unknown; known are {CONNECTIVITIES[0]} and {CONNECTIVITIES[1]}'
+        )
+    moves = [move for move in itertools.product((-1, 0, 1), repeat=3) if any(move)]
+    if connectivity == 6:
+        moves = [move for move in moves if sum(map(abs, move)) == 1]
+    return np.array(moves, dtype=np.int64)

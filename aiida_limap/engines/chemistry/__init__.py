@@ -1,0 +1,1 @@
+"""Oxidation states, structure checks, element properties and the prototype library."""
