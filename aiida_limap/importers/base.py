@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from aiida_limap.data.dataset import DatasetData
     from aiida_limap.groups.dataset import DatasetGroup
 
-__all__ = ['Candidate', 'ImportReport', 'ImporterError', 'Refusal', 'store_dataset']
+__all__ = ['Candidate', 'ImportReport', 'ImporterError', 'Refusal', 'find_dataset', 'store_dataset']
 
 #: Structures are stored in transactions of this many: one commit per node would cost twice the time.
 _TRANSACTION_SIZE = 200
@@ -108,6 +108,30 @@ def store_dataset(
     dataset = _dataset_node(name, members, chosen_by)
     group = _group(name, dataset, list(members))
     return ImportReport(dataset, group, n_new, len(members) - n_new, refused)
+
+
+def find_dataset(name: str, chosen_by: Mapping[str, Any]) -> ImportReport | None:
+    """Return the report of an import that was done before with the same choice, or None.
+
+    :param name: name of the dataset.
+    :param chosen_by: how the structures were chosen.
+    """
+    from aiida import orm
+    from aiida.common.exceptions import NotExistent
+
+    from aiida_limap.data.dataset import DatasetData
+    from aiida_limap.groups.dataset import DatasetGroup
+
+    query = orm.QueryBuilder().append(DatasetData, filters={'attributes.name': name}, project='*')
+    for (dataset,) in query.iterall():
+        if dataset.filter == dict(chosen_by):
+            try:
+                group = DatasetGroup.collection.get(label=f'limap/{name}')
+            except NotExistent:
+                return None
+            if group.dataset is not None and group.dataset.uuid == dataset.uuid:
+                return ImportReport(dataset, group, 0, len(dataset))
+    return None
 
 
 def _chunks(entries: Iterable[Any], size: int) -> Iterable[list[Any]]:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aiida_limap import __version__
-from aiida_limap.importers.base import Candidate, ImportReport, store_dataset
+from aiida_limap.formats._files import checksum
+from aiida_limap.importers.base import Candidate, ImportReport, find_dataset, store_dataset
 
 if TYPE_CHECKING:
     from aiida_limap.engines.chemistry.prototypes import LibraryEntry
@@ -36,13 +38,26 @@ def import_prototypes(
     """
     from aiida_limap.engines.chemistry.prototypes import build_library
 
+    chosen_by = {'importer': 'prototypes', 'library': _library_checksum(), 'limit': limit}
+    known = find_dataset(name, chosen_by)
+    if known is not None:
+        return known
     library = build_library()
     if limit is not None and limit < len(library):
         library = [library[index * len(library) // limit] for index in range(limit)]
     if on_start is not None:
         on_start(len(library))
-    chosen_by = {'importer': 'prototypes', 'version': __version__, 'limit': limit}
     return store_dataset(_candidates(library), name=name, chosen_by=chosen_by, on_progress=on_progress)
+
+
+def _library_checksum() -> str:
+    """Return a checksum of the data and the code that make the library: where it is the same, so are the crystals."""
+    import aiida_limap.engines.chemistry as chemistry
+
+    folder = Path(chemistry.__path__[0])
+    files = sorted(path for path in folder.rglob('*') if path.suffix in {'.py', '.yaml'})
+    parts = [part for path in files for part in (path.name.encode(), path.read_bytes())]
+    return checksum(*parts)
 
 
 def _candidates(library: list[LibraryEntry]) -> Iterator[Candidate]:
@@ -63,9 +78,9 @@ def _source(entry: LibraryEntry) -> dict[str, Any]:
         'prototype': entry.prototype,
         'substitutions': dict(entry.substitutions),
     }
-    if entry.counterpart:
-        extras['counterpart'] = entry.counterpart
-        extras['counterpart_uri'] = _MATERIALS_PROJECT + entry.counterpart
+    if entry.materials_project_counterpart:
+        extras['counterpart'] = entry.materials_project_counterpart
+        extras['counterpart_uri'] = _MATERIALS_PROJECT + entry.materials_project_counterpart
     source: dict[str, Any] = {
         'db_name': DATABASE_NAME,
         'id': entry.id,
