@@ -239,6 +239,8 @@ def substituted_entries(prototypes: Sequence[Prototype], structures: Sequence[St
     :param prototypes: the literature prototypes.
     :param structures: their crystals, in the same order.
     """
+    # scipy brings a BLAS of its own, whose threads can be limited only once it is loaded.
+    import scipy.linalg  # noqa: F401
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     entries: list[LibraryEntry] = []
