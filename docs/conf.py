@@ -48,5 +48,33 @@ def _write_exit_codes() -> None:
     (Path(__file__).parent / 'reference' / '_exit_codes.md').write_text('\n'.join(lines))
 
 
+def _write_prototypes() -> None:
+    """Write the table of prototypes from the library itself."""
+    from pathlib import Path
+
+    from aiida_limap.engines.chemistry.prototypes import build_library, load_prototypes
+
+    prototypes = load_prototypes()
+    library = build_library()
+    n_sites = sorted(len(entry.structure) for entry in library)
+    lines = [
+        f'{len(prototypes)} literature prototypes give {len(library)} crystals with {n_sites[0]} to {n_sites[-1]} sites '
+        f'(median {n_sites[len(n_sites) // 2]}).',
+        '',
+        '| formula | family | space group | coordinates | counterpart | citation |',
+        '|---|---|---|---|---|---|',
+    ]
+    for entry in prototypes:
+        mp_id = entry.materials_project_counterpart
+        link = f'[{mp_id}](https://next-gen.materialsproject.org/materials/{mp_id})' if mp_id else ''
+        citation = f'[{entry.citation}](https://doi.org/{entry.doi})' if entry.doi else entry.citation
+        lines.append(
+            f'| {entry.formula} | {entry.family} | {entry.space_group_symbol} ({entry.space_group_number}) '
+            f'| {entry.coordinates} | {link} | {citation} |'
+        )
+    (Path(__file__).parent / 'topics' / '_prototypes.md').write_text('\n'.join(lines))
+
+
 _write_exit_codes()
-exclude_patterns.append('reference/_exit_codes.md')
+_write_prototypes()
+exclude_patterns += ['reference/_exit_codes.md', 'topics/_prototypes.md']
