@@ -52,6 +52,6 @@ def _structure(layout: Layout) -> list[Column]:
         columns.append(Column(f'adf_{centre:.5g}', 'structure', 'adf', 'degree', meaning))
     for name in layout.classes.names:
         for faces in range(layout.voronoi.minimum_faces, layout.voronoi.maximum_faces + 1):
-            meaning = f'share of {name} sites whose Voronoi cell has {faces} faces'
+            meaning = f'share of {name} sites whose Voronoi cell has about {faces} faces'
             columns.append(Column(f'voronoi_{name}_{faces}', 'structure', 'voronoi', '', meaning))
     return columns

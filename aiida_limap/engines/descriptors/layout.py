@@ -77,31 +77,36 @@ class HistogramSpec:
 
 @dataclass(frozen=True)
 class ClassSpec:
-    """Classes of sites: element symbols by class name, and the class of every other element."""
+    """Classes of sites, a name and its elements each, and the class of every other element.
 
-    named: Mapping[str, Sequence[str]]
+    A list, since its order is that of the columns, and the order of a mapping may be lost in a database.
+    """
+
+    named: Sequence[Mapping[str, Any]]
     rest: str
 
     def __post_init__(self) -> None:
-        symbols = [symbol for members in self.named.values() for symbol in members]
+        for entry in self.named:
+            _check_keys('layout: class', entry, ('name', 'elements'))
+        symbols = [symbol for entry in self.named for symbol in entry['elements']]
         unknown = sorted(set(symbols) - set(SYMBOLS))
         if unknown:
             raise InputError(f'layout: {unknown[0]!r} in the classes is no element')
-        if len(set(symbols)) != len(symbols) or self.rest in self.named:
+        if len(set(symbols)) != len(symbols) or len(set(self.names)) != len(self.names):
             raise InputError('layout: an element or a class name stands twice in the classes')
 
     @property
     def names(self) -> tuple[str, ...]:
         """All class names, the rest last."""
-        return (*self.named, self.rest)
+        return (*(str(entry['name']) for entry in self.named), self.rest)
 
     def index_of(self, symbol: str) -> int:
         """Return the index of the class of an element.
 
         :param symbol: element symbol.
         """
-        for index, members in enumerate(self.named.values()):
-            if symbol in members:
+        for index, entry in enumerate(self.named):
+            if symbol in entry['elements']:
                 return index
         return len(self.named)
 
@@ -142,15 +147,19 @@ class AngularSpec:
 
 @dataclass(frozen=True)
 class VoronoiSpec:
-    """Share of the sites of each class that have a given number of Voronoi faces."""
+    """Share of the sites of each class that have a given number of Voronoi faces, smeared with ``sigma`` faces."""
 
     minimum_faces: int
     maximum_faces: int
     small_face_ratio: float
+    sigma: float
 
     def __post_init__(self) -> None:
-        if not (0 < self.minimum_faces <= self.maximum_faces and 0 < self.small_face_ratio < 1):
-            raise InputError('layout: voronoi needs 0 < minimum_faces <= maximum_faces and 0 < small_face_ratio < 1')
+        faces_fit = 0 < self.minimum_faces <= self.maximum_faces
+        if not (faces_fit and 0 < self.small_face_ratio < 1 and self.sigma >= 0):
+            raise InputError(
+                'layout: voronoi needs 0 < minimum_faces <= maximum_faces, 0 < small_face_ratio < 1, sigma >= 0'
+            )
 
 
 @dataclass(frozen=True, eq=False)

@@ -34,7 +34,8 @@ def structure_descriptors(
     - Radial distribution functions by pair of site classes, smeared with Gaussians; normalisation ``g`` is
       ``n_ab(r) / (N_a 4 pi r^2 dr rho_b)``, ``count`` is ``n_ab(r) / N_a``; zeros where a class is absent.
     - Angles X-A-Y between the neighbours of each site, normalised per centre, averaged over the centres.
-    - Voronoi face counts: for each class, the share of its sites with a given number of faces; small faces are dropped.
+    - Voronoi face counts: for each class, the share of its sites with a given number of faces, smeared; small faces are
+      dropped.
 
     Rows do not change with origin, orientation, site order or choice of cell. (After Yamaguchi et al., Sci. Rep. 13,
     16799 (2023); the bins of the shipped layout are a reconstruction.)
@@ -113,8 +114,17 @@ def _voronoi(
                 f'the Voronoi cell of site {site} has {faces} faces, outside of the bins '
                 f'{spec.minimum_faces} to {spec.maximum_faces} of the layout {layout.name}'
             )
-        shares[kind, faces - spec.minimum_faces] += 1
+        shares[kind] += _smeared(faces, spec)
     return shares / np.maximum(np.bincount(classes, minlength=len(shares)), 1)[:, None]
+
+
+def _smeared(faces: int, spec: VoronoiSpec) -> NDArray[np.float64]:
+    """Return the weights of a number of faces on the bins; they sum to one."""
+    away = np.arange(spec.minimum_faces, spec.maximum_faces + 1) - faces
+    if spec.sigma == 0:
+        return (away == 0).astype(np.float64)
+    weights = np.exp(-(away**2) / (2 * spec.sigma**2))
+    return weights / weights.sum()
 
 
 def _face_count(angles: NDArray[np.float64], spec: VoronoiSpec) -> int:

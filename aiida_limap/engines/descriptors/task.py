@@ -70,8 +70,9 @@ def run(job: Job, directory: Path, writer: ResultsWriter) -> None:
     )
     kernels.warm_up()
 
-    def describe(record: StructureRecord) -> dict[str, Any]:
+    def describe(record: StructureRecord, values: dict[str, Any]) -> dict[str, Any]:
         structure = structure_from_record(record)
+        values['formula'] = structure.composition.reduced_formula
         return {
             'composition': composition_row(structure.composition, layout),
             'structure': structure_row(structure, layout),
@@ -80,14 +81,15 @@ def run(job: Job, directory: Path, writer: ResultsWriter) -> None:
     for record in records:
         started = time.perf_counter()
         rows, status, message = None, Status.OK, ''
+        values: dict[str, Any] = {'formula': None}
         try:
-            rows = describe(record)
+            rows = describe(record, values)
         except LimapError as error:
             status, message = error.status, str(error)
         except Exception as error:
             # One structure that a library cannot take must not end the batch; the trace goes to the log.
             logger.exception('structure %s failed', record.id)
             status, message = Status.FAILED, f'{type(error).__name__}: {error}'
-        wall_s = round(time.perf_counter() - started, 6)
-        writer.add(ItemResult(record.id, status, message, {'wall_s': wall_s}), rows)
+        values['wall_s'] = round(time.perf_counter() - started, 6)
+        writer.add(ItemResult(record.id, status, message, values), rows)
     logger.info('described %d structures', len(records))

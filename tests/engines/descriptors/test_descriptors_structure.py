@@ -16,9 +16,15 @@ LAYOUT = load_layout('yamaguchi2023')
 RDF, ADF, VORONOI = (slice(*LAYOUT.blocks['structure'][name]) for name in ('rdf', 'adf', 'voronoi'))
 
 
-def counting_layout():
+def hard_faces():
     document = LAYOUT.as_dict()
-    document['structure']['rdf']['normalisation'] = 'count'
+    document['structure']['voronoi']['sigma'] = 0
+    return load_layout(document)
+
+
+def layout_of_g():
+    document = LAYOUT.as_dict()
+    document['structure']['rdf']['normalisation'] = 'g'
     return load_layout(document)
 
 
@@ -72,7 +78,7 @@ def test_small_strain_moves_little(triclinic):
 
 
 def test_rock_salt_coordination(rock_salt):
-    row = structure_descriptors([rock_salt], counting_layout())[0]
+    row = structure_descriptors([rock_salt])[0]
     # The shells of rock salt with a = 4.2 Å: unlike at 2.1 (6) and 3.64 (8), like at 2.97 (12) and 4.2 (6).
     unlike = row[column('rdf_O-M_0.05') : column('rdf_O-M_9.95') + 1]
     like = row[column('rdf_O-O_0.05') : column('rdf_O-O_9.95') + 1]
@@ -85,8 +91,8 @@ def test_rock_salt_coordination(rock_salt):
 
 
 def test_g_tends_to_one_and_relates_to_the_count(triclinic):
-    counts = structure_descriptors([triclinic], counting_layout())[0]
-    g = structure_descriptors([triclinic])[0]
+    counts = structure_descriptors([triclinic])[0]
+    g = structure_descriptors([triclinic], layout_of_g())[0]
     radius, density = 5.05, 4 / triclinic.volume
     index = column('rdf_Li-O_5.05')
     assert g[index] == pytest.approx(counts[index] / (4 * np.pi * radius**2 * 0.1 * density), rel=1e-12)
@@ -95,7 +101,7 @@ def test_g_tends_to_one_and_relates_to_the_count(triclinic):
 
 
 def test_rock_salt_angles_and_faces(rock_salt):
-    row = structure_descriptors([rock_salt])[0]
+    row = structure_descriptors([rock_salt], hard_faces())[0]
     angles = row[ADF]
     # Twelve right and three straight angles in an octahedron.
     assert angles.sum() == pytest.approx(1, abs=1e-9)
@@ -109,8 +115,12 @@ def test_rock_salt_angles_and_faces(rock_salt):
 @pytest.mark.parametrize(('group', 'faces'), [('Fm-3m', 12), ('Im-3m', 14), ('Pm-3m', 6)])
 def test_cubic_voronoi_cells(group, faces):
     structure = Structure.from_spacegroup(group, Lattice.cubic(3.6), ['Li'], [[0, 0, 0]])
-    row = structure_descriptors([structure])[0]
+    row = structure_descriptors([structure], hard_faces())[0]
     assert row[column(f'voronoi_Li_{faces}')] == 1
+    smeared = structure_descriptors([structure])[0][VORONOI]
+    assert smeared.sum() == pytest.approx(1, abs=1e-12)
+    assert smeared.argmax() == faces - 3
+    assert smeared @ np.arange(3, 3 + len(smeared)) == pytest.approx(faces, abs=0.02)
 
 
 def test_tetrahedral_angles():
@@ -141,7 +151,7 @@ def test_open_cells():
 
 def test_a_sparse_structure_still_closes():
     structure = Structure(Lattice.cubic(14), ['Li'], [[0, 0, 0]])
-    row = structure_descriptors([structure])[0]
+    row = structure_descriptors([structure], hard_faces())[0]
     assert row[column('voronoi_Li_6')] == 1
     assert row[RDF].max() == 0
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import warnings
 
 import pytest
@@ -41,6 +42,13 @@ def test_checksum_follows_the_numbers_only():
     assert load_layout(document).checksum != load_layout('yamaguchi2023').checksum
 
 
+def test_order_of_keys_does_not_matter():
+    # Databases store mappings with their keys in another order.
+    document = json.loads(json.dumps(load_layout('yamaguchi2023').as_dict(), sort_keys=True))
+    assert load_layout(document).columns() == load_layout('yamaguchi2023').columns()
+    assert load_layout(document).checksum == load_layout('yamaguchi2023').checksum
+
+
 def test_from_a_file(tmp_path):
     document = load_layout('yamaguchi2023').as_dict()
     document['name'] = 'mine'
@@ -69,7 +77,8 @@ def _edit(path, value):
         (('structure', 'rdf', 'bins'), 'many', 'rdf'),
         (('structure', 'adf', 'outer_ratio'), 1.0, 'outer_ratio'),
         (('structure', 'voronoi', 'small_face_ratio'), 2, 'small_face_ratio'),
-        (('structure', 'classes', 'named'), {'Li': ['Qq']}, "'Qq'"),
+        (('structure', 'classes', 'named'), [{'name': 'Li', 'elements': ['Qq']}], "'Qq'"),
+        (('structure', 'classes', 'named'), [{'name': 'M', 'elements': ['Li']}], 'stands twice'),
         (('composition', 'histograms', 0, 'quantity'), 'beauty', "'beauty'"),
         (('composition', 'histograms', 0, 'maximum'), -1, 'maximum > minimum'),
         (('composition', 'element_fractions', 'last'), 120, 'element_fractions'),

@@ -49,6 +49,8 @@ def test_rows_and_reasons(tmp_path):
     }
     messages = {item.id: item.message for item in results.items}
     assert 'Bi' in messages['bismuth'] and 'all_elements' in messages['bismuth']
+    assert results.items[0].values['formula'] == 'Li2O'
+    assert results.items[0].values['wall_s'] >= 0
     assert list(results.arrays['row_ids']) == ['good', 'again']
     composition = results.arrays['composition']
     assert (composition[0] == composition[1]).all()

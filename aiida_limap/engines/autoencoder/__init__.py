@@ -1,0 +1,49 @@
+"""The two-branch autoencoder that spans a map: training, encoding, decoding, prediction of migration energies.
+
+The names below are loaded when they are first used, so that importing the package costs nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from aiida_limap.engines.autoencoder.config import PRESETS, SplitConfig, TrainConfig
+    from aiida_limap.engines.autoencoder.data import SPLITS, TrainingData
+    from aiida_limap.engines.autoencoder.model import TrainedModel, load_model
+    from aiida_limap.engines.autoencoder.training import train, train_grid
+
+__all__ = [
+    'PRESETS',
+    'SPLITS',
+    'SplitConfig',
+    'TrainConfig',
+    'TrainedModel',
+    'TrainingData',
+    'load_model',
+    'train',
+    'train_grid',
+]
+
+_MODULES = {
+    'PRESETS': 'config',
+    'SPLITS': 'data',
+    'SplitConfig': 'config',
+    'TrainConfig': 'config',
+    'TrainedModel': 'model',
+    'TrainingData': 'data',
+    'load_model': 'model',
+    'train': 'training',
+    'train_grid': 'training',
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
+    return getattr(importlib.import_module(f'{__name__}.{_MODULES[name]}'), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,187 @@
+"""Options of a training run; the whole record travels with the model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Any
+
+from aiida_limap.engines.errors import InputError
+
+__all__ = ['PRESETS', 'SplitConfig', 'TrainConfig', 'check_device']
+
+
+@dataclass(frozen=True)
+class SplitConfig:
+    """How rows are shared between training, validation and test.
+
+    With no validation rows the test rows decide when to stop, as in the paper: their scores are then optimistic.
+
+    :param by: ``formula`` keeps all rows of one group (reduced formula) together, so that polymorphs never straddle;
+        ``random`` shares out single rows, as the paper does.
+    :param train: fraction of rows to learn from.
+    :param validation: fraction of rows that decide when to stop.
+    :param test: fraction of rows that nothing is decided on.
+    :param seed: seed of the shuffle; apart from the seed of the training, so that models share one split.
+    """
+
+    by: str = 'formula'
+    train: float = 0.7
+    validation: float = 0.1
+    test: float = 0.2
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        _choice('split.by', self.by, ('formula', 'random'))
+        _whole('split.seed', self.seed, 0)
+        for name in ('train', 'validation', 'test'):
+            _number(f'split.{name}', getattr(self, name), 0, 1)
+        if abs(self.train + self.validation + self.test - 1) > 1e-6:
+            raise InputError('train: the fractions of the split must sum to 1')
+        if self.train == 0 or self.validation + self.test == 0:
+            raise InputError('train: the split needs rows to train on, and validation or test rows to stop on')
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """Options of a training run; the defaults are the preset ``yamaguchi2023``.
+
+    Stated by the paper: two branches with one code each, a head on both codes, the three losses and their weight, Adam
+    with batch 16, rate 0.001 and L2 1e-6 (the exponent is hard to read in print), patience 80. Ours: widths, LeakyReLU
+    with a linear code, the mean over columns in the losses, scaling by the training rows only, the third split.
+
+    :param preset: name of the preset that the options started from.
+    :param me_weight: W in ``Loss_comp + Loss_str + W Loss_ME``.
+    :param reduction: ``mean`` divides a reconstruction loss by the number of columns, ``sum_features`` does not.
+    :param weight_decay: L2 penalty of Adam, added to the gradient.
+    :param patience: epochs without a better Loss_all before the training stops; the best epoch is kept.
+    :param max_epochs: the training stops here at the latest.
+    :param seed: seed of initial weights and batch order.
+    :param hidden_widths: layers between input and code; the decoder mirrors them.
+    :param head_widths: hidden layers between the two codes and the migration energy.
+    :param scaling: rows whose maximum scales a block: ``training``, or ``all`` as the paper does.
+    :param basis: ``full`` trains on the columns themselves, as the paper does; ``compact`` on principal directions of
+        the training rows. Distances, so losses, are those of the full columns, and the model is folded back to them;
+        the optimiser takes another path.
+    :param basis_variance: share of the variance of the training rows that the compact basis holds. The rest counts in
+        full in the reported losses.
+    :param threads: threads of torch; results repeat exactly for the same number.
+    :param device: ``cpu``, or a name of torch such as ``cuda``.
+    :param baselines: also fit a random forest to the raw descriptors, for comparison.
+    """
+
+    preset: str = 'yamaguchi2023'
+    me_weight: float = 0.1
+    reduction: str = 'mean'
+    batch_size: int = 16
+    learning_rate: float = 1e-3
+    weight_decay: float = 1e-6
+    patience: int = 80
+    max_epochs: int = 1000
+    seed: int = 0
+    split: SplitConfig = field(default_factory=SplitConfig)
+    hidden_widths: tuple[int, ...] = (512, 128, 32)
+    head_widths: tuple[int, ...] = (32, 32)
+    scaling: str = 'training'
+    basis: str = 'full'
+    basis_variance: float = 0.999
+    threads: int = 1
+    device: str = 'cpu'
+    baselines: bool = False
+
+    def __post_init__(self) -> None:
+        _choice('preset', self.preset, tuple(PRESETS))
+        _choice('reduction', self.reduction, ('mean', 'sum_features'))
+        _choice('scaling', self.scaling, ('training', 'all'))
+        _choice('basis', self.basis, ('full', 'compact'))
+        _number('me_weight', self.me_weight, 0)
+        _number('weight_decay', self.weight_decay, 0)
+        _number('learning_rate', self.learning_rate, 0)
+        if self.learning_rate == 0:
+            raise InputError('train: learning_rate must be above zero')
+        _number('basis_variance', self.basis_variance, 0.5, 1)
+        for name in ('batch_size', 'patience', 'max_epochs', 'threads'):
+            _whole(name, getattr(self, name), 1)
+        _whole('seed', self.seed, 0)
+        for name in ('hidden_widths', 'head_widths'):
+            widths = getattr(self, name)
+            if not isinstance(widths, (list, tuple)) or not widths:
+                raise InputError(f'train: {name} must be a list of layer widths, not {widths!r}')
+            for width in widths:
+                _whole(name, width, 1)
+            object.__setattr__(self, name, tuple(widths))
+        if not isinstance(self.baselines, bool):
+            raise InputError(f'train: baselines must be true or false, not {self.baselines!r}')
+        if not isinstance(self.split, SplitConfig):
+            raise InputError('train: split must be a SplitConfig')
+
+    @classmethod
+    def from_parameters(cls, parameters: Mapping[str, Any]) -> TrainConfig:
+        """Read options over those of a preset.
+
+        :param parameters: options by name; ``preset`` names the starting point, ``split`` may be given in parts.
+        :returns: the options.
+        :raises InputError: if an option is unknown or its value is wrong.
+        """
+        options = dict(parameters)
+        preset = options.get('preset', 'yamaguchi2023')
+        _choice('preset', preset, tuple(PRESETS))
+        merged = {**PRESETS[preset], **options, 'preset': preset}
+        _check_names('train', merged, [entry.name for entry in fields(cls)])
+        split = merged.pop('split', {})
+        if not isinstance(split, Mapping):
+            raise InputError(f'train: split must hold options by name, not {split!r}')
+        _check_names('train: split', split, [entry.name for entry in fields(SplitConfig)])
+        return cls(**merged, split=replace(SplitConfig(), **split))
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the options as plain values."""
+        document = asdict(self)
+        document['hidden_widths'] = list(self.hidden_widths)
+        document['head_widths'] = list(self.head_widths)
+        return document
+
+
+#: Options that differ from the defaults. ``quick`` gives the same kind of map in a fraction of the time.
+PRESETS: dict[str, dict[str, Any]] = {
+    'yamaguchi2023': {},
+    'quick': {'basis': 'compact', 'batch_size': 32, 'patience': 40, 'max_epochs': 400},
+}
+
+
+def check_device(name: str) -> None:
+    """Refuse a device that torch does not offer here.
+
+    :param name: name of the device.
+    :raises InputError: if it is unknown or absent.
+    """
+    import torch
+
+    try:
+        torch.empty(1, device=name)
+    except (RuntimeError, AssertionError) as error:
+        # The last line of torch's message may hold a stack of C++ calls.
+        reason = str(error).splitlines()[0]
+        raise InputError(f'device {name!r} is not available here: {reason}') from error
+
+
+def _check_names(name: str, options: Mapping[str, Any], known: list[str]) -> None:
+    for option in options:
+        if option not in known:
+            raise InputError(f'{name}: unknown parameter {option!r}; known are {", ".join(known)}')
+
+
+def _choice(name: str, value: Any, known: tuple[str, ...]) -> None:
+    if value not in known:
+        raise InputError(f'train: {name} is one of {", ".join(known)}, not {value!r}')
+
+
+def _number(name: str, value: Any, minimum: float, maximum: float = 1e300) -> None:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not minimum <= value <= maximum:
+        limits = f'at least {minimum:g}' if maximum > 1e299 else f'between {minimum:g} and {maximum:g}'
+        raise InputError(f'train: {name} must be a number {limits}, not {value!r}')
+
+
+def _whole(name: str, value: Any, minimum: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or value < minimum:
+        raise InputError(f'train: {name} must be a whole number of at least {minimum}, not {value!r}')

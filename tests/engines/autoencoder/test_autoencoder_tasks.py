@@ -1,0 +1,148 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from aiida_limap.engines.autoencoder import SPLITS, encode_task, load_model, train_task
+from aiida_limap.engines.errors import InputError
+from aiida_limap.formats._files import FormatError, read_json, write_json
+from aiida_limap.formats.arrays import write_arrays
+from aiida_limap.formats.job import Job
+from aiida_limap.formats.results import ResultsWriter, read_results
+
+
+def write_training(folder, data):
+    write_arrays(
+        folder / 'training.npz',
+        {
+            'ids': np.array(data.ids),
+            'composition': data.composition,
+            'structure': data.structure,
+            'migration_energy_eV': data.migration_energy_eV,
+            'groups': np.array(data.groups),
+        },
+    )
+    write_json(folder / 'columns.json', data.columns)
+
+
+def run(task, folder, parameters, inputs):
+    writer = ResultsWriter(folder, task, '0')
+    {'train': train_task, 'encode': encode_task}[task].run(Job(task, parameters, inputs), folder, writer)
+    writer.finish()
+    return read_results(folder)
+
+
+TRAIN = {'training': 'training.npz', 'columns': 'columns.json'}
+ENCODE = {'model': 'model.safetensors', 'descriptors': 'descriptors.npz', 'columns': 'columns.json'}
+
+
+def test_train_then_encode(tmp_path, data, options):
+    write_training(tmp_path, data)
+    results = run('train', tmp_path, {**options, 'max_epochs': 12}, TRAIN)
+    arrays, summary = results.arrays, results.summary
+    assert arrays['ids'].tolist() == list(data.ids)
+    assert set(arrays['split']) == set(SPLITS)
+    np.testing.assert_array_equal(arrays['migration_energy_eV'], data.migration_energy_eV)
+    assert len(arrays['history_train_all']) == len(arrays['history_validation_me']) == summary['epochs'] == 12
+    assert summary['metrics']['test']['n_me'] == (arrays['split'] == 'test').sum() == summary['n_test']
+    assert summary['options']['max_epochs'] == 12
+    assert summary['epoch'] == 12 and summary['loss_validation'] > 0
+
+    encoding = tmp_path / 'encode'
+    encoding.mkdir()
+    (encoding / 'model.safetensors').write_bytes((tmp_path / 'model.safetensors').read_bytes())
+    write_json(encoding / 'columns.json', data.columns)
+    chosen = slice(5, 25)
+    write_arrays(
+        encoding / 'descriptors.npz',
+        {
+            'ids': np.array(data.ids[chosen]),
+            'composition': data.composition[chosen],
+            'structure': data.structure[chosen],
+        },
+    )
+    encoded = run('encode', encoding, {'grid_size': 11, 'grid_margin': 0.2}, ENCODE)
+    assert [item.id for item in encoded.items] == list(data.ids[chosen])
+    for name in ('x_comp', 'x_struc', 'migration_energy_predicted_eV'):
+        values = [item.values[name] for item in encoded.items]
+        np.testing.assert_allclose(values, arrays[name][chosen], rtol=1e-12)
+    assert all(item.values['reconstruction_mse_structure'] > 0 for item in encoded.items)
+    assert encoded.summary['metrics'] == summary['metrics']
+
+    x_comp, x_struc = encoded.arrays['grid_x_comp'], encoded.arrays['grid_x_struc']
+    heat = encoded.arrays['grid_migration_energy_eV']
+    assert heat.shape == (11, 11)
+    # Rows of the heat map follow x_struc, columns x_comp.
+    model = load_model(tmp_path / 'model.safetensors')
+    assert heat[2, 7] == pytest.approx(model.predict([x_comp[7]], [x_struc[2]])[0], rel=1e-12)
+    codes = arrays['x_comp'][chosen]
+    assert x_comp[0] == pytest.approx(codes.min() - 0.2 * np.ptp(codes))
+    assert x_comp[-1] == pytest.approx(codes.max() + 0.2 * np.ptp(codes))
+
+
+def test_progress_is_written_while_training(tmp_path, data, options, monkeypatch):
+    monkeypatch.setattr(train_task, '_REPORT_INTERVAL_S', 0.0)
+    write_training(tmp_path, data)
+    writer = ResultsWriter(tmp_path, 'train', '0')
+    with pytest.raises(LookupError):
+        # Whoever stops the job in its third epoch finds two and the losses so far.
+        monkeypatch.setattr(train_task._Report, '__call__', _stop_at_three(train_task._Report.__call__))
+        train_task.run(Job('train', options, TRAIN), tmp_path, writer)
+    results = read_results(tmp_path)
+    assert not results.complete
+    assert results.summary['epoch'] == 2
+    assert len(results.arrays['history_train_all']) == 2
+    assert results.arrays['history_validation_all'][-1] == pytest.approx(results.summary['loss_validation'])
+
+
+def _stop_at_three(report):
+    def call(self, epoch, losses):
+        if epoch == 3:
+            raise LookupError
+        report(self, epoch, losses)
+
+    return call
+
+
+def test_wrong_training_jobs(tmp_path, data, options):
+    write_training(tmp_path, data)
+    with pytest.raises(InputError, match="unknown parameter 'epochs'"):
+        run('train', tmp_path, {'epochs': 3}, TRAIN)
+    with pytest.raises(InputError, match='role training'):
+        run('train', tmp_path, options, {})
+    write_arrays(tmp_path / 'training.npz', {'ids': np.array(['a'])})
+    with pytest.raises(FormatError, match="'composition' is missing"):
+        run('train', tmp_path, options, TRAIN)
+
+
+@pytest.mark.parametrize(
+    ('parameters', 'words'),
+    [
+        ({'grid': 3}, "unknown parameter 'grid'; known are grid_size"),
+        ({'grid_size': 1}, 'grid_size must be a whole number'),
+        ({'grid_margin': -1}, 'grid_margin must be a number'),
+    ],
+)
+def test_wrong_encode_parameters(tmp_path, parameters, words):
+    with pytest.raises(InputError, match=words):
+        run('encode', tmp_path, parameters, ENCODE)
+
+
+def test_layout_of_another_kind(tmp_path, data, options):
+    write_training(tmp_path, data)
+    run('train', tmp_path, {**options, 'max_epochs': 1}, TRAIN)
+    rows = {'ids': np.array(data.ids), 'composition': data.composition, 'structure': data.structure}
+    write_arrays(tmp_path / 'descriptors.npz', rows)
+    write_json(tmp_path / 'columns.json', {**read_json(tmp_path / 'columns.json'), 'layout_checksum': 'b' * 64})
+    with pytest.raises(InputError, match=r"another layout than the model, which was trained with 'synthetic'"):
+        run('encode', tmp_path, {}, ENCODE)
+    with pytest.raises(InputError, match='role model'):
+        run('encode', tmp_path, {}, {'descriptors': 'descriptors.npz'})
+    write_arrays(tmp_path / 'descriptors.npz', {**rows, 'ids': np.array(data.ids[1:])})
+    with pytest.raises(InputError, match='59 ids for 60 rows'):
+        run('encode', tmp_path, {}, {'model': 'model.safetensors', 'descriptors': 'descriptors.npz'})
+
+
+def test_axis_of_equal_codes():
+    axis = encode_task.grid_axis(np.array([2.0, 2.0]), 5, 0.0)
+    assert axis.tolist() == [1.5, 1.75, 2.0, 2.25, 2.5]
