@@ -97,8 +97,7 @@ def assign_oxidation_states(
         (_shared_assignment, 'composition_mean'),
     ):
         values = find(plain)
-        # An ion without charge is no ion: such an assignment says that the search failed.
-        if values is not None and all(values):
+        if values is not None and _is_plausible(plain, values):
             return _checked(plain, values, method)
         if time.monotonic() - started > time_limit_s:
             raise OutOfTimeError(f'{_name(plain)}: no oxidation states found within {time_limit_s:g} s')
@@ -148,6 +147,24 @@ def _refuse_bonded_anions(structure: Structure) -> None:
                 f'{_name(structure)}: {symbol} sites {min(i, j)} and {max(i, j)} are bonded to each other '
                 f'({distance:.2f} Å), so that their charge is not that of {symbol} alone; give the oxidation states'
             )
+
+
+def _is_plausible(structure: Structure, values: Sequence[float]) -> bool:
+    """Return whether a found assignment may stand.
+
+    An ion without charge is no ion, and beside oxygen or fluorine no element is negative but as a closed-shell anion:
+    such assignments say that the search found neutrality only by making carbon or phosphorus an anion of an oxide.
+    """
+    symbols = {site.specie.symbol for site in structure}
+    beside_oxygen = bool(symbols & {'O', 'F'})
+    for site, value in zip(structure, values, strict=True):
+        if value == 0:
+            return False
+        if value < 0 and beside_oxygen:
+            closed = anion_charges().get(site.specie.symbol)
+            if closed is None or abs(value / closed - 1) > MEAN_TOLERANCE + 1e-9:
+                return False
+    return True
 
 
 def _anions(symbols: set[str]) -> set[str]:
