@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +80,7 @@ class EngineParser(Parser):
             return ExitCode(status, self.node.exit_message, invalidates_cache=True)
         return exit_code
 
-    def output_parameters(self, results: Results, **facts: Any) -> None:
+    def output_parameters(self, results: Results, facts: Mapping[str, Any]) -> None:
         """Attach ``output_parameters``.
 
         :param results: the results, for engine version and end mark.
@@ -90,10 +91,20 @@ class EngineParser(Parser):
             orm.Dict({**facts, 'engine_version': results.engine_version, 'complete': results.complete}),
         )
 
+    def input_or_none(self, name: str) -> Any:
+        """Return an input of the job, or None where it was not given.
+
+        :param name: its link label.
+        """
+        if name not in self.node.inputs:
+            return None
+        return self.node.inputs[name]
+
     @property
     def parameters(self) -> dict[str, Any]:
         """The parameters that the user gave."""
-        return self.node.inputs.parameters.get_dict() if 'parameters' in self.node.inputs else {}
+        given = self.input_or_none('parameters')
+        return {} if given is None else given.get_dict()
 
     def _collect(self, directory: Path, temporary: str | None) -> None:
         """Put permanent and temporary files into one folder, as the engine left them."""

@@ -14,6 +14,8 @@ __all__ = ['BvffParser']
 
 #: The mobile ion of the engine where the user names none.
 _DEFAULT_MOBILE_ION = 'Li+'
+#: What the engine says of all rows: its options with their defaults, and which parameters it used.
+_FACTS = ('options', 'parameters_citation', 'parameters_checksum')
 
 
 class BvffParser(StructuresParser):
@@ -29,7 +31,8 @@ class BvffParser(StructuresParser):
 
         :param results: the results.
         """
-        return table_from_items(results, metadata={'mobile_ion': self.mobile_ion, 'parameters': self.parameters})
+        facts = {name: results.summary[name] for name in _FACTS if name in results.summary}
+        return table_from_items(results, metadata={'mobile_ion': self.mobile_ion, **facts})
 
     def no_answer(self, results: Results) -> ExitCode:
         """Return the exit code for a batch in which no structure has an answer.

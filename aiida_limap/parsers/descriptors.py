@@ -29,7 +29,6 @@ class DescriptorsParser(StructuresParser):
             results,
             blocks=blocks,
             block_info={name: _meaning(results.summary, name) for name in blocks},
-            metadata={'parameters': self.parameters},
         )
 
 

@@ -49,20 +49,26 @@ class EncodeParser(EngineParser):
         self.out('map', self._map(results, columns))
         self.output_parameters(
             results,
-            target=target_of(self.node.inputs.get('parameters')),
-            number_of_points=len(results.items),
-            counts_by_status=count_items(results.items),
-            **results.summary,
+            {
+                **results.summary,
+                'target': target_of(self.input_or_none('parameters')),
+                'number_of_points': len(results.items),
+                'counts_by_status': count_items(results.items),
+            },
         )
         return None
 
     def _map(self, results: Results, columns: dict[str, list]) -> MapData:
         ids = [item.id for item in results.items]
-        target = target_of(self.node.inputs.get('parameters'))
-        energies = self.node.inputs.get('migration_energies')
+        target = target_of(self.input_or_none('parameters'))
+        energies = self.input_or_none('migration_energies')
         return MapData.from_points(
             ids,
-            {**{name: columns[name] for name in _CODES}, **_computed(ids, energies, target)},
+            {
+                **{name: columns[name] for name in _CODES},
+                **_computed(ids, energies, target),
+                **_formulas(ids, self.node.inputs.descriptors),
+            },
             heatmap=Heatmap(
                 x_comp=results.arrays['grid_x_comp'],
                 x_struc=results.arrays['grid_x_struc'],
@@ -93,3 +99,11 @@ def _computed(ids: list[str], energies: TableData | None, target: str) -> dict[s
         name: [values.get(identifier, '' if name == 'status' else None) for identifier in ids]
         for name, values in found.items()
     }
+
+
+def _formulas(ids: list[str], descriptors: TableData) -> dict[str, list[str]]:
+    """Return the reduced formula of each point, where the descriptor table has them."""
+    if 'formula' not in descriptors.column_names:
+        return {}
+    by_id = dict(zip(descriptors.ids, descriptors.column('formula').tolist(), strict=True))
+    return {'formula': [by_id.get(identifier, '') for identifier in ids]}

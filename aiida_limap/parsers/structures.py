@@ -51,9 +51,11 @@ class StructuresParser(EngineParser):
         self.out('table', self.table(results))
         self.output_parameters(
             results,
-            number_of_structures=n_structures,
-            number_of_rows=n_done,
-            counts_by_status=count_items(results.items),
+            {
+                'number_of_structures': n_structures,
+                'number_of_rows': n_done,
+                'counts_by_status': count_items(results.items),
+            },
         )
         if n_done < n_structures and results.complete:
             return self.exit_codes.ERROR_RESULTS_FORMAT.format(

@@ -54,7 +54,7 @@ class TrainParser(EngineParser):
         if missing:
             return self.exit_codes.ERROR_RESULTS_FORMAT.format(reason=f'the array {missing[0]!r} is missing')
         self.out('training', _training_table(results))
-        self.output_parameters(results, target=target_of(self.node.inputs.get('parameters')), **results.summary)
+        self.output_parameters(results, {**results.summary, 'target': target_of(self.input_or_none('parameters'))})
         path = directory / MODEL_FILE
         if not path.is_file():
             return self.exit_codes.ERROR_MODEL_MISSING.format(reason=f'there is no file {MODEL_FILE}.')

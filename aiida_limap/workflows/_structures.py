@@ -9,7 +9,7 @@ from aiida.orm import QueryBuilder, StructureData
 __all__ = ['load_structures', 'missing_structures']
 
 #: UUIDs per query; databases limit the number of values in one.
-_CHUNK = 5000
+_CHUNK = 500
 
 
 def missing_structures(uuids: Sequence[str]) -> list[str]:

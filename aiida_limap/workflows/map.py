@@ -41,7 +41,7 @@ class MapWorkChain(ProtocolMixin, WorkChain):
         super().define(spec)
         spec.input('dataset', valid_type=DatasetData, help='The structures.')
         spec.input('code', valid_type=orm.AbstractCode, help='The code that runs limap-engine.')
-        spec.expose_inputs(FeaturizeWorkChain, namespace='featurize', exclude=('dataset', 'code'))
+        spec.expose_inputs(FeaturizeWorkChain, namespace='featurize', exclude=('dataset', 'code', 'metadata'))
         for task, process in (('train', TrainCalculation), ('encode', EncodeCalculation)):
             spec.expose_inputs(process, namespace=task, include=('parameters',))
             spec.input(
@@ -129,13 +129,13 @@ class MapWorkChain(ProtocolMixin, WorkChain):
 
     def run_featurize(self) -> ToContext:
         """Compute migration energies and descriptors."""
-        node = self.submit(
-            FeaturizeWorkChain,
+        inputs = {
             **self.exposed_inputs(FeaturizeWorkChain, namespace='featurize', agglomerate=False),
-            dataset=self.inputs.dataset,
-            code=self.inputs.code,
-            metadata={'call_link_label': 'featurize'},
-        )
+            'dataset': self.inputs.dataset,
+            'code': self.inputs.code,
+            'metadata': {'call_link_label': 'featurize'},
+        }
+        node = self.submit(FeaturizeWorkChain, **inputs)
         self.report(f'submitted the featurization <{node.pk}> of {len(self.inputs.dataset)} structures')
         return ToContext(featurize=node)
 

@@ -1,0 +1,5 @@
+"""Fixtures of the calculation tests."""
+
+from plugins_aiida import prepare
+
+__all__ = ['prepare']

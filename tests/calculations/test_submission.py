@@ -1,0 +1,178 @@
+"""What the calculations send to the computer, and which inputs they refuse."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from aiida import orm
+from plugins_aiida import FIXTURES, make_descriptors, make_energies, make_structure
+
+from aiida_limap.common.keys import structure_key
+from aiida_limap.data.autoencoder import AutoencoderData
+from aiida_limap.formats._files import read_json
+from aiida_limap.formats.arrays import read_arrays
+from aiida_limap.formats.job import read_job
+from aiida_limap.formats.structures import read_structures
+
+
+def namespace(*nodes: orm.StructureData) -> dict:
+    return {structure_key(node.uuid): node for node in nodes}
+
+
+@pytest.mark.parametrize('task', ['bvff', 'descriptors'])
+def test_a_batch_is_written_with_the_uuids_of_its_structures(prepare, task):
+    nodes = [make_structure(), make_structure()]
+    parameters = {'bvff': {'spacing_angstrom': 0.3}, 'descriptors': {'layout': 'yamaguchi2023'}}[task]
+    done = prepare(f'limap.{task}', structures=namespace(*nodes), parameters=parameters)
+    job = read_job(done.folder / 'job.json')
+    assert (job.task, dict(job.parameters), dict(job.inputs)) == (task, parameters, {'structures': 'structures.json'})
+    records = read_structures(done.folder / 'structures.json')
+    assert sorted(record.id for record in records) == sorted(node.uuid for node in nodes)
+    assert records[0].oxidation_states is None
+    calcinfo = done.calcinfo
+    assert calcinfo.codes_info[0].cmdline_params == [task, 'job.json']
+    assert calcinfo.codes_info[0].stdout_name == 'limap.log'
+    assert calcinfo.retrieve_list == ['results.json', 'limap.log']
+    assert calcinfo.retrieve_temporary_list == ['arrays.npz']
+    assert calcinfo.provenance_exclude_list == ['structures.json']
+    options = done.process.node.get_options()
+    assert options['parser_name'] == f'limap.{task}'
+    assert options['resources'] == {'num_machines': 1, 'num_mpiprocs_per_machine': 1}
+    assert options['withmpi'] is False
+
+
+def test_given_oxidation_states_are_written(prepare):
+    first, second = make_structure(), make_structure()
+    states = {first.uuid: [1, -1], second.uuid.replace('-', ''): [2.0, -2.0], '0' * 32: [1]}
+    done = prepare('limap.bvff', structures=namespace(first, second), oxidation_states=states)
+    written = {record.id: record.oxidation_states for record in read_structures(done.folder / 'structures.json')}
+    assert written == {first.uuid: (1.0, -1.0), second.uuid: (2.0, -2.0)}
+
+
+def test_wrong_oxidation_states_get_a_sentence(prepare):
+    node = make_structure()
+    for states, words in (
+        ({node.uuid: [1]}, 'has 2 sites, but 1 states'),
+        ({'mp-1': [1, -1]}, 'not the UUID'),
+        ({node.uuid: ['+1', '-1']}, 'one number per site'),
+    ):
+        with pytest.raises(ValueError, match=words):
+            prepare('limap.bvff', structures=namespace(node), oxidation_states=states)
+
+
+def test_wrong_structures_get_a_sentence(prepare):
+    node, other = make_structure(), make_structure()
+    slab = orm.StructureData(cell=np.eye(3).tolist(), pbc=(True, True, False))
+    slab.append_atom(position=[0, 0, 0], symbols='Li')
+    slab.store()
+    empty = orm.StructureData(cell=np.eye(3).tolist()).store()
+    for structures, words in (
+        ({}, 'at least one structure'),
+        ({'first': node}, 'use structure_key'),
+        ({structure_key(other.uuid): node}, 'does not belong'),
+        (namespace(slab), 'not periodic'),
+        (namespace(empty), 'no sites'),
+    ):
+        with pytest.raises(ValueError, match=words):
+            prepare('limap.bvff', structures=structures)
+
+
+def test_unknown_parameters_get_a_sentence(prepare):
+    with pytest.raises(ValueError, match='did you mean'):
+        prepare('limap.bvff', structures=namespace(make_structure()), parameters={'spacing_angstroms': 0.2})
+
+
+def test_equal_structures_with_other_uuids_are_another_job(prepare):
+    hashes = set()
+    code = orm.InstalledCode
+    code = None
+    for _ in range(2):
+        inputs = {} if code is None else {'code': code}
+        done = prepare('limap.bvff', structures=namespace(make_structure()), **inputs)
+        code = done.process.inputs.code
+        hashes.add(done.process.node.base.caching.compute_hash())
+    assert len(hashes) == 2
+
+
+def test_training_data_are_joined_by_structure(prepare):
+    descriptors = make_descriptors(['a', 'b', 'c', 'd'], missing=(1,))
+    energies = make_energies(['d', 'a', 'x'], [0.4, None, 0.9])
+    done = prepare(
+        'limap.train',
+        descriptors=descriptors,
+        migration_energies=energies,
+        parameters={'seed': 3, 'target': 'barrier_2d_eV'},
+    )
+    job = read_job(done.folder / 'job.json')
+    assert dict(job.parameters) == {'seed': 3}
+    assert dict(job.inputs) == {'training': 'training.npz', 'columns': 'columns.json'}
+    data = read_arrays(done.folder / 'training.npz')
+    assert data['ids'].tolist() == ['a', 'c', 'd']
+    assert data['groups'].tolist() == ['Li0O', 'Li2O', 'Li3O']
+    assert np.array_equal(data['migration_energy_eV'], [np.nan, np.nan, 0.4], equal_nan=True)
+    assert np.array_equal(data['composition'], descriptors.block('composition')[[0, 2, 3]])
+    assert data['structure'].shape == (3, 3)
+    columns = read_json(done.folder / 'columns.json')
+    assert columns == {
+        'layout': {'name': 'recorded'},
+        'layout_checksum': 'abc',
+        'composition_labels': ['a', 'b', 'c', 'd'],
+        'structure_labels': ['e', 'f', 'g'],
+        'blocks': {'composition': {'first': [0, 4]}, 'structure': {'first': [0, 3]}},
+    }
+    assert done.calcinfo.retrieve_temporary_list == ['arrays.npz', 'model.safetensors']
+    assert sorted(done.calcinfo.provenance_exclude_list) == ['columns.json', 'training.npz']
+
+
+@pytest.mark.parametrize('target', ['barrier_9d_eV', 'status'])
+def test_a_target_that_is_no_column_of_numbers_is_refused(prepare, target):
+    with pytest.raises(ValueError, match='no column of numbers'):
+        prepare(
+            'limap.train',
+            descriptors=make_descriptors(['a']),
+            migration_energies=make_energies(['a'], [0.1]),
+            parameters={'target': target},
+        )
+
+
+def test_tables_that_cannot_be_used_are_refused(prepare):
+    energies = make_energies(['a'], [0.1])
+    with pytest.raises(ValueError, match="no block 'composition'"):
+        prepare('limap.train', descriptors=energies, migration_energies=energies)
+    with pytest.raises(ValueError, match='no structure of the table has descriptors'):
+        prepare('limap.train', descriptors=make_descriptors(['a'], missing=(0,)), migration_energies=energies)
+
+
+def test_a_model_and_descriptors_are_written_for_encoding(prepare):
+    model = FIXTURES / 'train' / 'ok' / 'model.safetensors'
+    done = prepare(
+        'limap.encode',
+        model=AutoencoderData(model),
+        descriptors=make_descriptors(['a', 'b'], missing=(0,)),
+        parameters={'grid_size': 11, 'target': 'barrier_3d_eV'},
+    )
+    assert dict(read_job(done.folder / 'job.json').parameters) == {'grid_size': 11}
+    assert (done.folder / 'model.safetensors').read_bytes() == model.read_bytes()
+    assert read_arrays(done.folder / 'descriptors.npz')['ids'].tolist() == ['b']
+    with pytest.raises(ValueError, match='no column of numbers'):
+        prepare(
+            'limap.encode',
+            model=AutoencoderData(model),
+            descriptors=make_descriptors(['a']),
+            migration_energies=make_energies(['a'], [0.1]),
+            parameters={'target': 'barrier'},
+        )
+
+
+def test_exit_codes_have_names_sentences_and_ranges():
+    from aiida.plugins import CalculationFactory
+
+    for task in ('bvff', 'descriptors', 'train', 'encode'):
+        codes = CalculationFactory(f'limap.{task}').exit_codes
+        own = [(name, code) for name, code in codes.items() if code.status >= 200]
+        assert {303, 304, 305, 312, 320, 321, 330, 350} <= {code.status for _name, code in own}
+        for name, code in own:
+            assert name.startswith(('ERROR_', 'WARNING_'))
+            assert len(code.message.split()) > 3
+        for status in (303, 304, 305, 312, 320, 321, 330, 350):
+            assert next(code for _name, code in own if code.status == status).invalidates_cache

@@ -1,0 +1,74 @@
+"""Keys of structures, and the list of known parameters."""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import fields
+from uuid import uuid4
+
+import pytest
+
+from aiida_limap.common.keys import structure_key, uuid_of_key
+from aiida_limap.common.parameters import PARAMETERS, TARGET, check_parameters, parameters_help
+
+
+def test_a_key_gives_its_uuid_back():
+    uuid = str(uuid4())
+    key = structure_key(uuid)
+    assert key.isidentifier()
+    assert uuid_of_key(key) == uuid
+
+
+@pytest.mark.parametrize('wrong', ['', 'mp-1', None, 7])
+def test_a_key_needs_a_uuid(wrong):
+    with pytest.raises(ValueError, match='not the UUID'):
+        structure_key(wrong)
+
+
+@pytest.mark.parametrize('wrong', ['', 's', 'sabc', 'x' + '0' * 32, 's' + 'g' * 32, 's' + '0' * 33])
+def test_other_keys_are_refused(wrong):
+    with pytest.raises(ValueError, match='use structure_key'):
+        uuid_of_key(wrong)
+
+
+@pytest.mark.parametrize(
+    ('task', 'parameters', 'words'),
+    [
+        ('bvff', {'spacing': 0.2}, "did you mean 'spacing_angstrom'"),
+        ('bvff', {'colour': 'red'}, 'unknown parameter'),
+        ('bvff', {'spacing_angstrom': '0.2'}, 'Å'),
+        ('bvff', {'max_sites': True}, 'must be int'),
+        ('bvff', {'mobile_ion': None}, 'must be str'),
+        ('train', {'batch_size': 1.5}, 'must be int'),
+    ],
+)
+def test_wrong_parameters_get_a_sentence(task, parameters, words):
+    assert words in check_parameters(task, parameters)
+
+
+def test_right_parameters_pass():
+    assert check_parameters('bvff', {'spacing_angstrom': 1, 'max_sites': None, 'mobile_ion': 'Na+'}) is None
+    assert check_parameters('train', {TARGET: 'barrier_3d_eV', 'me_weight': 0}) is None
+
+
+@pytest.mark.parametrize('task', sorted(PARAMETERS))
+def test_the_help_names_every_parameter(task):
+    text = parameters_help(task)
+    assert all(name in text for name in PARAMETERS[task])
+
+
+@pytest.mark.parametrize(
+    ('task', 'module', 'name'),
+    [
+        ('bvff', 'aiida_limap.engines.bvff.options', 'BvffOptions'),
+        ('descriptors', 'aiida_limap.engines.descriptors.task', 'Parameters'),
+        ('train', 'aiida_limap.engines.autoencoder.config', 'TrainConfig'),
+        ('encode', 'aiida_limap.engines.autoencoder.encode_task', 'Parameters'),
+    ],
+)
+def test_the_list_keeps_step_with_the_engine(task, module, name):
+    options = getattr(importlib.import_module(module), name)
+    assert set(PARAMETERS[task]) - {TARGET} == {field.name for field in fields(options)}
+    defaults = {field.name: getattr(options(), field.name) for field in fields(options) if field.name != 'split'}
+    plain = {key: list(value) if isinstance(value, tuple) else value for key, value in defaults.items()}
+    assert check_parameters(task, plain) is None

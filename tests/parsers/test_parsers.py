@@ -1,0 +1,194 @@
+"""Parsers on recorded results: one folder per success and per failure."""
+
+from __future__ import annotations
+
+import json
+import runpy
+
+import numpy as np
+import pytest
+from aiida import orm
+from plugins_aiida import FIXTURES, make_descriptors, make_energies, make_structure
+
+from aiida_limap.common.keys import structure_key
+from aiida_limap.data.autoencoder import AutoencoderData
+
+IDS = runpy.run_path(str(FIXTURES / 'record.py'))['IDS']
+
+
+def inputs_of(task: str, **parameters) -> dict:
+    """Return the input links of a job that was asked for the three recorded structures."""
+    inputs = {'parameters': orm.Dict(parameters)} if parameters else {}
+    if task in {'bvff', 'descriptors'}:
+        inputs.update({f'structures__{structure_key(identifier)}': make_structure() for identifier in IDS})
+    elif task == 'train':
+        inputs.update(descriptors=make_descriptors(list(IDS)), migration_energies=make_energies(list(IDS), [0.3] * 3))
+    else:
+        inputs['model'] = AutoencoderData(FIXTURES / 'train' / 'ok' / 'model.safetensors')
+        inputs['descriptors'] = make_descriptors(list(IDS))
+    return inputs
+
+
+@pytest.mark.parametrize(
+    ('task', 'case', 'status', 'words'),
+    [
+        ('bvff', 'ok', 0, ''),
+        ('bvff', 'stopped', 400, 'the rows of 2 of 3 structures'),
+        ('bvff', 'stopped_at_once', 312, 'stopped before its end'),
+        ('bvff', 'left_out', 304, 'left out 1 structures'),
+        ('bvff', 'all_failed', 411, 'failed: 2, no_mobile_ion: 1'),
+        ('bvff', 'no_mobile_ion', 210, 'mobile ion Li+'),
+        ('bvff', 'engine_error', 330, 'the spacing must be between'),
+        ('bvff', 'error_half_way', 330, 'the disk is full'),
+        ('bvff', 'stranger', 304, 'not asked for'),
+        ('bvff', 'cut_short', 304, 'cut short'),
+        ('bvff', 'unknown_schema', 321, 'schema version 99'),
+        ('bvff', 'not_started', 320, 'limap-engine: command not found'),
+        ('bvff', 'no_results', 303, 'Segmentation fault'),
+        ('bvff', 'nothing', 303, 'log is empty'),
+        ('descriptors', 'ok', 0, ''),
+        ('descriptors', 'all_failed', 411, 'failed: 3'),
+        ('descriptors', 'arrays_missing', 305, 'not retrieved'),
+        ('descriptors', 'arrays_cut_short', 304, 'cut short'),
+        ('train', 'ok', 0, ''),
+        ('train', 'no_model', 306, 'model.safetensors'),
+        ('train', 'model_damaged', 306, 'cut short'),
+        ('train', 'stopped', 312, 'stopped before its end'),
+        ('train', 'not_finite', 430, 'lower the learning rate'),
+        ('train', 'out_of_memory', 432, 'batch size'),
+        ('train', 'no_device', 433, "'cuda'"),
+        ('train', 'arrays_wrong', 304, "'split'"),
+        ('encode', 'ok', 0, ''),
+        ('encode', 'stopped', 312, 'stopped before its end'),
+        ('encode', 'no_grid', 304, "'grid_x_comp'"),
+        ('encode', 'other_task', 304, "'bvff'"),
+    ],
+)
+def test_every_recorded_case_ends_with_its_exit_code(parse, task, case, status, words):
+    done = parse(task, case, inputs_of(task))
+    assert done.status == status, done.message
+    assert words in (done.message or '')
+    assert (status == 0) == (done.label is None)
+
+
+def test_barriers_become_a_table(parse):
+    table = parse('bvff', 'ok', inputs_of('bvff', mobile_ion='Li+')).outputs['table']
+    assert table.ids == list(IDS)
+    assert table.row(IDS[0])['barrier_2d_eV'] == 0.42
+    assert table.row(IDS[1]) == {
+        'status': 'not_percolating',
+        'message': 'the reason for not_percolating',
+        'barrier_1d_eV': 0.31,
+        'barrier_2d_eV': None,
+        'barrier_3d_eV': None,
+        'grid_error_eV': 0.012,
+        'grid': '[20, 20, 30]',
+        'wall_s': 0.5,
+    }
+    units = {entry['name']: entry['unit'] for entry in table.info}
+    assert (units['barrier_2d_eV'], units['wall_s'], units['status']) == ('eV', 's', '')
+    assert all(entry['description'] for entry in table.info)
+    assert table.metadata['mobile_ion'] == 'Li+'
+    assert table.engine_version == '0.1.0'
+
+
+def test_the_rows_of_a_stopped_job_are_kept(parse):
+    done = parse('bvff', 'stopped', inputs_of('bvff'), scheduler=(120, 'out of walltime'))
+    assert done.status == 400
+    assert done.outputs['table'].ids == list(IDS[:2])
+    parameters = done.outputs['output_parameters'].get_dict()
+    assert parameters['number_of_structures'] == 3
+    assert parameters['number_of_rows'] == 2
+    assert parameters['complete'] is False
+    assert parse('bvff', 'error_half_way', inputs_of('bvff')).outputs['table'].ids == [IDS[0]]
+
+
+@pytest.mark.parametrize(('task', 'case'), [('bvff', 'nothing'), ('bvff', 'stopped_at_once'), ('train', 'stopped')])
+def test_the_scheduler_knows_better_why_nothing_came_back(parse, task, case):
+    done = parse(task, case, inputs_of(task), scheduler=(110, 'out of memory'))
+    assert (done.status, done.message) == (110, 'out of memory')
+
+
+def test_finished_results_count_more_than_the_scheduler(parse):
+    assert parse('bvff', 'ok', inputs_of('bvff'), scheduler=(140, 'node failure')).status == 0
+
+
+def test_descriptors_become_blocks(parse):
+    table = parse('descriptors', 'ok', inputs_of('descriptors')).outputs['table']
+    assert table.column('status').tolist() == ['ok', 'failed', 'ok']
+    assert table.column('formula').tolist() == ['Li1O', 'Li2O', 'Li3O']
+    assert np.array_equal(table.block('composition')[2], [2, 3, 4, 5])
+    assert np.isnan(table.block('structure')[1]).all()
+    assert table.block_info('composition') == {
+        'layout': {'name': 'recorded'},
+        'layout_checksum': 'abc',
+        'labels': ['a', 'b', 'c', 'd'],
+        'blocks': {'first': [0, 4]},
+    }
+
+
+def test_without_the_temporary_folder_the_arrays_are_missed(parse):
+    assert parse('descriptors', 'ok', inputs_of('descriptors'), temporary=False).status == 305
+
+
+def test_a_training_gives_model_table_and_history(parse):
+    outputs = parse('train', 'ok', inputs_of('train', target='barrier_2d_eV')).outputs
+    assert outputs['model'].layout == 'recorded'
+    training = outputs['training']
+    assert training.row(IDS[1]) == {
+        'split': 'validation',
+        'x_comp': 0.2,
+        'x_struc': 0.0,
+        'migration_energy_eV': None,
+        'migration_energy_predicted_eV': 0.4,
+    }
+    assert sorted(outputs['history'].get_arraynames()) == ['train', 'validation']
+    assert outputs['history'].get_array('train').tolist() == [1.0, 0.5, 0.4]
+    parameters = outputs['output_parameters'].get_dict()
+    assert parameters['metrics']['test']['r2_me'] == 0.3
+    assert parameters['target'] == 'barrier_2d_eV'
+
+
+def test_a_stopped_training_leaves_its_history(parse):
+    outputs = parse('train', 'stopped', inputs_of('train')).outputs
+    assert set(outputs) == {'history'}
+
+
+def test_an_encoding_gives_a_map(parse):
+    inputs = inputs_of('encode')
+    inputs['migration_energies'] = make_energies([IDS[1], IDS[0]], [0.7, None])
+    outputs = parse('encode', 'ok', inputs).outputs
+    node = outputs['map']
+    assert node.ids == list(IDS)
+    assert np.array_equal(node.column('migration_energy_eV'), [np.nan, 0.7, np.nan], equal_nan=True)
+    assert node.column('status').tolist() == ['not_percolating', 'ok', '']
+    assert node.column('formula').tolist() == ['Li0O', 'Li1O', 'Li2O']
+    assert node.point(IDS[2])['x_comp'] == pytest.approx(0.2)
+    assert node.heatmap().values.shape == (4, 5)
+    assert (node.target, node.mobile_ion, node.model_uuid) == ('barrier_2d_eV', 'Li+', inputs['model'].uuid)
+    assert node.metrics == {'trustworthiness': 0.9}
+    assert outputs['output_parameters'].get_dict()['number_of_points'] == 3
+
+
+def test_a_map_without_computed_energies_has_none(parse):
+    node = parse('encode', 'ok', inputs_of('encode')).outputs['map']
+    assert np.isnan(node.column('migration_energy_eV')).all()
+    assert (node.mobile_ion, node.counts_by_status) == (None, {})
+
+
+def test_an_unexpected_error_becomes_an_exit_code(parse, monkeypatch):
+    from aiida_limap.parsers.bvff import BvffParser
+
+    def broken(*_arguments):
+        raise RuntimeError('a mistake of ours')
+
+    monkeypatch.setattr(BvffParser, 'table', broken)
+    done = parse('bvff', 'ok', inputs_of('bvff'))
+    assert (done.status, done.label) == (350, 'ERROR_UNEXPECTED_PARSER_EXCEPTION')
+    assert 'RuntimeError: a mistake of ours' in done.message
+
+
+def test_the_recorded_folders_are_all_used():
+    source = json.dumps([str(mark.args) for mark in test_every_recorded_case_ends_with_its_exit_code.pytestmark])
+    for folder in FIXTURES.glob('*/*/'):
+        assert f"('{folder.parent.name}', '{folder.name}'," in source

@@ -1,0 +1,109 @@
+"""A stand-in for ``limap-engine``: it reads and writes the real files, but computes nothing. For tests only.
+
+Environment: STAND_IN_STOP_AFTER=n stops jobs after n structures without an end mark, STAND_IN_CRASH=task leaves no
+results of that task, STAND_IN_ERROR=task gives up with a sentence, STAND_IN_WORD=status is the word of every structure,
+STAND_IN_POISON=n crashes each job with a structure whose cell edge is n Å.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from aiida_limap.common.status import Status
+from aiida_limap.formats.arrays import read_arrays
+from aiida_limap.formats.job import Job, read_job
+from aiida_limap.formats.results import ItemResult, ResultsWriter
+from aiida_limap.formats.structures import read_structures
+from aiida_limap.formats.weights import read_weights, write_weights
+
+VERSION = 'stand-in'
+
+
+def setting(name: str) -> str:
+    return os.environ.get(f'STAND_IN_{name}', '')
+
+
+def structures(job: Job, writer: ResultsWriter) -> bool:
+    word = Status(setting('WORD') or 'ok')
+    records = read_structures(Path(job.inputs['structures']))
+    limit = int(setting('STOP_AFTER') or len(records))
+    if any(f'{record.cell[0, 0]:.1f}' == setting('POISON') for record in records):
+        sys.exit(139)
+    if job.task == 'descriptors':
+        labels = {'composition_labels': ['a', 'b'], 'structure_labels': ['c', 'd', 'e']}
+        blocks = {'composition': {'first': [0, 2]}, 'structure': {'first': [0, 3]}}
+        writer.summary(layout={'name': 'stand-in'}, layout_checksum='abc', blocks=blocks, **labels)
+    for record in records[:limit]:
+        size = float(record.cell[0, 0])
+        if job.task == 'bvff':
+            values = {'barrier_2d_eV': size / 10, 'grid_error_eV': 0.01} if word is Status.OK else {}
+            writer.add(ItemResult(record.id, word, '', values))
+        else:
+            rows = {'composition': np.array([1.0, size]), 'structure': np.array([size, 2.0, 3.0])}
+            item = ItemResult(record.id, word, '', {'formula': f'Li{size:.1f}'})
+            writer.add(item, rows if word is Status.OK else None)
+    return limit >= len(records)
+
+
+def train(job: Job, writer: ResultsWriter) -> bool:
+    data = read_arrays(Path(job.inputs['training']))
+    n_rows = data['ids'].size
+    writer.array('ids', data['ids'])
+    writer.array('split', np.array(['train'] * n_rows))
+    writer.array('x_comp', data['composition'][:, 1])
+    writer.array('x_struc', data['structure'][:, 0])
+    writer.array('migration_energy_eV', data['migration_energy_eV'])
+    writer.array('migration_energy_predicted_eV', np.zeros(n_rows))
+    writer.array('history_loss', np.array([2.0, 1.0]))
+    writer.summary(metrics={'test': {'r2_me': 0.0}}, seed=job.parameters.get('seed'))
+    header = {
+        'kind': 'stand-in',
+        'architecture': {},
+        'columns': {'layout': {'name': 'stand-in'}},
+        'scaling': {},
+        'seed': job.parameters.get('seed'),
+        'training': dict(job.parameters),
+        'data_hash': 'abc',
+        'engine_version': VERSION,
+    }
+    write_weights(Path('model.safetensors'), {'weight': np.ones(2)}, header)
+    return True
+
+
+def encode(job: Job, writer: ResultsWriter) -> bool:
+    read_weights(Path(job.inputs['model']))
+    data = read_arrays(Path(job.inputs['descriptors']))
+    for row, identifier in enumerate(data['ids'].tolist()):
+        values = {'x_comp': float(data['composition'][row, 1]), 'x_struc': float(data['structure'][row, 0])}
+        errors = {'reconstruction_mse_composition': 0.1, 'reconstruction_mse_structure': 0.2}
+        writer.add(ItemResult(identifier, Status.OK, '', {**values, **errors, 'migration_energy_predicted_eV': 0.5}))
+    size = int(job.parameters.get('grid_size', 101))
+    writer.array('grid_x_comp', np.linspace(0, 1, size))
+    writer.array('grid_x_struc', np.linspace(0, 1, size))
+    writer.array('grid_migration_energy_eV', np.zeros((size, size)))
+    return True
+
+
+def main() -> int:
+    task, job_file = sys.argv[1:]
+    job = read_job(Path(job_file))
+    if setting('CRASH') == task:
+        return 139
+    writer = ResultsWriter(Path(), task, VERSION)
+    if setting('ERROR') == task:
+        writer.fail('the stand-in was told to give up')
+        return 2
+    run = {'bvff': structures, 'descriptors': structures, 'train': train, 'encode': encode}[task]
+    if run(job, writer):
+        writer.finish()
+    else:
+        writer.flush()
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,101 @@
+"""The map, run for real on a stand-in of the engine."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from aiida import orm
+from aiida.cmdline.utils.common import get_workchain_report
+from aiida.engine import run_get_node
+from plugins_aiida import make_dataset, make_structure
+
+from aiida_limap.workflows.map import MapWorkChain
+
+FEATURES = {'migration_energies', 'descriptors'}
+
+
+def launch(code: orm.Code, structures: list, overrides: dict[str, Any] | None = None) -> tuple[dict, orm.WorkChainNode]:
+    builder = MapWorkChain.get_builder_from_protocol(code, make_dataset(structures), 'fast', overrides)
+    outputs, node = run_get_node(builder)
+    return outputs, node
+
+
+def test_a_dataset_becomes_a_map(stand_in_code):
+    structures = [make_structure(1 + number / 10) for number in range(2)]
+    outputs, node = launch(stand_in_code(), structures, {'encode': {'parameters': {'grid_size': 5}}})
+    assert node.exit_status == 0, get_workchain_report(node, 'REPORT')
+    assert set(outputs) == {
+        'map',
+        'model',
+        'migration_energies',
+        'descriptors',
+        'training',
+        'history',
+        'output_parameters',
+    }
+    points = outputs['map']
+    assert points.ids == [structure.uuid for structure in structures]
+    assert np.allclose(points.column('migration_energy_eV'), [0.30, 0.33])
+    assert points.column('status').tolist() == ['ok', 'ok']
+    assert points.heatmap().values.shape == (5, 5)
+    assert points.mobile_ion == 'Li+'
+    assert points.model_uuid == outputs['model'].uuid
+    assert outputs['history'].get_array('loss').tolist() == [2.0, 1.0]
+    assert set(outputs['output_parameters'].get_dict()) == {'featurize', 'train', 'encode'}
+    called = {
+        link.link_label: link.node.process_label
+        for link in node.base.links.get_outgoing().all()
+        if 'CALL' in link.link_type.name
+    }
+    assert called['featurize'] == 'FeaturizeWorkChain'
+    assert (called['train'], called['encode']) == ('TrainCalculation', 'EncodeCalculation')
+    report = get_workchain_report(node, 'REPORT')
+    assert 'submitted the featurization' in report
+    assert f'the map <{points.pk}> has 2 points' in report
+
+
+def test_a_map_is_drawn_without_the_structures_that_no_job_finished(stand_in_code):
+    slab = orm.StructureData(cell=np.eye(3).tolist(), pbc=(True, True, False))
+    slab.append_atom(position=[0, 0, 0], symbols='Li')
+    good = make_structure()
+    outputs, node = launch(stand_in_code(), [slab.store(), good])
+    assert node.exit_status == 710
+    assert outputs['map'].ids == [good.uuid]
+    featurize = outputs['output_parameters'].get_dict()['featurize']
+    assert featurize['descriptors']['unfinished'] == [slab.uuid]
+
+
+@pytest.mark.parametrize(
+    ('settings', 'status', 'words', 'kept'),
+    [
+        (
+            {'crash': 'encode'},
+            451,
+            'exit status 303',
+            {'migration_energies', 'descriptors', 'model', 'training', 'history'},
+        ),
+        ({'error': 'train'}, 450, 'told to give up', {'migration_energies', 'descriptors'}),
+        ({'error': 'bvff'}, 449, 'exit status 410', {'descriptors'}),
+        ({'word': 'disordered'}, 411, 'disordered: 1', {'migration_energies', 'descriptors'}),
+    ],
+)
+def test_a_failed_part_is_named_and_what_was_found_is_kept(stand_in_code, settings, status, words, kept):
+    outputs, node = launch(stand_in_code(**settings), [make_structure()])
+    assert node.exit_status == status, node.exit_message
+    assert words in node.exit_message
+    assert set(outputs) == kept
+
+
+def test_an_empty_dataset_stops_at_once(stand_in_code):
+    outputs, node = launch(stand_in_code(), [])
+    assert (outputs, node.exit_status) == ({}, 201)
+
+
+def test_exit_codes_keep_clear_of_those_that_aiida_uses():
+    from aiida_limap.workflows.featurize import FeaturizeWorkChain
+
+    for process in (FeaturizeWorkChain, MapWorkChain):
+        statuses = {code.status for code in process.exit_codes.values()}
+        assert not statuses & {301, 302, 401, 402}
