@@ -39,7 +39,7 @@ class BvffOptions:
     energy_cap_eV: float = 10.0  # noqa: N815
     charge_scaling: bool = False
     max_sites: int = 1000
-    max_voxels: int = 20_000_000
+    max_voxels: int = 10_000_000
     time_limit_s: float = math.inf
 
     def __post_init__(self) -> None:

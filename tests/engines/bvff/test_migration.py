@@ -25,6 +25,8 @@ from aiida_limap.engines.errors import (
     StructureTooLargeError,
 )
 
+#: Materials Project id of Li3PO4, Pnma.
+LITHIUM_PHOSPHATE = 'mp-2878'
 #: Migration energies (eV) of Table 1 of Yamaguchi et al., Sci. Rep. 13, 16799 (2023), by Materials Project id.
 PAPER_EV = {
     'mp-761986': 0.983, 'mp-775628': 0.827, 'mp-1200057': 0.923, 'mp-554747': 0.543, 'mp-774721': 1.018,
@@ -53,16 +55,16 @@ def table(shared_data):
     with gzip.open(shared_data / 'mp_li_oxides.jsonl.gz', 'rt') as handle:
         for line in handle:
             entry = json.loads(line)
-            if entry['id'] in PAPER_EV:
+            if entry['id'] in PAPER_EV or entry['id'] == LITHIUM_PHOSPHATE:
                 structure = entry['structure']
                 document = json.loads(structure) if isinstance(structure, str) else structure
                 found[entry['id']] = Structure.from_dict(document)
-    assert set(found) == set(PAPER_EV)
+    assert set(found) == {LITHIUM_PHOSPHATE, *PAPER_EV}
     return found
 
 
 def test_published_migration_energies_are_reproduced(table):
-    results = {name: migration_energy(structure) for name, structure in table.items()}
+    results = {name: migration_energy(table[name]) for name in PAPER_EV}
     ours = np.array([results[name].barrier_2d for name in PAPER_EV])
     published = np.array(list(PAPER_EV.values()))
     assert spearmanr(ours, published).statistic >= 0.9
@@ -76,6 +78,20 @@ def test_published_migration_energies_are_reproduced(table):
         assert result.barrier_1d <= result.barrier_2d <= result.barrier_3d
         assert result.network_barrier_2d <= result.barrier_2d
         assert 0 <= result.grid_error < 0.12
+
+
+@pytest.mark.parametrize(
+    ('preset', 'spacing', 'expected'),
+    [
+        ('bvse', 0.4, (0.509, 0.612, 0.932)),
+        ('bvse', 0.2, (0.466, 0.474, 0.783)),
+        ('bvse', 0.1, (0.443, 0.444, 0.764)),
+        ('bvff', 0.2, (0.748, 0.770, 0.957)),
+    ],
+)
+def test_lithium_phosphate_agrees_with_an_independent_calculation(table, preset, spacing, expected):
+    result = migration_energy(table[LITHIUM_PHOSPHATE], preset=preset, spacing=spacing)
+    assert (result.barrier_1d, result.barrier_2d, result.barrier_3d) == pytest.approx(expected, abs=0.003)
 
 
 def test_half_the_morse_depth_gives_other_barriers(table):

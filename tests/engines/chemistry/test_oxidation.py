@@ -97,7 +97,7 @@ def test_ambiguous_compositions_are_not_settled_by_the_highest_states(formula):
 
 
 def test_lower_states_are_found_from_the_bonds():
-    """Li2TiO2 of the rock-salt type: nothing but titanium 2+ is neutral, and its highest state is 4+."""
+    """MnO: the bonds, not the highest state of manganese, decide."""
     rock_salt = Structure.from_spacegroup('Fm-3m', Lattice.cubic(4.2), ['Mg', 'O'], [[0, 0, 0], [0.5, 0.5, 0.5]])
     rock_salt.replace_species({'Mg': 'Mn'})
     states = assign_oxidation_states(rock_salt)
