@@ -31,6 +31,7 @@ _DESCRIPTIONS = {
     'network_barrier_3d_eV': _NETWORK.format('barrier_3d_eV'),
     'grid_error_eV': 'estimated error of the barriers from the spacing of the grid',
     'energy_minimum_eV': 'lowest site energy of the mobile ion',
+    'sublattice_index': 'number of interpenetrating copies of the three-dimensional network',
     'grid': 'number of grid points along the three axes',
     'sites': 'number of sites in the cell',
     'mobile_sites': 'number of sites of the mobile ion in the cell',

@@ -83,15 +83,12 @@ def test_unknown_parameters_get_a_sentence(prepare):
 
 
 def test_equal_structures_with_other_uuids_are_another_job(prepare):
-    hashes = set()
-    code = orm.InstalledCode
-    code = None
-    for _ in range(2):
-        inputs = {} if code is None else {'code': code}
-        done = prepare('limap.bvff', structures=namespace(make_structure()), **inputs)
-        code = done.process.inputs.code
-        hashes.add(done.process.node.base.caching.compute_hash())
-    assert len(hashes) == 2
+    first = make_structure()
+    job = prepare('limap.bvff', structures=namespace(first)).process
+    same = prepare('limap.bvff', structures=namespace(first), code=job.inputs.code).process
+    other = prepare('limap.bvff', structures=namespace(make_structure()), code=job.inputs.code).process
+    hashes = [process.node.base.caching.compute_hash() for process in (job, same, other)]
+    assert hashes[0] == hashes[1] != hashes[2]
 
 
 def test_training_data_are_joined_by_structure(prepare):
