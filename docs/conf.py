@@ -58,7 +58,7 @@ def _write_prototypes() -> None:
     library = build_library()
     n_sites = sorted(len(entry.structure) for entry in library)
     lines = [
-        f'{len(prototypes)} literature prototypes give {len(library)} crystals with {n_sites[0]} to {n_sites[-1]} sites '
+        f'{len(prototypes)} literature prototypes give {len(library)} crystals of {n_sites[0]} to {n_sites[-1]} sites '
         f'(median {n_sites[len(n_sites) // 2]}).',
         '',
         '| formula | family | space group | coordinates | counterpart | citation |',

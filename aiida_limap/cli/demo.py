@@ -56,6 +56,8 @@ def demo(folder: Path, limit: int | None, protocol: str, workers: int, keep_daem
 def _own_profile(folder: Path) -> None:
     """Make or load the profile of the demo; ``AIIDA_PATH`` must be set before aiida is imported."""
     os.environ['AIIDA_PATH'] = str(folder)
+    # The daemon looks for `verdi` on the path, where it is not if the environment was not activated.
+    os.environ['PATH'] = f'{Path(sys.executable).parent}{os.pathsep}{os.environ.get("PATH", "")}'
     if 'aiida.manage.configuration.settings' in sys.modules:
         from aiida.manage.configuration import get_config
 
@@ -99,7 +101,7 @@ def _run(protocol: str, limit: int | None, workers: int, keep_daemon: bool) -> t
     ours = not client.is_daemon_running
     if ours:
         click.echo(f'starting the daemon with {workers} workers')
-        client.start_daemon(number_workers=workers)
+        _start(client, workers)
     try:
         with counting_bar('importing') as (on_start, on_progress):
             report = import_prototypes(limit=limit, on_start=on_start, on_progress=on_progress)
@@ -113,10 +115,20 @@ def _run(protocol: str, limit: int | None, workers: int, keep_daemon: bool) -> t
     if not finished:
         reason = chain.exit_message or chain.exception or 'it was stopped'
         raise click.ClickException(
-            f"the map was not finished: {reason}; `{_prefix(Path(os.environ['AIIDA_PATH']))} report {chain.pk}` "
-            "says more"
+            f'the map was not finished: {reason}; `{_prefix(Path(os.environ["AIIDA_PATH"]))} report {chain.pk}` '
+            'says more'
         )
     return chain, report
+
+
+def _start(client: Any, workers: int) -> None:
+    from aiida.common.exceptions import ConfigurationError
+    from aiida.engine.daemon.client import DaemonException
+
+    try:
+        client.start_daemon(number_workers=workers)
+    except (DaemonException, ConfigurationError) as error:
+        raise click.ClickException(f'the daemon could not be started: {error}') from error
 
 
 def _deliver(chain: Any, folder: Path) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from aiida.common.exceptions import ValidationError
 from aiida.orm import Data
+from aiida.orm.implementation.utils import clean_value
 from numpy.typing import ArrayLike, NDArray
 
 from aiida_limap.data._columns import (
@@ -97,6 +98,8 @@ class MapData(Data):
             'metrics': plain_json('the metrics of a map', dict(metrics or {})),
             'counts_by_status': count_words(arrays['column.status']),
         }
+        # AiiDA rounds numbers when it stores them: the checksum must be that of what is stored.
+        attributes = clean_value(attributes)
         node = cls()
         node.base.attributes.set_many({**attributes, 'checksum': content_checksum(arrays, attributes)})
         write_node_arrays(node, cls.ARRAYS_FILE, arrays)
