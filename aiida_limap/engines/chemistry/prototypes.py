@@ -3,7 +3,8 @@
 Each entry of ``prototype_data/*.yaml`` states a space group, the free lattice parameters, the asymmetric unit with
 oxidation states and a citation. ``coordinates`` says whether the positions are those of a published refinement
 (``refined``) or those of the structure type, placed in the published cell so that bond valences are met
-(``idealised``).
+(``idealised``). ``citation_status`` says whether a source was seen that names the cited paper for this compound
+(``confirmed``) or whether the citation was entered from memory and nothing was found about it (``recalled``).
 """
 
 from __future__ import annotations
@@ -46,6 +47,7 @@ _LATTICE_KEYS = {
     'monoclinic': ('a', 'b', 'c', 'beta'),
     'triclinic': ('a', 'b', 'c', 'alpha', 'beta', 'gamma'),
 }
+_WORDS = {'coordinates': ('refined', 'idealised'), 'citation_status': ('confirmed', 'recalled')}
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,7 @@ class Prototype:
     sites: tuple[PrototypeSite, ...]
     coordinates: str
     citation: str
+    citation_status: str
     doi: str | None = None
     materials_project_counterpart: str | None = None
 
@@ -136,10 +139,9 @@ def parse_prototype(entry: Mapping[str, Any]) -> Prototype:
     _check_keys(f'Space group of prototype {name}', set(group), {'number', 'symbol', 'setting'}, {'number', 'symbol'})
     wanted = set(_LATTICE_KEYS[crystal_system(group['number'])])
     _check_keys(f'Lattice of prototype {name}', set(entry['lattice']), wanted, wanted)
-    if entry['coordinates'] not in ('refined', 'idealised'):
-        raise InputError(
-            f'Prototype {name}: coordinates must be "refined" or "idealised", not {entry["coordinates"]!r}.'
-        )
+    for key, words in _WORDS.items():
+        if entry[key] not in words:
+            raise InputError(f'Prototype {name}: {key} must be "{words[0]}" or "{words[1]}", not {entry[key]!r}.')
     sites = tuple(PrototypeSite(str(ion), int(n), (float(x), float(y), float(z))) for ion, n, x, y, z in entry['sites'])
     _check_ions(name, sites)
     return Prototype(
@@ -154,6 +156,7 @@ def parse_prototype(entry: Mapping[str, Any]) -> Prototype:
         sites=sites,
         coordinates=entry['coordinates'],
         citation=entry['citation'],
+        citation_status=entry['citation_status'],
         doi=entry.get('doi'),
         materials_project_counterpart=entry.get('materials_project_counterpart'),
     )
@@ -203,7 +206,7 @@ class LibraryEntry:
 
     ``origin`` is ``literature`` or ``substituted``. ``substitutions`` maps a replaced ion to the new one, such as
     ``{'Ti4+': 'Zr4+'}``, or to the shares of several, ``{'Ti4+': '1/2 Al3+ + 1/2 Nb5+'}``; it is empty for literature
-    entries. ``citation`` and ``doi`` are those of the prototype.
+    entries. ``citation``, ``citation_status`` and ``doi`` are those of the prototype.
     """
 
     id: str
@@ -214,6 +217,7 @@ class LibraryEntry:
     prototype: str
     substitutions: Mapping[str, str]
     citation: str
+    citation_status: str
     doi: str | None
     materials_project_counterpart: str | None
     structure: Structure
@@ -238,6 +242,7 @@ def build_library() -> list[LibraryEntry]:
             prototype=prototype.name,
             substitutions={},
             citation=prototype.citation,
+            citation_status=prototype.citation_status,
             doi=prototype.doi,
             materials_project_counterpart=prototype.materials_project_counterpart,
             structure=prototype.structure(),

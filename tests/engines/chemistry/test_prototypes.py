@@ -35,6 +35,7 @@ ROCK_SALT = {
     'sites': [['Mg2+', 4, 0, 0, 0], ['O2-', 4, 0.5, 0.5, 0.5]],
     'coordinates': 'refined',
     'citation': 'textbook',
+    'citation_status': 'recalled',
 }
 
 
@@ -80,7 +81,9 @@ def test_entry_is_a_neutral_crystal_of_its_space_group(prototype: Prototype) -> 
     assert analyzer.get_space_group_number() == prototype.space_group_number
     assert len(analyzer.find_primitive()) == len(structure)
     assert len(prototype.citation) > 20
-    assert prototype.doi is None or prototype.doi.startswith('10.')
+    if prototype.doi is not None:
+        assert prototype.doi.startswith('10.')
+        assert prototype.citation_status == 'confirmed'
 
 
 @by_name
@@ -104,12 +107,30 @@ def test_conventional_cell_holds_the_stated_sites(prototype: Prototype) -> None:
 
 @by_name
 def test_counterpart(prototype: Prototype, references: dict[str, dict[str, Structure]]) -> None:
-    candidates = references.get(_reduced(prototype), {})
+    bare = _structure(prototype.name).copy().remove_oxidation_states()
+    matching = {
+        name
+        for name, candidate in references.get(_reduced(prototype), {}).items()
+        if StructureMatcher().fit(bare, candidate)
+    }
     counterpart = prototype.materials_project_counterpart
-    assert (counterpart in candidates) if candidates else (counterpart is None)
-    if counterpart is not None:
-        bare = _structure(prototype.name).copy().remove_oxidation_states()
-        assert StructureMatcher().fit(bare, candidates[counterpart])
+    # None only where the references hold no crystal of this structure, though maybe another form of the composition.
+    assert (counterpart in matching) if counterpart is not None else not matching
+
+
+def test_crystals_without_counterpart_resemble_those_of_their_type() -> None:
+    compared = 0
+    for prototype in PROTOTYPES:
+        if prototype.materials_project_counterpart is None:
+            bare = _structure(prototype.name).copy().remove_oxidation_states()
+            others = [
+                _structure(other.name).copy().remove_oxidation_states()
+                for other in PROTOTYPES
+                if other.structure_type == prototype.structure_type and other.materials_project_counterpart is not None
+            ]
+            assert not others or any(StructureMatcher().fit_anonymous(bare, other) for other in others)
+            compared += bool(others)
+    assert compared >= 5
 
 
 def test_yaml_round_trip(tmp_path: Path) -> None:
@@ -136,6 +157,8 @@ def test_names_must_be_unique(tmp_path: Path) -> None:
         ({'lattice': {'a': 4.212, 'c': 4.212}}, "unknown key 'c'"),
         ({'space_group': {'number': 225, 'symbol': 'Fm-3m', 'origin': 1}}, "unknown key 'origin'"),
         ({'coordinates': 'guessed'}, 'guessed'),
+        ({'citation_status': 'hearsay'}, 'hearsay'),
+        ({'citation_status': None}, "'citation_status' is missing"),
         ({'sites': [['Mg2+', 4, 0, 0, 0], ['O2-', 8, 0.25, 0.25, 0.25]]}, 'add up to -8'),
         ({'sites': [['Fe2+', 4, 0, 0, 0], ['O2-', 4, 0.5, 0.5, 0.5]]}, 'Fe is not one of the elements'),
     ],
