@@ -189,7 +189,7 @@ class MapData(Data):
             x_comp=arrays['grid_x_comp'],
             x_struc=arrays['grid_x_struc'],
             values=arrays['grid_migration_energy_eV'],
-            label='predicted migration energy',
+            label='Predicted migration energy',
             unit='eV',
         )
 

@@ -77,6 +77,7 @@ def _source(entry: LibraryEntry) -> dict[str, Any]:
         'family': entry.family,
         'prototype': entry.prototype,
         'substitutions': dict(entry.substitutions),
+        'citation_status': entry.citation_status,
     }
     if entry.materials_project_counterpart:
         extras['counterpart'] = entry.materials_project_counterpart

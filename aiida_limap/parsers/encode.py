@@ -73,7 +73,7 @@ class EncodeParser(EngineParser):
                 x_comp=results.arrays['grid_x_comp'],
                 x_struc=results.arrays['grid_x_struc'],
                 values=results.arrays['grid_migration_energy_eV'],
-                label='predicted migration energy',
+                label='Predicted migration energy',
                 unit='eV',
             ),
             facts={

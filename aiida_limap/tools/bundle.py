@@ -17,6 +17,22 @@ if TYPE_CHECKING:
 __all__ = ['map_bundle']
 
 _QUERY_SIZE = 200
+_TRAINING_OPTIONS = (
+    'preset',
+    'me_weight',
+    'reduction',
+    'basis',
+    'batch_size',
+    'learning_rate',
+    'weight_decay',
+    'patience',
+    'seed',
+    'split',
+    'scaling',
+    'hidden_widths',
+    'head_widths',
+)
+_EXTRAS = ('origin', 'family', 'prototype', 'counterpart', 'counterpart_uri')
 
 #: Columns of the map node that become properties: label, unit, description.
 _COLUMNS = {
@@ -116,18 +132,15 @@ def _composition_properties(records: Sequence[StructureRecord]) -> dict[str, Map
 
 
 def _flat_source(source: Mapping[str, Any]) -> dict[str, str]:
-    flat = {key: str(value) for key, value in source.items() if key not in {'extras', 'source_md5'} and value}
+    hidden = {'extras', 'source_md5', 'description'}
+    flat = {key: str(value) for key, value in source.items() if key not in hidden and value}
     extras = source.get('extras') or {}
-    flat.update(
-        {
-            key: str(extras[key])
-            for key in ('origin', 'family', 'prototype', 'counterpart', 'counterpart_uri')
-            if extras.get(key)
-        }
-    )
-    substitutions = extras.get('substitutions')
-    if substitutions:
-        flat['substitutions'] = ', '.join(f'{old} → {new}' for old, new in substitutions.items())
+    flat.update({key: str(extras[key]) for key in _EXTRAS if extras.get(key)})
+    if extras.get('substitutions'):
+        flat['substitutions'] = ', '.join(f'{old} → {new}' for old, new in extras['substitutions'].items())
+    if source.get('description'):
+        unchecked = ' (not yet checked against the publication)' if extras.get('citation_status') == 'recalled' else ''
+        flat['citation'] = f'{source["description"]}{unchecked}'
     return flat
 
 
@@ -157,6 +170,14 @@ def _splits(map_node: MapData, ids: Sequence[str]) -> tuple[str | None, ...] | N
     return tuple(by_id.get(uuid, 'not trained on') for uuid in ids)
 
 
+def _training_options(map_node: MapData) -> dict[str, Any]:
+    """Return the options that the model of the map was trained with, from the header of the model."""
+    encoding = map_node.creator
+    model = None if encoding is None else encoding.base.links.get_incoming(link_label_filter='model').first()
+    training = {} if model is None else model.node.header['training']
+    return {name: training[name] for name in _TRAINING_OPTIONS if name in training}
+
+
 def _metadata(map_node: MapData, provenance: MapProvenance) -> dict[str, Any]:
     return {
         'map_uuid': map_node.uuid,
@@ -165,6 +186,7 @@ def _metadata(map_node: MapData, provenance: MapProvenance) -> dict[str, Any]:
         'aiida_limap_version': __version__,
         'target': map_node.target,
         'metrics': dict(map_node.metrics),
+        'options': _training_options(map_node),
         'counts_by_status': dict(map_node.counts_by_status),
         'nodes': {role: step.uuid for role, step in provenance.shared.items()},
     }
