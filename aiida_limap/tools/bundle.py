@@ -32,7 +32,7 @@ _TRAINING_OPTIONS = (
     'hidden_widths',
     'head_widths',
 )
-_EXTRAS = ('origin', 'family', 'prototype', 'counterpart', 'counterpart_uri')
+_EXTRAS = ('prototype', 'counterpart', 'counterpart_uri')
 
 #: Columns of the map node that become properties: label, unit, description.
 _COLUMNS = {
@@ -71,7 +71,7 @@ def map_bundle(map_node: MapData, *, title: str | None = None) -> MapBundle:
             column = map_node.column(name)
             properties[name] = MapProperty(_values([column[index] for index in rows]), label, unit, description)
     properties.update(_composition_properties(records))
-    properties.update(_source_properties(sources))
+    properties.update(_source_properties([facts[uuid]['source'].get('extras') or {} for uuid in ids]))
     split = _splits(map_node, ids)
     if split is not None:
         properties['split'] = MapProperty(
@@ -144,14 +144,14 @@ def _flat_source(source: Mapping[str, Any]) -> dict[str, str]:
     return flat
 
 
-def _source_properties(sources: Sequence[Mapping[str, str]]) -> dict[str, MapProperty]:
+def _source_properties(extras: Sequence[Mapping[str, Any]]) -> dict[str, MapProperty]:
     properties = {}
     for key, label, description in (
         ('family', 'Structure family', 'Family of the prototype.'),
         ('origin', 'Origin', 'Whether the structure is from the literature or made by ionic substitution.'),
     ):
-        if any(key in source for source in sources):
-            properties[key] = MapProperty(tuple(source.get(key) for source in sources), label, '', description)
+        if any(entry.get(key) for entry in extras):
+            properties[key] = MapProperty(tuple(entry.get(key) for entry in extras), label, '', description)
     return properties
 
 
