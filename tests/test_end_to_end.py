@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -121,7 +122,10 @@ def mixed_folder(shell) -> Path:
     folder = shell.folder / 'mixed'
     folder.mkdir()
     for index, entry in enumerate(build_library()[:30]):
-        entry.structure.copy().remove_oxidation_states().to(str(folder / f'good{index}.cif'), fmt='cif')
+        with warnings.catch_warnings():
+            # The labels of the sites are renamed in the file, which is all the same here.
+            warnings.simplefilter('ignore')
+            entry.structure.copy().remove_oxidation_states().to(str(folder / f'good{index}.cif'), fmt='cif')
     rock_salt = Lattice.cubic(4.2)
     Structure.from_spacegroup('Fm-3m', rock_salt, [{'Li': 0.5, 'Sc': 0.5}, 'O'], [[0, 0, 0], [0.5, 0.5, 0.5]]).to(
         str(folder / 'disordered.cif'), fmt='cif'

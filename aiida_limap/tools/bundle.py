@@ -132,7 +132,7 @@ def _composition_properties(records: Sequence[StructureRecord]) -> dict[str, Map
 
 
 def _flat_source(source: Mapping[str, Any]) -> dict[str, str]:
-    hidden = {'extras', 'source_md5', 'description'}
+    hidden = {'extras', 'source_md5', 'description', 'db_uri', 'version'}
     flat = {key: str(value) for key, value in source.items() if key not in hidden and value}
     extras = source.get('extras') or {}
     flat.update({key: str(extras[key]) for key in _EXTRAS if extras.get(key)})

@@ -18,6 +18,8 @@ __all__ = ['MAX_CATEGORIES', 'page_data']
 #: chemiscope refuses words as a map property where they are more than 21 different ones; more than a dozen symbols
 #: cannot be told apart anyway.
 MAX_CATEGORIES = 12
+#: Label of the property that tells points with and without a calculated energy apart.
+ENERGY_WORDS = 'Energy'
 #: The word on the map for points that have no value of a category.
 NO_WORD = 'not given'
 #: Decimals of coordinates, Å: finer than any screen shows.
@@ -63,7 +65,10 @@ def page_data(bundle: MapBundle) -> dict[str, Any]:
         'dataset': {
             'meta': {'name': 'aiida-limap map'},
             'structures': [_structure(record) for record in bundle.structures],
-            'properties': {labels[name]: _map_property(bundle.properties[name]) for name in labels},
+            'properties': {
+                **{labels[name]: _map_property(bundle.properties[name]) for name in labels},
+                **_energy_words(bundle),
+            },
             'settings': _settings(bundle, labels, scale),
         },
     }
@@ -127,7 +132,7 @@ def _settings(bundle: MapBundle, labels: dict[str, str], scale: ColourScale | No
             'x': {'property': labels[AXES[0]]},
             'y': {'property': labels[AXES[1]]},
             'color': colour,
-            'symbol': _symbol(bundle, labels),
+            'symbol': ENERGY_WORDS if map_facts(bundle).n_without_energy else '',
             'size': {'factor': 40},
         },
         'structure': [{'bonds': True, 'unitCell': True, 'axes': 'abc'}],
@@ -135,12 +140,16 @@ def _settings(bundle: MapBundle, labels: dict[str, str], scale: ColourScale | No
     }
 
 
-def _symbol(bundle: MapBundle, labels: dict[str, str]) -> str:
-    """Mark the points by their status where some have no energy: grey alone is lost in print and to some eyes."""
-    status = bundle.properties.get('status')
-    if status is None or status.is_numeric or 'status' not in labels or not map_facts(bundle).n_without_energy:
-        return ''
-    return labels['status']
+def _energy_words(bundle: MapBundle) -> dict[str, Any]:
+    """Say in words which points have no energy: they get a symbol, since grey is lost in print and to some eyes.
+
+    Status words would say more, but they are too long for the legend of chemiscope; the panel has them.
+    """
+    if not map_facts(bundle).n_without_energy:
+        return {}
+    missing = np.isnan(numbers(bundle, MIGRATION_ENERGY))
+    words = ['none' if is_missing else 'calculated' for is_missing in missing]
+    return {ENERGY_WORDS: {'target': 'structure', 'values': words}}
 
 
 def _legend(bundle: MapBundle, scale: ColourScale | None) -> str:

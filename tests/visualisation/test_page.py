@@ -129,7 +129,7 @@ def test_map_is_coloured_by_the_energy_and_opens_at_the_best_conductor(make_bund
     assert settings['map']['y'] == {'property': 'Structure code'}
     assert settings['map']['color']['property'] == 'Migration energy'
     assert settings['map']['color']['min'] < settings['map']['color']['max']
-    assert settings['map']['symbol'] == 'Status', 'points without an energy differ in more than their colour'
+    assert settings['map']['symbol'] == 'Energy', 'points without an energy differ in more than their colour'
     assert settings['pinned'] == [1]
     assert page_data(make_bundle(8, missing=()))['dataset']['settings']['map']['symbol'] == ''
 
