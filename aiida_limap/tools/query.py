@@ -149,7 +149,10 @@ def _find_by_formula(map_node: MapData, text: str) -> list[str]:
 
     try:
         wanted = Composition(text).reduced_formula
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, OverflowError):
+        return []
+    # Descriptors that came without formulas give a map without them.
+    if 'formula' not in map_node.columns:
         return []
     formulas = map_node.column('formula')
     return [uuid for uuid, formula in zip(map_node.ids, formulas, strict=True) if formula == wanted]
