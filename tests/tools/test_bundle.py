@@ -1,0 +1,123 @@
+"""From the node of a map that was really run to the bundle of its page."""
+
+from __future__ import annotations
+
+import pytest
+from aiida import orm
+from plugins_graph import CITATION
+
+from aiida_limap.formats.mapbundle import read_bundle, write_bundle
+from aiida_limap.tools.bundle import map_bundle
+
+PROVENANCE = {
+    'structure', 'migration_energy', 'descriptors', 'map', 'encoding', 'model', 'training', 'work_chain', 'dataset'
+}  # fmt: skip
+
+
+@pytest.fixture
+def bundle(graph):
+    return map_bundle(graph.map)
+
+
+def test_every_property_has_its_unit_and_a_description(bundle):
+    units = {name: entry.unit for name, entry in bundle.properties.items()}
+    assert units == {
+        'x_comp': '',
+        'x_struc': '',
+        'migration_energy_eV': 'eV',
+        'migration_energy_predicted_eV': 'eV',
+        'grid_error_eV': 'eV',
+        'reconstruction_mse_composition': '',
+        'reconstruction_mse_structure': '',
+        'status': '',
+        'formula': '',
+        'li_fraction': '',
+        'o_fraction': '',
+        'family': '',
+        'origin': '',
+        'split': '',
+    }
+    for entry in bundle.properties.values():
+        assert entry.label
+        assert entry.description.endswith('.')
+
+
+def test_the_values_are_those_of_the_node_with_none_where_there_is_none(graph, bundle):
+    assert list(bundle.ids) == graph.map.ids == graph.dataset.structure_uuids
+    values = {name: entry.values for name, entry in bundle.properties.items()}
+    assert values['migration_energy_eV'] == pytest.approx((0.3, 0.4, 0.5, 0.6, None))
+    assert values['status'] == ('ok', 'ok', 'ok', 'ok', 'no_mobile_ion')
+    assert values['formula'] == ('Li2O', 'Li3PO4', 'Li2MgO2', 'Li2MgO2', 'MgO')
+    assert values['li_fraction'] == (0.666667, 0.375, 0.4, 0.4, 0.0)
+    assert values['o_fraction'] == (0.333333, 0.5, 0.4, 0.4, 0.5)
+    assert values['family'] == (None, 'phosphate', None, None, None)
+    assert values['split'] == ('train',) * 5
+    assert bundle.properties['x_comp'].numbers().tolist() == graph.map.column('x_comp').tolist()
+    assert bundle.heatmap is not None
+    assert bundle.heatmap.values.shape == (5, 5)
+
+
+def test_the_structures_are_those_of_the_nodes(graph, bundle):
+    for uuid, record in zip(bundle.ids, bundle.structures, strict=True):
+        node = orm.load_node(uuid)
+        assert record.id == uuid
+        assert record.cell.tolist() == node.cell
+        assert len(record.species) == len(node.sites)
+
+
+def test_the_provenance_of_each_point_are_uuids_of_nodes(bundle):
+    for uuid, entry in zip(bundle.ids, bundle.provenance, strict=True):
+        assert set(entry) == PROVENANCE
+        assert entry['structure'] == uuid
+        for found in entry.values():
+            assert orm.load_node(found).uuid == found
+
+
+def test_the_sources_are_flat_words(graph, bundle):
+    by_id = {source['id']: source for source in bundle.sources}
+    assert set(by_id) == set(graph.uuids)
+    assert all(isinstance(value, str) for source in bundle.sources for value in source.values())
+    assert by_id['mp-1960'] == {
+        'db_name': 'Materials Project', 'id': 'mp-1960', 'uri': 'https://example.org/mp-1960', 'license': 'CC-BY-4.0'
+    }  # fmt: skip
+    assert by_id['limap-proto-lisicon'] == {
+        'db_name': 'made for tests',
+        'id': 'limap-proto-lisicon',
+        'prototype': 'Li3AsO4',
+        'counterpart': 'mp-13725',
+        'counterpart_uri': 'https://example.org/mp-13725',
+        'substitutions': 'As5+ → P5+',
+        'citation': f'{CITATION} (not yet checked against the publication)',
+    }
+
+
+def test_the_metadata_name_the_nodes_and_the_options_of_the_training(graph, bundle):
+    metadata = bundle.metadata
+    assert (metadata['map_uuid'], metadata['map_pk']) == (graph.map.uuid, graph.map.pk)
+    assert metadata['target'] == 'barrier_2d_eV'
+    assert metadata['counts_by_status'] == {'ok': 4, 'no_mobile_ion': 1}
+    assert metadata['options'] == {'preset': 'quick', 'patience': 20, 'seed': 0}
+    assert set(metadata['nodes']) == PROVENANCE - {'structure', 'migration_energy', 'descriptors'}
+    assert metadata['nodes']['work_chain'] == graph.chain.uuid
+
+
+def test_the_title_is_the_label_unless_one_is_given(graph, bundle, bare_map):
+    assert bundle.title == graph.map.label
+    assert map_bundle(graph.map, title='Mine').title == 'Mine'
+    assert map_bundle(bare_map).title == 'Materials map of 1 lithium compounds'
+
+
+def test_a_bundle_of_a_map_survives_its_file(bundle, tmp_path):
+    write_bundle(tmp_path / 'map.json.gz', bundle)
+    again = read_bundle(tmp_path / 'map.json.gz')
+    assert again.properties == bundle.properties
+    assert (again.ids, again.sources, again.provenance) == (bundle.ids, bundle.sources, bundle.provenance)
+
+
+def test_a_map_that_no_calculation_made_has_a_bundle_without_split_and_options(bare_map):
+    bundle = map_bundle(bare_map)
+    assert 'split' not in bundle.properties
+    assert 'family' not in bundle.properties
+    assert bundle.metadata['options'] == {}
+    assert bundle.provenance == ({'structure': bare_map.ids[0], 'map': bare_map.uuid},)
+    assert bundle.sources == ({},)
