@@ -43,7 +43,7 @@ lint: $(VENV)/.installed-tests
 	$(BIN)/lint-imports
 
 tests: $(VENV)/.installed-tests
-	$(BIN)/pytest
+	$(BIN)/pytest -n auto --dist loadfile
 
 docs: $(VENV)/.installed-docs
 	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build/html

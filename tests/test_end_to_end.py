@@ -24,7 +24,8 @@ class Shell:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.environment = {**os.environ, 'AIIDA_PATH': str(folder), 'COLUMNS': '200'}
+        path = f'{BIN}{os.pathsep}{os.environ.get("PATH", "")}'
+        self.environment = {**os.environ, 'AIIDA_PATH': str(folder), 'COLUMNS': '200', 'PATH': path}
 
     def __call__(self, *command: str, fails: bool = False) -> subprocess.CompletedProcess[str]:
         done = subprocess.run(
@@ -113,6 +114,12 @@ def test_a_second_run_takes_everything_from_the_cache(shell):
 
 
 @pytest.fixture(scope='module')
+def daemon(shell) -> None:
+    """The daemon runs, also where these tests run alone."""
+    shell('verdi', 'daemon', 'start', '2')
+
+
+@pytest.fixture(scope='module')
 def mixed_folder(shell) -> Path:
     """Good files, a disordered one, one without lithium, and one that does not parse."""
     from pymatgen.core import Lattice, Structure
@@ -137,9 +144,7 @@ def mixed_folder(shell) -> Path:
     return folder
 
 
-def test_a_folder_with_bad_files_is_mapped_all_the_same(shell, mixed_folder, tmp_path):
-    daemon = shell('verdi', 'daemon', 'start', '2')
-    assert daemon.returncode == 0
+def test_a_folder_with_bad_files_is_mapped_all_the_same(shell, daemon, mixed_folder, tmp_path):
     done = shell('aiida-limap', 'import', 'files', str(mixed_folder), '--name', 'mixed', '--json')
     report = json.loads(done.stdout)
     assert report['n_structures'] == 32
@@ -175,7 +180,7 @@ def test_a_folder_with_bad_files_is_mapped_all_the_same(shell, mixed_folder, tmp
         (('--profile', 'unknown', 'map', 'list'), 'unknown'),
     ],
 )
-def test_mistakes_get_one_sentence_and_a_status(shell, command, words):
+def test_mistakes_get_one_sentence_and_a_status(shell, daemon, command, words):
     (shell.folder / 'empty').mkdir(exist_ok=True)
     (shell.folder / 'broken.cif').write_text('data_\nloop_\n_atom_site')
     (shell.folder / 'wrong.yaml').write_text('colour: red\n')

@@ -68,7 +68,7 @@ def bvff(files: tuple[str, ...], preset: str, spacing: float, mobile_ion: str, a
     \b
     Examples:
       limap-engine bvff LiFePO4.cif Li3PO4.cif --spacing 0.1
-      limap-engine bvff structures/*.cif --json > barriers.json
+      limap-engine bvff Li3PO4.cif --json > barriers.json
       limap-engine bvff job.json
     """
     if len(files) == 1 and Path(files[0]).name == 'job.json':
