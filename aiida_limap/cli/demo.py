@@ -93,7 +93,7 @@ def _run(protocol: str, limit: int | None, workers: int, keep_daemon: bool) -> t
     from aiida.engine.daemon.client import get_daemon_client
 
     from aiida_limap.cli.importing import print_report
-    from aiida_limap.cli.launch import submit_map
+    from aiida_limap.cli.launch import submit_map, why_unfinished
     from aiida_limap.cli.setup import setup_localhost
     from aiida_limap.cli.watching import watch_map
     from aiida_limap.importers.prototypes import import_prototypes
@@ -115,10 +115,9 @@ def _run(protocol: str, limit: int | None, workers: int, keep_daemon: bool) -> t
         if ours and not keep_daemon:
             client.stop_daemon(wait=True)
     if not finished:
-        reason = chain.exit_message or chain.exception or 'it was stopped'
+        prefix = _prefix(Path(os.environ['AIIDA_PATH']))
         raise click.ClickException(
-            f'the map was not finished: {reason}; `{_prefix(Path(os.environ["AIIDA_PATH"]))} report {chain.pk}` '
-            'says more'
+            f'the map was not finished: {why_unfinished(chain)}; `{prefix} report {chain.pk}` says more'
         )
     return chain, report
 

@@ -9,7 +9,10 @@ import click
 
 from aiida_limap.cli.base import DEFAULT_CODE, load_code, require_daemon, with_profile
 
-__all__ = ['launch', 'submit_map']
+__all__ = ['launch', 'submit_map', 'why_unfinished']
+
+#: Fewer structures cannot be shared out between training, validation and test.
+_FEWEST_STRUCTURES = 10
 
 
 @click.group('launch')
@@ -47,6 +50,10 @@ def map_command(
     if (group is None) == (dataset is None):
         raise click.UsageError('name either --group or --dataset')
     node = _dataset_of_group(group) if group is not None else _load_dataset(str(dataset))
+    if len(node) < _FEWEST_STRUCTURES:
+        raise click.ClickException(
+            f'the dataset holds {len(node)} structures; a map needs {_FEWEST_STRUCTURES} or more to train on'
+        )
     engine = load_code(code)
     require_daemon()
     chain = submit_map(node, engine, protocol, overrides)
@@ -58,10 +65,17 @@ def map_command(
 
     if not watch_map(chain):
         raise click.ClickException(
-            f'the map was not finished: {chain.exit_message or chain.exception or "it was stopped"}; '
-            f'`aiida-limap report {chain.pk}` says more'
+            f'the map was not finished: {why_unfinished(chain)}; `aiida-limap report {chain.pk}` says more'
         )
     click.echo(f'map {chain.outputs.map.pk} is ready: aiida-limap map page {chain.outputs.map.pk}')
+
+
+def why_unfinished(chain: Any) -> str:
+    """Return the reason why a work chain ended without a map, as the first half of a sentence.
+
+    :param chain: the process node.
+    """
+    return str(chain.exit_message or chain.exception or 'it was stopped').rstrip('.')
 
 
 def submit_map(dataset: Any, code: Any, protocol: str | None, overrides: Any = None) -> Any:
