@@ -1,0 +1,190 @@
+"""Structure files become nodes with their origin, a dataset and a group."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import shutil
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from aiida import orm
+from pymatgen.core import Lattice, Structure
+
+from aiida_limap.importers.base import ImporterError, Refusal
+from aiida_limap.importers.files import DATABASES, find_files, import_files, read_candidates
+
+EDGES = itertools.count(4.0, 0.001)
+
+
+def write_crystal(path: Path, edge: float, cation: object = 'Li') -> Path:
+    structure = Structure(Lattice.cubic(edge), [cation, 'O'], [[0, 0, 0], [0.5, 0.5, 0.5]])
+    structure.to(str(path), fmt='poscar' if path.suffix != '.cif' else 'cif')
+    return path
+
+
+@pytest.fixture
+def name() -> str:
+    """Return a name that no other dataset of the profile has."""
+    return f'files {uuid4().hex}'
+
+
+@pytest.fixture
+def edge() -> float:
+    """Return the edge of a cell (Å) that no other test has, so that its files are new to the profile."""
+    return next(EDGES)
+
+
+@pytest.fixture
+def folder(tmp_path, edge) -> Path:
+    """Return a folder with a file in it, another one below it, a broken one and a note."""
+    (tmp_path / 'deep' / 'er').mkdir(parents=True)
+    write_crystal(tmp_path / 'b.cif', edge)
+    write_crystal(tmp_path / 'deep' / 'er' / 'POSCAR_a', edge)
+    (tmp_path / 'broken.cif').write_text('data_\nloop_\n_atom_site')
+    (tmp_path / 'notes.txt').write_text('not a structure')
+    return tmp_path
+
+
+def test_folders_are_walked_and_other_files_are_left_alone(folder):
+    found = [str(path.relative_to(folder)) for path in find_files([folder])]
+    assert found == ['b.cif', 'broken.cif', 'deep/er/POSCAR_a']
+
+
+def test_a_file_is_taken_once_and_in_the_order_of_the_paths(folder):
+    first = folder / 'deep' / 'er' / 'POSCAR_a'
+    assert [path.name for path in find_files([first, folder])] == ['POSCAR_a', 'b.cif', 'broken.cif']
+
+
+def test_a_file_that_is_named_is_taken_whatever_its_suffix(folder):
+    assert find_files([folder / 'notes.txt']) == [folder / 'notes.txt']
+
+
+@pytest.mark.parametrize('suffix', ['.CIF', '.vasp', '.poscar', '.xsf', '.cssr'])
+def test_the_endings_that_are_looked_for_can_be_read(tmp_path, edge, suffix):
+    structure = Structure(Lattice.cubic(edge), ['Li', 'O'], [[0, 0, 0], [0.5, 0.5, 0.5]])
+    fmt = {'.CIF': 'cif', '.vasp': 'poscar'}.get(suffix, suffix[1:])
+    structure.to(str(tmp_path / f'one{suffix}'), fmt=fmt)
+    (candidate,) = read_candidates(find_files([tmp_path]))
+    assert not isinstance(candidate, Refusal)
+    assert candidate.structure.reduced_formula == structure.reduced_formula
+
+
+def test_a_path_without_structures_is_refused(tmp_path):
+    with pytest.raises(ImporterError, match=r'there is no file or folder .*nowhere'):
+        find_files([tmp_path / 'nowhere'])
+    with pytest.raises(ImporterError, match=r'no structure file in .*: expected files that end in \.cif'):
+        find_files([tmp_path])
+
+
+def test_a_folder_is_imported_without_the_file_that_does_not_parse(folder, name):
+    counts: list[int] = []
+    report = import_files([folder], name=name, on_start=counts.append, on_progress=counts.append)
+    assert (report.n_new, report.n_known) == (2, 0)
+    assert counts[0] == sum(counts[1:]) == 3
+    (refusal,) = report.refused
+    assert refusal.name == str(folder / 'broken.cif')
+    assert refusal.reason.startswith('it does not parse as a structure (')
+    assert '\n' not in refusal.reason
+    assert report.dataset.source_ids == ['b', 'POSCAR_a']
+    assert report.dataset.filter == {'importer': 'files', 'n_files': 3, 'ids_of': None}
+    assert report.group.label == f'limap/{name}'
+    assert {node.uuid for node in report.group.nodes} == {*report.dataset.structure_uuids, report.dataset.uuid}
+    assert report.group.dataset.uuid == report.dataset.uuid
+
+
+def test_each_structure_knows_its_file(folder, name):
+    report = import_files([folder / 'b.cif'], name=name)
+    (node,) = (orm.load_node(uuid) for uuid in report.dataset.structure_uuids)
+    assert node.source == {
+        'db_name': 'files',
+        'id': 'b',
+        'uri': (folder / 'b.cif').resolve().as_uri(),
+        'source_md5': hashlib.md5((folder / 'b.cif').read_bytes()).hexdigest(),
+    }
+    assert node.label == 'Li2O2 b'
+    assert len(node.sites) == 2
+
+
+def test_file_names_that_are_ids_of_a_database_give_its_address_and_licence(tmp_path, edge, name):
+    write_crystal(tmp_path / 'mp-1960.cif', edge)
+    report = import_files([tmp_path], name=name, ids_of='materials-project')
+    source = orm.load_node(report.dataset.structure_uuids[0]).source
+    assert source['id'] == 'mp-1960'
+    assert source['uri'].endswith('/materials/mp-1960')
+    known = DATABASES['materials-project']
+    assert {key: source[key] for key in ('db_name', 'db_uri', 'license')} == {
+        'db_name': 'Materials Project', 'db_uri': known['db_uri'], 'license': 'CC-BY-4.0'
+    }  # fmt: skip
+    assert report.dataset.filter['ids_of'] == 'materials-project'
+
+
+def test_a_disordered_structure_is_kept_with_its_occupancies(tmp_path, edge, name):
+    write_crystal(tmp_path / 'disordered.cif', edge, {'Li': 0.5, 'Sc': 0.5})
+    report = import_files([tmp_path], name=name)
+    assert report.refused == []
+    node = orm.load_node(report.dataset.structure_uuids[0])
+    mixed = next(kind for kind in node.kinds if 'Li' in kind.symbols)
+    assert dict(zip(mixed.symbols, mixed.weights, strict=True)) == {'Li': 0.5, 'Sc': 0.5}
+
+
+def test_a_second_import_stores_nothing_and_finds_the_same_dataset(folder, name):
+    first = import_files([folder], name=name)
+    before = orm.QueryBuilder().append(orm.Node).count()
+    second = import_files([folder], name=name)
+    assert (second.n_new, second.n_known, len(second.refused)) == (0, 2, 1)
+    assert second.dataset.uuid == first.dataset.uuid
+    assert second.group.uuid == first.group.uuid
+    assert orm.QueryBuilder().append(orm.Node).count() == before
+    assert second.group.count() == 3
+
+
+def test_another_name_collects_the_same_structures_in_another_dataset(folder, name):
+    first = import_files([folder], name=name)
+    second = import_files([folder], name=f'{name} again')
+    assert (second.n_new, second.dataset.structure_uuids) == (0, first.dataset.structure_uuids)
+    assert second.dataset.uuid != first.dataset.uuid
+
+
+def test_a_file_that_changed_is_a_new_structure_and_the_group_follows(folder, edge, name):
+    first = import_files([folder], name=name)
+    write_crystal(folder / 'b.cif', edge + 1)
+    second = import_files([folder], name=name)
+    assert (second.n_new, second.n_known) == (1, 1)
+    assert second.dataset.uuid != first.dataset.uuid
+    assert second.group.uuid == first.group.uuid
+    assert {node.uuid for node in second.group.nodes} == {*second.dataset.structure_uuids, second.dataset.uuid}
+
+
+def test_the_same_content_under_two_names_is_two_structures(tmp_path, edge, name):
+    one = write_crystal(tmp_path / 'one.cif', edge)
+    shutil.copy(one, tmp_path / 'two.cif')
+    report = import_files([tmp_path], name=name)
+    assert report.dataset.source_ids == ['one', 'two']
+    assert (report.n_new, len(set(report.dataset.structure_uuids))) == (2, 2)
+
+
+def test_the_same_file_in_two_folders_is_one_structure(tmp_path, edge, name):
+    for place in ('left', 'right'):
+        (tmp_path / place).mkdir()
+    one = write_crystal(tmp_path / 'left' / 'one.cif', edge)
+    shutil.copy(one, tmp_path / 'right' / 'one.cif')
+    report = import_files([tmp_path], name=name)
+    assert (report.n_new, report.n_known, report.dataset.source_ids) == (1, 0, ['one'])
+
+
+def test_only_broken_files_are_an_error_with_the_reason(folder, name):
+    with pytest.raises(ImporterError, match=r'no structure could be imported: .*broken\.cif: it does not parse'):
+        import_files([folder / 'broken.cif'], name=name)
+    with pytest.raises(ImporterError, match=r'notes\.txt: it does not parse'):
+        import_files([folder / 'notes.txt'], name=name)
+
+
+def test_a_file_that_cannot_be_read_is_refused_and_the_rest_goes_on(folder, name):
+    (folder / 'a.cif').symlink_to(folder / 'nowhere.cif')
+    (folder / 'empty.cif').write_text('')
+    (folder / 'binary.cif').write_bytes(bytes(range(256)))
+    report = import_files([folder], name=name)
+    assert report.n_new == 2
+    assert {Path(refusal.name).name for refusal in report.refused} == {'broken.cif', 'empty.cif', 'binary.cif'}

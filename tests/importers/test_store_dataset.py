@@ -1,0 +1,109 @@
+"""What all importers share: nothing is stored twice, and what cannot be stored is named."""
+
+from __future__ import annotations
+
+from uuid import uuid4
+
+import numpy as np
+import pytest
+from aiida import orm
+from pymatgen.core import DummySpecies, Lattice, Structure
+
+from aiida_limap.groups.dataset import DatasetGroup
+from aiida_limap.importers.base import Candidate, ImporterError, Refusal, find_dataset, store_dataset
+
+CHOICE = {'importer': 'tests'}
+
+
+def candidate(identifier: str) -> Candidate:
+    structure = Structure(Lattice.cubic(3.0), ['Li', 'O'], [[0, 0, 0], [0.5, 0.5, 0.5]])
+    source = {'db_name': 'tests', 'id': identifier, 'source_md5': uuid4().hex}
+    return Candidate(structure, source, f'LiO {identifier}')
+
+
+@pytest.fixture
+def name() -> str:
+    return f'dataset {uuid4().hex}'
+
+
+def test_candidates_that_are_the_same_are_stored_once(name):
+    twice = candidate('a')
+    report = store_dataset([twice, candidate('b'), twice], name=name, chosen_by=CHOICE)
+    assert (report.n_new, report.n_known, report.refused) == (2, 0, [])
+    assert report.dataset.source_ids == ['a', 'b']
+    assert len(report.group.nodes) == 3
+
+
+def test_the_dataset_keeps_the_order_of_the_candidates_over_transactions(name, monkeypatch):
+    monkeypatch.setattr('aiida_limap.importers.base._TRANSACTION_SIZE', 3)
+    monkeypatch.setattr('aiida_limap.importers.base._QUERY_SIZE', 2)
+    entries = [candidate(word) for word in 'gfedcba']
+    store_dataset(entries[::2], name=f'{name} before', chosen_by=CHOICE)
+    steps: list[int] = []
+    report = store_dataset([*entries, entries[0]], name=name, chosen_by=CHOICE, on_progress=steps.append)
+    assert report.dataset.source_ids == list('gfedcba')
+    assert (report.n_new, report.n_known) == (3, 4)
+    assert steps == [3, 3, 2]
+    labels = [orm.load_node(uuid).label for uuid in report.dataset.structure_uuids]
+    assert labels == [f'LiO {word}' for word in 'gfedcba']
+    assert len(report.group.nodes) == 8
+
+
+SLAB = Structure(Lattice(np.eye(3) * 3, pbc=(True, True, False)), ['Li'], [[0, 0, 0]])
+DUMMY = Structure(Lattice.cubic(4.0), ['Li', DummySpecies('Xa', 0)], [[0, 0, 0], [0.5, 0.5, 0.5]])
+
+
+@pytest.mark.parametrize(
+    ('structure', 'more', 'reason'),
+    [
+        (SLAB, {}, 'not periodic in three directions'),
+        (DUMMY, {}, 'the site Xa'),
+        (candidate('x').structure, {'colour': 'red'}, 'unknown key'),
+    ],
+)
+def test_a_structure_that_cannot_be_a_node_is_refused_and_the_rest_goes_on(name, structure, more, reason):
+    bad = Candidate(structure, {'db_name': 'tests', 'id': 'bad', 'source_md5': uuid4().hex, **more}, 'bad')
+    report = store_dataset([candidate('a'), bad, candidate('b')], name=name, chosen_by=CHOICE)
+    assert report.dataset.source_ids == ['a', 'b']
+    (refusal,) = report.refused
+    assert refusal.name == 'bad'
+    assert refusal.reason.startswith('it cannot be kept as a structure node: ')
+    assert reason in refusal.reason
+
+
+def test_refusals_are_passed_on(name):
+    refusal = Refusal('broken.cif', 'it is broken')
+    report = store_dataset([refusal, candidate('a')], name=name, chosen_by=CHOICE)
+    assert report.refused == [refusal]
+
+
+def test_a_long_label_is_cut_to_what_a_node_takes(name):
+    entry = candidate('a')
+    long = Candidate(entry.structure, entry.source, 'x' * 1000)
+    report = store_dataset([long], name=name, chosen_by=CHOICE)
+    assert orm.load_node(report.dataset.structure_uuids[0]).label == 'x' * 255
+
+
+def test_nothing_at_all_is_an_error_and_leaves_nothing_behind(name):
+    before = orm.QueryBuilder().append(orm.Node).count()
+    with pytest.raises(ImporterError, match=r'^no structure could be imported$'):
+        store_dataset([], name=name, chosen_by=CHOICE)
+    reasons = [Refusal(f'{word}.cif', 'it is broken') for word in 'abcd']
+    with pytest.raises(ImporterError, match=r'a\.cif: it is broken; b\.cif: .*c\.cif: it is broken$'):
+        store_dataset(reasons, name=name, chosen_by=CHOICE)
+    assert orm.QueryBuilder().append(orm.Node).count() == before
+    assert DatasetGroup.collection.find({'label': f'limap/{name}'}) == []
+
+
+def test_a_dataset_is_found_by_name_and_choice_while_its_group_stands(name):
+    report = store_dataset([candidate('a')], name=name, chosen_by=CHOICE)
+    found = find_dataset(name, CHOICE)
+    assert found is not None
+    assert (found.dataset.uuid, found.group.uuid) == (report.dataset.uuid, report.group.uuid)
+    assert (found.n_new, found.n_known) == (0, 1)
+    assert find_dataset(name, {'importer': 'others'}) is None
+    assert find_dataset(f'not {name}', CHOICE) is None
+    store_dataset([candidate('b')], name=name, chosen_by={'importer': 'others'})
+    assert find_dataset(name, CHOICE) is None
+    DatasetGroup.collection.delete(report.group.pk)
+    assert find_dataset(name, CHOICE) is None
