@@ -174,7 +174,10 @@ def export(map_id: str | None, output: Path) -> None:
 
     bundle = map_bundle(load_map(map_id))
     writable_folder(output.parent)
-    write_bundle(output, bundle)
+    try:
+        write_bundle(output, bundle)
+    except OSError as error:
+        raise click.ClickException(f'the file {output} cannot be written: {error.strerror}') from error
     click.echo(output)
 
 
