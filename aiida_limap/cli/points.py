@@ -61,7 +61,9 @@ def _print(answer: MapPoint) -> None:
     structure = answer.structure
     lengths = ' × '.join(f'{length:.3f}' for length in structure.cell_lengths)
     angles = ', '.join(f'{angle:.1f}' for angle in structure.cell_angles)
-    click.echo(f'{structure.get_formula()}  {len(structure.sites)} sites, {lengths} Å, {angles}°')
+    # The formula of the map is that of chemists; the one of the node sorts its elements by the alphabet.
+    formula = answer.values.get('formula') or structure.get_formula()
+    click.echo(f'{formula}  {len(structure.sites)} sites, {lengths} Å, {angles}°')
     click.echo('\nsource')
     for key, value in answer.source.items():
         if isinstance(value, dict):
