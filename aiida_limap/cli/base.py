@@ -81,18 +81,18 @@ def load_profile(name: str | None) -> None:
 def require_daemon() -> None:
     """Refuse to submit where no daemon runs, since nothing would ever happen.
 
-    :raises click.ClickException: if the daemon of the profile does not run.
+    :raises click.ClickException: if the profile has no broker, or its daemon does not run.
     """
-    from aiida.common.exceptions import ConfigurationError
     from aiida.engine.daemon.client import get_daemon_client
+    from aiida.manage import get_manager
 
-    try:
-        running = get_daemon_client().is_daemon_running
-    except ConfigurationError as error:
+    profile = get_manager().get_profile()
+    if profile is None or profile.process_control_backend is None:
         raise click.ClickException(
-            f'this profile has no message broker, so nothing can be submitted: {error}'
-        ) from error
-    if not running:
+            'this profile has no message broker, so nothing can be submitted: give it one with '
+            '`verdi profile configure-broker core.zeromq`, then start the daemon with `verdi daemon start 2`'
+        )
+    if not get_daemon_client().is_daemon_running:
         raise click.ClickException(
             'the daemon is not running, so nothing would be computed: start it with `verdi daemon start 2`'
         )
