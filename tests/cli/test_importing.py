@@ -1,0 +1,125 @@
+"""``aiida-limap import``, the group of all commands, and ``verdi data limap``."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from uuid import uuid4
+
+import click
+import pytest
+from aiida import orm
+from click.testing import CliRunner
+
+from aiida_limap import __version__
+from aiida_limap.cli import main
+
+
+def test_a_folder_is_imported_and_what_was_left_out_is_named(run, cif):
+    (cif.parent / 'broken.cif').write_text('data_\nloop_\n_atom_site')
+    name = f'oxides {uuid4().hex}'
+    done = run('import', 'files', cif.parent, '--name', name)
+    assert '1 structures (1 new, 0 already known, 1 left out)' in done.stdout
+    assert done.stdout.rstrip().endswith(f'group limap/{name}')
+    assert 'broken.cif: it does not parse as a structure' in done.stderr.replace('\n', ' ')
+    again = run('import', 'files', cif.parent, '--name', name)
+    assert '1 structures (0 new, 1 already known, 1 left out)' in again.stdout
+
+
+def test_the_report_of_an_import_as_json_stands_alone_on_standard_output(run, cif):
+    done = run('import', 'files', cif, '--ids-of', 'materials-project', '--json')
+    document = json.loads(done.stdout)
+    # The name is that of the file unless another is given.
+    assert document['group'] == 'limap/mp-1'
+    assert (document['n_structures'], document['refused']) == (1, [])
+    dataset = orm.load_node(document['dataset_uuid'])
+    assert (dataset.pk, dataset.name, dataset.source_ids) == (document['dataset_pk'], 'mp-1', ['mp-1'])
+    assert orm.load_node(dataset.structure_uuids[0]).source['db_name'] == 'Materials Project'
+
+
+def test_the_name_of_a_dataset_is_that_of_the_first_folder(run, cif):
+    assert json.loads(run('import', 'files', 'crystals', '--json').stdout)['group'] == 'limap/crystals'
+
+
+def test_the_library_is_imported_in_part(run, library):
+    name = f'part {uuid4().hex}'
+    document = json.loads(run('import', 'prototypes', '--limit', '3', '--name', name, '--json').stdout)
+    assert (document['n_structures'], document['group']) == (3, f'limap/{name}')
+    dataset = orm.load_node(document['dataset_uuid'])
+    assert dataset.source_ids == [library[index].id for index in (0, 4, 8)]
+    again = json.loads(run('import', 'prototypes', '--limit', '3', '--name', name, '--json').stdout)
+    assert (again['n_new'], again['n_known'], again['dataset_pk']) == (0, 3, document['dataset_pk'])
+
+
+def test_an_import_that_cannot_be_is_refused_in_one_sentence(fails, cif, tmp_path):
+    (tmp_path / 'empty').mkdir()
+    (tmp_path / 'broken.cif').write_text('data_\nloop_\n_atom_site')
+    assert 'no structure file in empty' in fails('import', 'files', 'empty')
+    assert 'there is no file or folder nowhere' in fails('import', 'files', 'nowhere')
+    assert 'broken.cif: it does not parse' in fails('import', 'files', 'broken.cif')
+    fails('import', 'files')
+    fails('import', 'files', cif, '--ids-of', 'my-own')
+    fails('import', 'prototypes', '--limit', '0')
+    assert 'unknown' in fails('--profile', 'unknown', 'map', 'list')
+
+
+def commands(group: click.Group, path: tuple[str, ...] = ()) -> list[tuple[tuple[str, ...], click.Command]]:
+    found: list[tuple[tuple[str, ...], click.Command]] = [(path, group)]
+    for name in group.list_commands(click.Context(group)):
+        command = group.get_command(click.Context(group), name)
+        assert command is not None
+        if isinstance(command, click.Group):
+            found.extend(commands(command, (*path, name)))
+        else:
+            found.append(((*path, name), command))
+    return found
+
+
+COMMANDS = commands(main)
+
+
+@pytest.mark.parametrize(('path', 'command'), COMMANDS, ids=['-'.join(path) or 'main' for path, _ in COMMANDS])
+def test_every_command_has_a_help_with_an_example(path, command):
+    done = CliRunner().invoke(main, [*path, '--help'])
+    assert done.exit_code == 0
+    assert 'Example' in done.output
+    for parameter in command.params:
+        assert not isinstance(parameter, click.Option) or parameter.help or parameter.show_default, parameter.name
+
+
+def test_an_unknown_command_is_refused(fails):
+    assert "No such command 'paint'" in fails('paint')
+
+
+def test_the_version_is_that_of_the_package(run):
+    assert __version__ in run('--version').stdout
+
+
+def test_help_does_not_load_what_takes_time():
+    code = (
+        'import sys\n'
+        'from click.testing import CliRunner\n'
+        'from aiida_limap.cli import main\n'
+        "assert CliRunner().invoke(main, ['--help']).exit_code == 0\n"
+        "print([name for name in ('torch', 'pymatgen', 'numba', 'aiida.orm', 'matplotlib') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == '[]'
+
+
+def test_verdi_lists_and_shows_the_data_of_the_plugin(graph):
+    from aiida_limap.cli.verdi_data import data_limap
+
+    for kind, node in (('map', graph.map), ('dataset', graph.dataset)):
+        done = CliRunner().invoke(data_limap, ['list', '--kind', kind])
+        assert done.exit_code == 0, done.output
+        (line,) = (line for line in done.stdout.splitlines() if node.uuid in line)
+        assert line.split()[0] == str(node.pk)
+        assert line.endswith(node.label)
+    done = CliRunner().invoke(data_limap, ['show', str(graph.map.pk)])
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout)['n_points'] == 5
+    done = CliRunner().invoke(data_limap, ['show', graph.uuids['twin-a']])
+    assert isinstance(done.exception, SystemExit)
+    assert done.exit_code != 0

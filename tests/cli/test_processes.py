@@ -1,0 +1,135 @@
+"""``aiida-limap status``, ``report``, ``launch`` and ``setup``."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+
+def test_the_status_of_a_finished_map_counts_its_jobs(run, graph):
+    lines = run('status', graph.chain.pk).stdout.splitlines()
+    assert lines[0].startswith(f'map work chain {graph.chain.pk}, finished, started ')
+    assert [line.split()[0] for line in lines[1:]] == ['migration', 'descriptors', 'training', 'encoding']
+    assert lines[1].endswith('3 of 3 jobs, 1 failed')
+    assert lines[2].endswith('3 of 3 jobs')
+    (document,) = json.loads(run('status', graph.chain.pk, '--json').stdout)
+    assert document['pk'] == graph.chain.pk
+    assert document['stages'][2] == {'name': 'training', 'done': 1, 'total': 1, 'failed': 0, 'detail': ''}
+
+
+def test_the_status_says_when_nothing_runs(aiida_profile_tmp, run):
+    assert run('status').stdout.startswith('no map is running; ')
+    assert run('status', '--watch').stdout.startswith('no map is running; ')
+    assert json.loads(run('status', '--json').stdout) == []
+
+
+def test_the_report_names_each_structure_without_an_answer(run, graph):
+    text = run('report', graph.chain.pk).stdout
+    lines = text.splitlines()
+    assert lines[0] == f'map work chain {graph.chain.pk}: finished'
+    (job,) = (line for line in lines if 'BvffCalculation' in line)
+    assert 'ended with exit code' in job
+    assert 'migration energies: 4 ok, 1 no_mobile_ion' in lines
+    assert '  MgO no-lithium: no_mobile_ion (there is no Li+ in it)' in lines
+    assert 'descriptors: 5 ok' in lines
+
+
+def test_what_is_no_work_chain_has_no_status_and_no_report(fails, graph):
+    for command in ('status', 'report'):
+        assert 'there is no node 999999' in fails(command, '999999')
+        assert f'node {graph.map.pk} is a MapData, not a work chain' in fails(command, graph.map.pk)
+        fails(command, 'oxides')
+
+
+@pytest.fixture
+def group(run, library) -> str:
+    """Return the label of a group that is large enough for a map."""
+    run('import', 'prototypes', '--name', 'twelve')
+    return 'limap/twelve'
+
+
+def test_a_wrong_launch_is_refused_before_anything_is_submitted(fails, graph):
+    code = graph.code.full_label
+    group = graph.group.label
+    assert 'name either --group or --dataset' in fails('launch', 'map')
+    assert 'name either --group or --dataset' in fails('launch', 'map', '-G', group, '-D', graph.dataset.pk)
+    sentence = fails('launch', 'map', '--group', 'nothing')
+    assert "no group 'nothing' of imported structures" in sentence
+    assert 'limap/small' in sentence
+    assert 'no dataset 999999' in fails('launch', 'map', '--dataset', '999999')
+    assert 'no dataset no-such-uuid' in fails('launch', 'map', '--dataset', 'no-such-uuid')
+    assert 'is a MapData, not a dataset' in fails('launch', 'map', '--dataset', graph.map.uuid)
+    assert 'holds 5 structures; a map needs 10 or more' in fails('launch', 'map', '--group', 'small', '--code', code)
+
+
+def test_a_launch_without_engine_or_broker_is_refused(fails, graph, group, tmp_path):
+    code = graph.code.full_label
+    sentence = fails('launch', 'map', '--group', group, '--code', 'no@where')
+    assert "no code 'no@where': `aiida-limap setup computer`" in sentence
+    assert 'no code' in fails('launch', 'map', '--group', group, '--code', str(graph.map.pk))
+    assert 'does not exist' in fails('launch', 'map', '--group', group, '--overrides', tmp_path / 'no.yaml')
+    sentence = fails('launch', 'map', '--group', group, '--code', code)
+    assert 'no message broker' in sentence
+    assert 'verdi profile configure-broker core.zeromq' in sentence
+
+
+def test_a_group_that_lost_its_dataset_is_refused(fails, graph):
+    from aiida_limap.groups.dataset import DatasetGroup
+
+    DatasetGroup(label='limap/lost').store()
+    assert "group 'lost' has no dataset node; import its structures again" in fails('launch', 'map', '-G', 'lost')
+
+
+def test_a_wrong_protocol_or_override_is_refused_by_name(fails, graph, group, tmp_path, monkeypatch):
+    monkeypatch.setattr('aiida_limap.cli.launch.require_daemon', lambda: None)
+    arguments = ('launch', 'map', '--group', group, '--code', graph.code.full_label)
+    assert "unknown protocol 'lazy'; known are fast, balanced" in fails(*arguments, '--protocol', 'lazy')
+    for text, words in (
+        ('colour: red', "unknown key 'colour'"),
+        ('train: {parameters: {colour: red}}', 'colour'),
+        ('[1, 2]', 'must be a mapping'),
+    ):
+        (tmp_path / 'my.yaml').write_text(text)
+        assert words in fails(*arguments, '--overrides', tmp_path / 'my.yaml')
+
+
+@pytest.fixture
+def fresh_profile(aiida_config_tmp, aiida_profile_factory):
+    """Load a profile as a newcomer has it, with a broker and nothing in it."""
+    with aiida_profile_factory(aiida_config_tmp, broker_backend='core.zeromq') as profile:
+        yield profile
+
+
+def test_a_newcomer_sets_up_imports_and_is_told_to_start_the_daemon(fresh_profile, run, fails, library, tmp_path):
+    run('import', 'prototypes')
+    assert "no code 'limap@localhost'" in fails('launch', 'map', '--group', 'prototypes')
+    first = run('setup', 'computer', '--work-folder', tmp_path / 'scratch').stdout
+    assert first.startswith('code limap@localhost (pk ')
+    assert str(Path(sys.executable).parent / 'limap-engine') in first
+    assert run('setup', 'computer').stdout == first
+    sentence = fails('launch', 'map', '--group', 'prototypes')
+    assert 'the daemon is not running' in sentence
+    assert 'verdi daemon start' in sentence
+
+
+def test_another_engine_gets_a_code_of_its_own(aiida_profile_tmp, run, monkeypatch, tmp_path):
+    from aiida import orm
+
+    run('setup', 'computer', '--label', 'here')
+    other = tmp_path / 'limap-engine'
+    other.write_text('#!/bin/sh\n')
+    monkeypatch.setattr('aiida_limap.cli.setup.engine_executable', lambda: other)
+    assert run('setup', 'computer', '--label', 'here').stdout.startswith('code limap-2@here ')
+    computer = orm.load_computer('here')
+    assert computer.is_configured
+    assert computer.get_minimum_job_poll_interval() == 1
+    assert orm.QueryBuilder().append(orm.InstalledCode).count() == 2
+
+
+def test_a_missing_engine_is_named(aiida_profile_tmp, fails, monkeypatch):
+    monkeypatch.setattr(sys, 'executable', '/nowhere/python')
+    monkeypatch.setenv('PATH', '/nowhere')
+    assert 'limap-engine is not installed' in fails('setup', 'computer')
