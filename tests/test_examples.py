@@ -1,0 +1,79 @@
+"""The example scripts: those without AiiDA are run as a reader would, of the others the names are checked."""
+
+from __future__ import annotations
+
+import ast
+import csv
+import importlib
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).parents[1] / 'examples'
+SCRIPTS = sorted(EXAMPLES.glob('*.py'))
+
+
+def run(script: str, *arguments: str, folder: Path) -> str:
+    done = subprocess.run(
+        [sys.executable, str(EXAMPLES / script), *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=folder,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_the_barriers_of_a_crystal_of_the_library_are_printed(tmp_path):
+    lines = run('barrier_of_a_file.py', folder=tmp_path).splitlines()
+    assert (tmp_path / 'Li3PO4-gamma.cif').is_file()
+    assert lines[-2].split()[0] == 'file'
+    name, *barriers, status = lines[-1].split()
+    assert (name, status) == ('Li3PO4-gamma.cif', 'ok')
+    one, two, three = (float(barrier) for barrier in barriers)
+    assert 0 < one <= two <= three
+
+
+def test_the_barriers_of_files_go_on_after_one_without_lithium(tmp_path):
+    from pymatgen.core import Lattice, Structure
+
+    rock_salt = Structure.from_spacegroup('Fm-3m', Lattice.cubic(4.2), ['Mg', 'O'], [[0, 0, 0], [0.5, 0.5, 0.5]])
+    rock_salt.to(str(tmp_path / 'magnesia.cif'))
+    line = run('barrier_of_a_file.py', 'magnesia.cif', folder=tmp_path).splitlines()[-1]
+    assert line.startswith('magnesia.cif')
+    assert 'no_mobile_ion: ' in line
+
+
+def test_a_map_is_drawn_without_aiida(tmp_path):
+    text = run('map_without_aiida.py', 'out', folder=tmp_path)
+    written = [tmp_path / line.removeprefix('wrote ') for line in text.splitlines() if line.startswith('wrote ')]
+    assert {path.name for path in written} >= {'map.html', 'map.png', 'heatmap.png', 'map.csv'}
+    assert all(path.stat().st_size > 0 for path in written)
+    with (tmp_path / 'out' / 'map.csv').open() as file:
+        rows = list(csv.DictReader(line for line in file if not line.startswith('#')))
+    assert len(rows) == 60
+    assert list(tmp_path.iterdir()) == [tmp_path / 'out']
+
+
+@pytest.mark.parametrize('script', SCRIPTS, ids=lambda path: path.stem)
+def test_an_example_says_how_to_run_it_and_imports_what_there_is(script):
+    tree = ast.parse(script.read_text())
+    compile(tree, script.name, 'exec')
+    assert f'python examples/{script.name}' in (ast.get_docstring(tree) or '')
+    imports = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module != '__future__']
+    assert any(str(node.module).startswith('aiida_limap') for node in imports)
+    for node in imports:
+        module = importlib.import_module(str(node.module))
+        for alias in node.names:
+            assert hasattr(module, alias.name), f'{node.module} has no {alias.name}'
+
+
+def test_every_example_is_listed():
+    text = (EXAMPLES / 'README.md').read_text()
+    assert SCRIPTS
+    for script in SCRIPTS:
+        assert f'({script.name})' in text
