@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import runpy
 import sys
 from pathlib import Path
 
@@ -133,3 +134,33 @@ def test_a_missing_engine_is_named(aiida_profile_tmp, fails, monkeypatch):
     monkeypatch.setattr(sys, 'executable', '/nowhere/python')
     monkeypatch.setenv('PATH', '/nowhere')
     assert 'limap-engine is not installed' in fails('setup', 'computer')
+
+
+EXAMPLES = Path(__file__).parents[2] / 'examples'
+
+
+def test_the_example_that_submits_fills_the_inputs_of_a_map(graph, monkeypatch, capsys):
+    submitted = []
+    monkeypatch.setattr('aiida.load_profile', lambda: None)
+    monkeypatch.setattr('aiida.orm.load_code', lambda label: graph.code if label == 'limap@localhost' else None)
+    monkeypatch.setattr('aiida.engine.submit', lambda builder: submitted.append(builder) or graph.chain)
+    monkeypatch.setattr(sys, 'argv', ['submit_a_map.py', 'small'])
+    runpy.run_path(str(EXAMPLES / 'submit_a_map.py'), run_name='__main__')
+    (builder,) = submitted
+    assert builder.dataset.uuid == graph.dataset.uuid
+    assert builder.featurize.batch_size.value == 50
+    assert builder.featurize.bvff.parameters['spacing_angstrom'] == 0.25
+    assert builder.train.parameters['me_weight'] == 0.3
+    assert capsys.readouterr().out.startswith(f'submitted map work chain {graph.chain.pk} of 5 structures')
+
+
+@pytest.mark.parametrize(('arguments', 'name'), [(['Li3PO4'], 'limap-proto-lisicon'), ([], 'mp-1960')])
+def test_the_example_that_asks_shows_the_way_back(graph, monkeypatch, capsys, arguments, name):
+    monkeypatch.setattr('aiida.load_profile', lambda: None)
+    monkeypatch.setattr('aiida_limap.tools.query.load_map', lambda: graph.map)
+    monkeypatch.setattr(sys, 'argv', ['query_a_point.py', *arguments])
+    runpy.run_path(str(EXAMPLES / 'query_a_point.py'), run_name='__main__')
+    text = capsys.readouterr().out
+    assert text.splitlines()[0].endswith(f'{name} on map {graph.map.pk} of 5 points')
+    for uuid in (graph.uuids[name], graph.dataset.uuid, graph.chain.uuid):
+        assert uuid in text
