@@ -61,8 +61,8 @@ def _write_prototypes() -> None:
         f'{len(prototypes)} literature prototypes give {len(library)} crystals of {n_sites[0]} to {n_sites[-1]} sites '
         f'(median {n_sites[len(n_sites) // 2]}).',
         '',
-        '| formula | family | space group | coordinates | counterpart | citation |',
-        '|---|---|---|---|---|---|',
+        '| formula | family | space group | coordinates | counterpart | citation | status |',
+        '|---|---|---|---|---|---|---|',
     ]
     for entry in prototypes:
         mp_id = entry.materials_project_counterpart
@@ -70,7 +70,7 @@ def _write_prototypes() -> None:
         citation = f'[{entry.citation}](https://doi.org/{entry.doi})' if entry.doi else entry.citation
         lines.append(
             f'| {entry.formula} | {entry.family} | {entry.space_group_symbol} ({entry.space_group_number}) '
-            f'| {entry.coordinates} | {link} | {citation} |'
+            f'| {entry.coordinates} | {link} | {citation} | {entry.citation_status} |'
         )
     (Path(__file__).parent / 'topics' / '_prototypes.md').write_text('\n'.join(lines))
 
