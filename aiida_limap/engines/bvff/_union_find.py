@@ -80,6 +80,37 @@ def _rank(basis: NDArray) -> int:
 
 
 @compiled()
+def _hang(node: int, target: int, vector: NDArray, parent: NDArray, offset: NDArray) -> None:
+    """Make ``target`` the parent of the root ``node``; ``vector`` (3,) points from the node's cell to the target's."""
+    parent[node] = target
+    offset[node, 0], offset[node, 1], offset[node, 2] = -vector[0], -vector[1], -vector[2]
+
+
+@compiled()
+def _merge_windings(windings: NDArray, place: NDArray, node: int, target: int, vector: NDArray) -> None:
+    """Give the lattice translations of the component of ``node`` to that of ``target``; ``vector`` (3,) is scratch."""
+    if place[node] < 0:
+        return
+    if place[target] < 0:
+        place[target] = place[node]
+        return
+    for row in range(3):
+        for axis in range(3):
+            vector[axis] = windings[place[node], row, axis]
+        _extend(windings[place[target]], vector)
+
+
+@compiled()
+def _with_room(windings: NDArray, n_windings: int) -> NDArray:
+    """Return the list of bases, twice as long where it is full."""
+    if n_windings < windings.shape[0]:
+        return windings
+    larger = np.zeros((2 * n_windings, 3, 3), dtype=np.int64)
+    larger[:n_windings] = windings
+    return larger
+
+
+@compiled()
 def insert_points(
     order: NDArray, shape: NDArray, moves: NDArray, reached: NDArray, deepest: NDArray, bases: NDArray
 ) -> None:
@@ -105,23 +136,17 @@ def insert_points(
     place = np.full(n_points, -1, dtype=np.int32)
     windings = np.zeros((16, 3, 3), dtype=np.int64)
     n_windings = 0
-    own = np.zeros(3, dtype=np.int64)
-    other = np.zeros(3, dtype=np.int64)
-    vector = np.zeros(3, dtype=np.int64)
+    own, other, vector = np.zeros(3, np.int64), np.zeros(3, np.int64), np.zeros(3, np.int64)
     reached[:] = -1
     best = 0
     for position in range(order.shape[0]):
         point = order[position]
         parent[point] = point
         first[point] = position
-        k = point % n3
-        j = (point // n3) % n2
-        i = point // (n3 * n2)
+        i, j, k = point // (n3 * n2), (point // n3) % n2, point % n3
         for move in range(moves.shape[0]):
             i2, j2, k2 = i + moves[move, 0], j + moves[move, 1], k + moves[move, 2]
-            w1 = _cell(i2, n1)
-            w2 = _cell(j2, n2)
-            w3 = _cell(k2, n3)
+            w1, w2, w3 = _cell(i2, n1), _cell(j2, n2), _cell(k2, n3)
             neighbour = ((i2 - w1 * n1) * n2 + (j2 - w2 * n2)) * n3 + (k2 - w3 * n3)
             if parent[neighbour] < 0:
                 continue
@@ -134,10 +159,7 @@ def insert_points(
                 if vector[0] == 0 and vector[1] == 0 and vector[2] == 0:
                     continue
                 if place[root] < 0:
-                    if n_windings == windings.shape[0]:
-                        larger = np.zeros((2 * n_windings, 3, 3), dtype=np.int64)
-                        larger[:n_windings] = windings
-                        windings = larger
+                    windings = _with_room(windings, n_windings)
                     place[root] = n_windings
                     n_windings += 1
                 _extend(windings[place[root]], vector)
@@ -146,18 +168,10 @@ def insert_points(
                     # The smaller tree hangs below the larger one; seen from there the vector points the other way.
                     root, target = target, root
                     vector[0], vector[1], vector[2] = -vector[0], -vector[1], -vector[2]
-                parent[root] = target
-                offset[root, 0], offset[root, 1], offset[root, 2] = -vector[0], -vector[1], -vector[2]
+                _hang(root, target, vector, parent, offset)
                 size[target] += size[root]
                 first[target] = min(first[target], first[root])
-                if place[root] >= 0:
-                    if place[target] < 0:
-                        place[target] = place[root]
-                    else:
-                        for row in range(3):
-                            for axis in range(3):
-                                vector[axis] = windings[place[root], row, axis]
-                            _extend(windings[place[target]], vector)
+                _merge_windings(windings, place, root, target, vector)
                 root = target
             if place[root] >= 0:
                 rank = _rank(windings[place[root]])
