@@ -44,7 +44,7 @@ def demo(folder: Path, limit: int | None, protocol: str, workers: int, keep_daem
     \b
     Examples:
       aiida-limap demo
-      aiida-limap demo --folder /tmp/limap-demo --limit 100 --protocol fast
+      aiida-limap demo --folder my-demo --limit 100 --protocol fast
     """
     started = time.monotonic()
     folder = writable_folder(folder.resolve())
