@@ -79,6 +79,6 @@ def _print(answer: MapPoint) -> None:
         click.echo(f'  {key:<34} {text}')
     click.echo('\nprovenance, from the dataset to the map')
     for step in answer.steps:
-        click.echo(f'  {step.role:<24} {step.kind:<24} {step.pk:>7}  {step.uuid}')
+        click.echo(f'  {step.role:<26} {step.kind:<24} {step.pk:>7}  {step.uuid}')
     click.echo(f'\nmore: verdi node show {answer.structure_uuid}')
     click.echo(f'graph: verdi node graph generate {answer.steps[-1].pk}')
