@@ -22,6 +22,8 @@ myst_heading_anchors = 3
 source_suffix = {'.md': 'markdown'}
 exclude_patterns = ['_build']
 html_theme = 'furo'
+# Quotes and dashes of commands stay as they are typed.
+smartquotes = False
 html_title = f'aiida-limap {release}'
 html_static_path: list[str] = []
 autodoc_typehints = 'description'
@@ -61,16 +63,17 @@ def _write_prototypes() -> None:
         f'{len(prototypes)} literature prototypes give {len(library)} crystals of {n_sites[0]} to {n_sites[-1]} sites '
         f'(median {n_sites[len(n_sites) // 2]}).',
         '',
-        '| formula | family | space group | coordinates | counterpart | citation | status |',
-        '|---|---|---|---|---|---|---|',
+        '| formula | family | space group | counterpart | citation |',
+        '|---|---|---|---|---|',
     ]
     for entry in prototypes:
         mp_id = entry.materials_project_counterpart
         link = f'[{mp_id}](https://next-gen.materialsproject.org/materials/{mp_id})' if mp_id else ''
         citation = f'[{entry.citation}](https://doi.org/{entry.doi})' if entry.doi else entry.citation
         lines.append(
-            f'| {entry.formula} | {entry.family} | {entry.space_group_symbol} ({entry.space_group_number}) '
-            f'| {entry.coordinates} | {link} | {citation} | {entry.citation_status} |'
+            f'| {entry.formula} | {entry.family}, {entry.coordinates} '
+            f'| {entry.space_group_symbol} ({entry.space_group_number}) | {link} '
+            f'| {citation} ({entry.citation_status}) |'
         )
     (Path(__file__).parent / 'topics' / '_prototypes.md').write_text('\n'.join(lines))
 
