@@ -64,9 +64,12 @@ def make_bundle() -> Callable[..., MapBundle]:
     return _bundle
 
 
-@pytest.fixture(scope='session')
+@pytest.fixture(scope='module')
 def browser() -> Iterator[Any]:
-    """Return a headless Chromium or Chrome, or skip: it is no Python package and may be absent."""
+    """Return a headless Chromium or Chrome, or skip: it is no Python package and may be absent.
+
+    It must not outlive its module: while it runs, so does an event loop, and AiiDA can run no process then.
+    """
     sync_api = pytest.importorskip('playwright.sync_api', reason='the package playwright is not installed')
     executable = os.environ.get('LIMAP_BROWSER') or next(filter(None, map(shutil.which, BROWSERS)), None)
     if executable is None or shutil.which(executable) is None:
