@@ -12,9 +12,12 @@ from aiida_limap.cli.base import with_profile
 
 __all__ = ['report', 'status']
 
+#: A primary key that fits into the database.
+PK = click.IntRange(1, 2**63 - 1)
+
 
 @click.command('status')
-@click.argument('pk', type=int, required=False)
+@click.argument('pk', type=PK, required=False)
 @click.option('--watch', is_flag=True, help='Stay and update until the map is finished.')
 @click.option('--json', 'as_json', is_flag=True, help='Print JSON.')
 @with_profile
@@ -50,7 +53,7 @@ def status(pk: int | None, watch: bool, as_json: bool) -> None:
 
 
 @click.command('report')
-@click.argument('pk', type=int)
+@click.argument('pk', type=PK)
 @with_profile
 def report(pk: int) -> None:
     """Say in words what became of a map and its structures.
@@ -80,8 +83,9 @@ def _load_chain(pk: int) -> Any:
         node = orm.load_node(pk)
     except NotExistent as error:
         raise click.ClickException(f'there is no node {pk}; `verdi process list -a` shows the work chains') from error
-    if not isinstance(node, orm.WorkChainNode):
-        raise click.ClickException(f'node {pk} is a {type(node).__name__}, not a work chain')
+    if not isinstance(node, orm.WorkChainNode) or node.process_label != 'MapWorkChain':
+        kind = getattr(node, 'process_label', None) or type(node).__name__
+        raise click.ClickException(f'node {pk} is a {kind}, not the work chain of a map')
     return node
 
 

@@ -41,7 +41,7 @@ def test_the_report_names_each_structure_without_an_answer(run, graph):
 def test_what_is_no_work_chain_has_no_status_and_no_report(fails, graph):
     for command in ('status', 'report'):
         assert 'there is no node 999999' in fails(command, '999999')
-        assert f'node {graph.map.pk} is a MapData, not a work chain' in fails(command, graph.map.pk)
+        assert f'node {graph.map.pk} is a MapData, not the work chain of a map' in fails(command, graph.map.pk)
         fails(command, 'oxides')
 
 

@@ -151,7 +151,9 @@ def _read_overrides(overrides: Mapping[str, Any] | str | Path | None) -> dict[st
         except OSError as error:
             raise ValueError(f'the file of overrides cannot be read: {error}') from error
         except yaml.YAMLError as error:
-            raise ValueError(f'the file of overrides {path} is not YAML: {error}') from error
+            # The message of the parser runs over several lines; an error is one sentence.
+            reason = ' '.join(str(error).split())
+            raise ValueError(f'the file of overrides {path} is not YAML: {reason}') from error
         overrides = {} if document is None else document
     if not isinstance(overrides, Mapping):
         raise ValueError('the overrides must be a mapping from names of inputs to values')
