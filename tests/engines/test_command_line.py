@@ -82,7 +82,7 @@ def test_an_unexpected_error_is_kept_with_its_type(tmp_path, monkeypatch):
     assert read_results(tmp_path).error == 'ZeroDivisionError: nothing to divide by'
 
 
-def wait_for_first_row(folder: Path, process: subprocess.Popen, limit_s: float = 60) -> None:
+def wait_for_first_row(folder: Path, process: subprocess.Popen, limit_s: float = 240) -> None:
     deadline = time.monotonic() + limit_s
     while time.monotonic() < deadline:
         assert process.poll() is None, 'the job ended before it was stopped'
