@@ -5,8 +5,9 @@ The names below are loaded when they are first used, so that importing the packa
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from aiida_limap.common.lazy import lazy_attributes
 
 if TYPE_CHECKING:
     from aiida_limap.engines.autoencoder.config import PRESETS, SplitConfig, TrainConfig
@@ -26,24 +27,17 @@ __all__ = [
     'train_grid',
 ]
 
-_MODULES = {
-    'PRESETS': 'config',
-    'SPLITS': 'data',
-    'SplitConfig': 'config',
-    'TrainConfig': 'config',
-    'TrainedModel': 'model',
-    'TrainingData': 'data',
-    'load_model': 'model',
-    'train': 'training',
-    'train_grid': 'training',
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _MODULES:
-        raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
-    return getattr(importlib.import_module(f'{__name__}.{_MODULES[name]}'), name)
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__ = lazy_attributes(
+    __name__,
+    {
+        'PRESETS': 'config',
+        'SPLITS': 'data',
+        'SplitConfig': 'config',
+        'TrainConfig': 'config',
+        'TrainedModel': 'model',
+        'TrainingData': 'data',
+        'load_model': 'model',
+        'train': 'training',
+        'train_grid': 'training',
+    },
+)

@@ -5,8 +5,9 @@ The names below are loaded when they are first used, so that importing the packa
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from aiida_limap.common.lazy import lazy_attributes
 
 if TYPE_CHECKING:
     from aiida_limap.engines.bvff.migration import MigrationEnergy, migration_energy
@@ -22,21 +23,14 @@ __all__ = [
     'percolation_thresholds',
 ]
 
-_MODULES = {
-    'BvffOptions': 'options',
-    'MigrationEnergy': 'migration',
-    'Percolation': 'percolation',
-    'migration_energy': 'migration',
-    'percolate': 'percolation',
-    'percolation_thresholds': 'percolation',
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _MODULES:
-        raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
-    return getattr(importlib.import_module(f'{__name__}.{_MODULES[name]}'), name)
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__ = lazy_attributes(
+    __name__,
+    {
+        'BvffOptions': 'options',
+        'MigrationEnergy': 'migration',
+        'Percolation': 'percolation',
+        'migration_energy': 'migration',
+        'percolate': 'percolation',
+        'percolation_thresholds': 'percolation',
+    },
+)

@@ -5,8 +5,9 @@ The names below are loaded when they are first used, so that importing the packa
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from aiida_limap.common.lazy import lazy_attributes
 
 if TYPE_CHECKING:
     from aiida_limap.engines.descriptors.composition import composition_descriptors
@@ -15,20 +16,13 @@ if TYPE_CHECKING:
 
 __all__ = ['Column', 'Layout', 'composition_descriptors', 'load_layout', 'structure_descriptors']
 
-_MODULES = {
-    'Column': 'layout',
-    'Layout': 'layout',
-    'composition_descriptors': 'composition',
-    'load_layout': 'layout',
-    'structure_descriptors': 'structure',
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _MODULES:
-        raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
-    return getattr(importlib.import_module(f'{__name__}.{_MODULES[name]}'), name)
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__ = lazy_attributes(
+    __name__,
+    {
+        'Column': 'layout',
+        'Layout': 'layout',
+        'composition_descriptors': 'composition',
+        'load_layout': 'layout',
+        'structure_descriptors': 'structure',
+    },
+)
