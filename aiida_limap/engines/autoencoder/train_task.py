@@ -101,5 +101,6 @@ class _Report:
         self._writer.flush()
 
     def write_history(self) -> None:
+        """Hand the losses of all epochs so far to the writer."""
         for name, values in self._history.items():
             self._writer.array(f'history_{name}', np.array(values))

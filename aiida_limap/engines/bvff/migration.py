@@ -198,8 +198,10 @@ class _Clock:
 
     @property
     def elapsed_s(self) -> float:
+        """Seconds since the structure was begun."""
         return time.monotonic() - self._started
 
     def check(self, stage: str) -> None:
+        """Raise OutOfTimeError, naming the stage, where the limit is passed."""
         if self.elapsed_s > self._limit_s:
             raise OutOfTimeError(f'the time limit of {self._limit_s:g} s was reached {stage}')
