@@ -11,7 +11,10 @@ from aiida_limap.engines.bvff.parameters import default_parameters
 from aiida_limap.engines.chemistry.elements import parse_ion
 from aiida_limap.engines.errors import InputError
 
-__all__ = ['BvffOptions']
+__all__ = ['CHOICES', 'BvffOptions']
+
+#: Values of the options that are words.
+CHOICES = {'radii': ('cordero', 'softbv'), 'disorder': ('refuse', 'occupancy')}
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,15 @@ class BvffOptions:
     :param energy_cap_eV: barriers above this energy count as not percolating, eV.
     :param charge_scaling: scale charges so that the screened charges of the cell are neutral (the Q of the literature;
         else Q = 1).
+    :param radii: set of radii in the screened repulsion: ``cordero`` (covalent) or ``softbv`` (by ion).
+    :param refine: find minima and saddles of the continuum from those of the grid; else the values are of the grid.
+    :param symmetry: compute in the primitive cell of the immobile ions, on a grid that their symmetry maps onto itself;
+        else in the cell as given, point by point.
+    :param disorder: ``refuse`` structures with shared or partially occupied sites, or weight what acts by
+        ``occupancy``.
+    :param device: where the energies of the grid are computed: ``cpu``, or a device of torch.
+    :param landscapes: write the energy grid of every structure.
+    :param networks: write the sites, saddles and paths of every structure.
     :param max_sites: largest number of sites of a structure.
     :param max_voxels: largest number of grid points.
     :param time_limit_s: seconds for one structure; checked between the stages of the computation.
@@ -38,6 +50,13 @@ class BvffOptions:
     screening_factor: float | None = None
     energy_cap_eV: float = 10.0  # noqa: N815
     charge_scaling: bool = False
+    radii: str = 'cordero'
+    refine: bool = True
+    symmetry: bool = True
+    disorder: str = 'refuse'
+    device: str = 'cpu'
+    landscapes: bool = False
+    networks: bool = False
     max_sites: int = 1000
     max_voxels: int = 10_000_000
     time_limit_s: float = math.inf
@@ -57,8 +76,14 @@ class BvffOptions:
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int) or value < 1:
                 raise InputError(f'option {name} must be a positive whole number, not {value!r}')
-        if not isinstance(self.charge_scaling, bool):
-            raise InputError(f'option charge_scaling must be true or false, not {self.charge_scaling!r}')
+        for name in ('charge_scaling', 'refine', 'symmetry', 'landscapes', 'networks'):
+            if not isinstance(getattr(self, name), bool):
+                raise InputError(f'option {name} must be true or false, not {getattr(self, name)!r}')
+        for name, choices in CHOICES.items():
+            if getattr(self, name) not in choices:
+                raise InputError(f'option {name} must be {" or ".join(choices)}, not {getattr(self, name)!r}')
+        if not isinstance(self.device, str) or not self.device:
+            raise InputError(f'option device must name a device such as cpu or cuda, not {self.device!r}')
 
     @classmethod
     def from_mapping(cls, options: Mapping[str, Any]) -> BvffOptions:
