@@ -125,11 +125,12 @@ def _select(
 
 @compiled()
 def fill_site_energies(
-    energy: NDArray, steps: NDArray, images: NDArray, starts: NDArray, kinds: NDArray, n_morse: int
+    energy: NDArray, mask: NDArray, steps: NDArray, images: NDArray, starts: NDArray, kinds: NDArray, n_morse: int
 ) -> None:
-    """Fill the site energy at every grid point.
+    """Fill the site energy at every wanted grid point.
 
     :param energy: (n1, n2, n3) single-precision array to fill, eV.
+    :param mask: (n1, n2, n3) true where the energy is wanted; empty for everywhere.
     :param steps: (3, 3) vectors from one grid point to the next along each axis, as rows, Å.
     :param images: (3, m) double-precision positions of all atoms within reach of the cell, images included, sorted by
         kind.
@@ -139,6 +140,7 @@ def fill_site_energies(
     """
     n1, n2, n3 = energy.shape
     n_kinds = kinds.shape[0]
+    everywhere = mask.size == 0
     near = np.empty((3, max(images.shape[1], 1)), dtype=np.float32)
     near_starts = np.empty(n_kinds + 1, dtype=np.int64)
     edges = steps * (0.5 * (BLOCK - 1))
@@ -151,12 +153,16 @@ def fill_site_energies(
     for b1 in range(0, n1, BLOCK):
         for b2 in range(0, n2, BLOCK):
             for b3 in range(0, n3, BLOCK):
+                if not everywhere and not mask[b1 : b1 + BLOCK, b2 : b2 + BLOCK, b3 : b3 + BLOCK].any():
+                    continue
                 corner = b1 * steps[0] + b2 * steps[1] + b3 * steps[2]
                 centre = corner + edges[0] + edges[1] + edges[2]
                 _select(images, starts, reaches, centre, near, near_starts)
                 for i in range(b1, min(b1 + BLOCK, n1)):
                     for j in range(b2, min(b2 + BLOCK, n2)):
                         for k in range(b3, min(b3 + BLOCK, n3)):
+                            if not everywhere and not mask[i, j, k]:
+                                continue
                             x = i * steps[0, 0] + j * steps[1, 0] + k * steps[2, 0] - centre[0]
                             y = i * steps[0, 1] + j * steps[1, 1] + k * steps[2, 1] - centre[1]
                             z = i * steps[0, 2] + j * steps[1, 2] + k * steps[2, 2] - centre[2]

@@ -12,7 +12,7 @@ from scipy.special import erfc
 from aiida_limap.engines.bvff.framework import Framework, MorseTerm
 from aiida_limap.engines.errors import InputError, StructureTooLargeError
 
-__all__ = ['CLIP_EV', 'grid_shape', 'reference_landscape', 'site_energy_landscape']
+__all__ = ['CLIP_EV', 'grid_shape', 'perpendicular_widths', 'reference_landscape', 'site_energy_landscape']
 
 #: Energies above this value are cut: on top of an ion they are huge, and no path goes there.
 CLIP_EV = 100.0
@@ -48,18 +48,33 @@ def perpendicular_widths(cell: NDArray[np.float64]) -> NDArray[np.float64]:
     return abs(np.linalg.det(cell)) / np.linalg.norm(normals, axis=1)
 
 
-def site_energy_landscape(framework: Framework, shape: tuple[int, int, int]) -> NDArray[np.float32]:
+def site_energy_landscape(
+    framework: Framework,
+    shape: tuple[int, int, int],
+    *,
+    origin: tuple[float, float, float] = (0.0, 0.0, 0.0),
+    mask: NDArray[np.bool_] | None = None,
+    threads: int = 1,
+    device: str = 'cpu',
+) -> NDArray[np.float32]:
     """Compute the site energy of the mobile ion at every grid point.
 
-    Point (i, j, k) lies at fractional coordinates (i / n1, j / n2, k / n3).
+    Point (i, j, k) lies at fractional coordinates origin + (i / n1, j / n2, k / n3).
 
     :param framework: the immobile ions and how they act.
     :param shape: grid divisions (n1, n2, n3).
-    :returns: (n1, n2, n3) energies in eV, at most :data:`CLIP_EV`; single precision, within 1e-4 eV of the literal sum.
-    :raises InputError: if there is nothing that acts.
+    :param origin: fractional coordinates of grid point (0, 0, 0).
+    :param mask: (n1, n2, n3) true where the energy is wanted; None for everywhere.
+    :param threads: number of threads; it does not change the result.
+    :param device: ``cpu``.
+    :returns: (n1, n2, n3) energies in eV, at most :data:`CLIP_EV`, NaN where not wanted; single precision, within
+        1e-4 eV of the literal sum.
+    :raises InputError: if there is nothing that acts, or the mask has another shape than the grid.
     """
     from aiida_limap.engines.bvff.kernels import fill_site_energies
 
+    if mask is not None and mask.shape != tuple(shape):
+        raise InputError(f'the mask has shape {mask.shape}, but the grid has shape {tuple(shape)}')
     if not framework.terms:
         raise InputError('the framework holds no ions')
     images, starts, kinds = [], [0], []
@@ -70,11 +85,12 @@ def site_energy_landscape(framework: Framework, shape: tuple[int, int, int]) -> 
         else:
             cutoff = min(term.cutoff, _coulomb_range(term.strength_eV_angstrom, term.screening_length))
             kinds.append((term.strength_eV_angstrom, 1 / term.screening_length, 0.0, 0.0, cutoff**2))
-        images.append(_images(framework.cell, positions, cutoff))
+        images.append(_images(framework.cell, positions - np.array(origin), cutoff))
         starts.append(starts[-1] + len(images[-1]))
-    energy = np.empty(shape, dtype=np.float32)
+    energy = np.full(shape, np.nan, dtype=np.float32)
     fill_site_energies(
         energy,
+        np.empty((0, 0, 0), dtype=bool) if mask is None else np.ascontiguousarray(mask, dtype=bool),
         framework.cell / np.array(shape)[:, None],
         np.ascontiguousarray(np.concatenate(images).T),
         np.array(starts, dtype=np.int64),
@@ -105,12 +121,15 @@ def _coulomb_range(strength: float, screening_length: float) -> float:
     return float(distances[np.argmax(energies < _NEGLIGIBLE_EV)])
 
 
-def reference_landscape(framework: Framework, shape: tuple[int, int, int]) -> NDArray[np.float64]:
+def reference_landscape(
+    framework: Framework, shape: tuple[int, int, int], *, origin: tuple[float, float, float] = (0.0, 0.0, 0.0)
+) -> NDArray[np.float64]:
     """Compute the same energies as :func:`site_energy_landscape` by the literal sum in double precision: slow, for
     tests.
 
     :param framework: the immobile ions and how they act.
     :param shape: grid divisions (n1, n2, n3).
+    :param origin: fractional coordinates of grid point (0, 0, 0).
     :returns: (n1, n2, n3) energies in eV, at most :data:`CLIP_EV`.
     """
     from aiida_limap.engines.bvff.kernels import MIN_DISTANCE_ANGSTROM
@@ -120,8 +139,10 @@ def reference_landscape(framework: Framework, shape: tuple[int, int, int]) -> ND
     energy = np.zeros(len(points))
     for term, positions in zip(framework.terms, framework.positions, strict=True):
         counts = np.ceil(term.cutoff / perpendicular_widths(framework.cell)).astype(int) + 1
+        wrapped = positions - np.array(origin)
+        wrapped -= np.floor(wrapped)
         for shift in itertools.product(*(range(-count, count + 1) for count in counts)):
-            for position in positions - np.floor(positions):
+            for position in wrapped:
                 distance = np.linalg.norm(points - (position + np.array(shift)) @ framework.cell, axis=1)
                 near = distance < term.cutoff
                 r = np.maximum(distance[near], MIN_DISTANCE_ANGSTROM)

@@ -15,6 +15,7 @@ from aiida_limap.engines.bvff.framework import CoulombTerm, MorseTerm, build_fra
 from aiida_limap.engines.bvff.landscape import CLIP_EV, grid_shape, reference_landscape, site_energy_landscape
 from aiida_limap.engines.bvff.options import BvffOptions
 from aiida_limap.engines.errors import (
+    InputError,
     NoMobileIonError,
     OxidationStatesError,
     ParametersMissingError,
@@ -93,6 +94,23 @@ def test_moving_the_origin_rolls_the_grid():
         rtol=1e-5,
         atol=1e-4,
     )
+
+
+def test_a_mask_leaves_points_out_and_an_origin_moves_them():
+    framework = framework_of(random_structure(5, CELLS['oblique'], ['Li', 'O', 'O', 'P']))
+    shape, origin = (13, 8, 9), (0.3, -0.71, 1.42)
+    literal = reference_landscape(framework, shape, origin=origin)
+    mask = np.random.default_rng(0).random(shape) < 0.1
+    mask[:7, :7] = False
+    energy = site_energy_landscape(framework, shape, origin=origin, mask=mask)
+    np.testing.assert_array_equal(np.isnan(energy), ~mask)
+    np.testing.assert_allclose(energy[mask], literal[mask], rtol=1e-5, atol=1e-4)
+    np.testing.assert_allclose(
+        literal[2, 3, 5],
+        reference_landscape(framework, (1, 1, 1), origin=(0.3 + 2 / 13, -0.71 + 3 / 8, 1.42 + 5 / 9))[0, 0, 0],
+    )
+    with pytest.raises(InputError, match='mask has shape'):
+        site_energy_landscape(framework, shape, mask=mask[1:])
 
 
 def test_order_of_sites_and_supercells_do_not_matter():
