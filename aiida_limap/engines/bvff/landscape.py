@@ -83,9 +83,9 @@ def site_energy_landscape(
             cutoff = term.cutoff
             kinds.append((term.depth_eV, term.alpha, term.r_min, term.shift_eV, cutoff**2))
         else:
-            cutoff = min(term.cutoff, _coulomb_range(term.strength_eV_angstrom, term.screening_length))
+            cutoff = min(term.cutoff, coulomb_range(term.strength_eV_angstrom, term.screening_length))
             kinds.append((term.strength_eV_angstrom, 1 / term.screening_length, 0.0, 0.0, cutoff**2))
-        images.append(_images(framework.cell, positions - np.array(origin), cutoff))
+        images.append(periodic_images(framework.cell, positions - np.array(origin), cutoff))
         starts.append(starts[-1] + len(images[-1]))
     energy = np.full(shape, np.nan, dtype=np.float32)
     fill_site_energies(
@@ -100,7 +100,7 @@ def site_energy_landscape(
     return np.minimum(energy, np.float32(CLIP_EV), out=energy)
 
 
-def _images(cell: NDArray[np.float64], positions: NDArray[np.float64], cutoff: float) -> NDArray[np.float64]:
+def periodic_images(cell: NDArray[np.float64], positions: NDArray[np.float64], cutoff: float) -> NDArray[np.float64]:
     """Return the (m, 3) cartesian positions of all images within ``cutoff`` of some point of the cell.
 
     Distances along an axis are measured perpendicular to the faces, which is right for any oblique cell.
@@ -114,7 +114,7 @@ def _images(cell: NDArray[np.float64], positions: NDArray[np.float64], cutoff: f
     return places[inside] @ cell
 
 
-def _coulomb_range(strength: float, screening_length: float) -> float:
+def coulomb_range(strength: float, screening_length: float) -> float:
     """Return the distance beyond which a screened repulsion is negligible, Å."""
     distances = np.arange(1.0, 40.0, 0.05)
     energies = strength / distances * erfc(distances / screening_length)
