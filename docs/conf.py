@@ -39,7 +39,11 @@ def _write_exit_codes() -> None:
 
     names = [('limap.bvff', CalculationFactory), ('limap.descriptors', CalculationFactory)]
     names += [('limap.train', CalculationFactory), ('limap.encode', CalculationFactory)]
-    names += [('limap.featurize', WorkflowFactory), ('limap.map', WorkflowFactory)]
+    names += [
+        ('limap.bvff.base', WorkflowFactory),
+        ('limap.featurize', WorkflowFactory),
+        ('limap.map', WorkflowFactory),
+    ]
     lines = []
     for name, factory in names:
         lines += [f'## {name}', '', '| status | label | message |', '|---|---|---|']

@@ -7,18 +7,26 @@ from typing import Any
 from uuid import UUID
 
 from aiida import orm
+from aiida.common import CalcInfo
+from aiida.common.folders import Folder
 from aiida.engine import CalcJobProcessSpec
 
 from aiida_limap.calculations.base import StructuresCalculation, add_inputs_validator, define_batch_exit_codes
 from aiida_limap.data.table import TableData
 
-__all__ = ['BvffCalculation']
+__all__ = ['LANDSCAPES_FOLDER', 'NETWORKS_FOLDER', 'BvffCalculation']
+
+#: Folders of a job in which the engine writes one file per structure, if it is asked to.
+LANDSCAPES_FOLDER = 'landscapes'
+NETWORKS_FOLDER = 'networks'
 
 
 class BvffCalculation(StructuresCalculation):
-    """Migration barriers (eV) along one, two and three directions for a batch of structures."""
+    """Migration barriers (eV) along one, two and three directions for one structure or a batch of structures."""
 
     TASK = 'bvff'
+    #: Barriers are those of the continuum since version 2; before, they were those of the grid.
+    CACHE_VERSION = 2
 
     @classmethod
     def define(cls, spec: CalcJobProcessSpec) -> None:
@@ -36,6 +44,15 @@ class BvffCalculation(StructuresCalculation):
             help='Formal charges in units of e: for the UUID of a structure a list with one number per site. '
             'Structures that are not named get theirs from the engine.',
         )
+        # An input, no option of the scheduler: a cached job without the files is no answer to one that wants them.
+        spec.input(
+            'retrieve_landscapes',
+            valid_type=orm.Bool,
+            required=False,
+            serializer=orm.to_aiida_type,
+            help='Whether the energy grids (parameter landscapes) come back into the folder landscapes of retrieved. '
+            'By default they stay in the remote folder: a grid of 0.1 Å has some megabytes per structure.',
+        )
         add_inputs_validator(spec, _validate_inputs)
         spec.output(
             'table',
@@ -49,6 +66,20 @@ class BvffCalculation(StructuresCalculation):
             'ERROR_NO_MOBILE_ION_IN_STRUCTURES',
             'None of the structures holds the mobile ion {mobile_ion}; choose other structures or another mobile_ion.',
         )
+
+    def prepare_for_submission(self, folder: Folder) -> CalcInfo:
+        """Write the job, and ask for the files of single structures too.
+
+        :param folder: the folder whose content is sent to the computer.
+        :returns: the instructions for AiiDA.
+        """
+        calcinfo = super().prepare_for_submission(folder)
+        parameters = self.engine_parameters()
+        if parameters.get('networks'):
+            calcinfo.retrieve_list.append(NETWORKS_FOLDER)
+        if parameters.get('landscapes') and 'retrieve_landscapes' in self.inputs and self.inputs.retrieve_landscapes:
+            calcinfo.retrieve_list.append(LANDSCAPES_FOLDER)
+        return calcinfo
 
     def oxidation_states(self) -> Mapping[str, tuple[float, ...]]:
         """Return the given oxidation states (e, one per site) by UUID of the structure."""
@@ -74,6 +105,22 @@ def _validate_oxidation_states(value: orm.Dict | None, _port: Any) -> str | None
 
 
 def _validate_inputs(inputs: Mapping[str, Any], _namespace: Any) -> str | None:
+    """Check inputs against each other."""
+    return _validate_landscapes(inputs) or _validate_number_of_states(inputs)
+
+
+def _validate_landscapes(inputs: Mapping[str, Any]) -> str | None:
+    """Check that landscapes which are to come back are written at all."""
+    wanted = inputs.get('retrieve_landscapes')
+    if wanted is None or not wanted.value:
+        return None
+    parameters = inputs.get('parameters')
+    if parameters is not None and parameters.get_dict().get('landscapes'):
+        return None
+    return 'retrieve_landscapes: no landscapes are written unless parameters has landscapes: true'
+
+
+def _validate_number_of_states(inputs: Mapping[str, Any]) -> str | None:
     """Check that there is one oxidation state for each site of a structure that is named."""
     if inputs.get('oxidation_states') is None or not inputs.get('structures'):
         return None

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from aiida_limap.data.dataset import DatasetData
 from aiida_limap.data.table import TableData
 
-__all__ = ['concatenate_tables', 'join', 'summarize_features', 'summarize_map']
+__all__ = ['concatenate_tables', 'join', 'summarize_batch', 'summarize_features', 'summarize_map']
 
 #: Exit status of :func:`concatenate_tables` for tables that cannot be joined.
 EXIT_TABLES_DIFFER = 420
@@ -37,16 +37,42 @@ def concatenate_tables(dataset: DatasetData | None = None, **tables: TableData) 
 
 
 @calcfunction
-def summarize_features(dataset: DatasetData, migration_energies: TableData, descriptors: TableData) -> orm.Dict:
+def summarize_batch(table: TableData, structures: orm.List) -> orm.Dict:
+    """Count what became of the structures of a batch that took several jobs.
+
+    :param table: the joined table.
+    :param structures: UUIDs of all structures of the batch.
+    :returns: what the output parameters of a single job say.
+    """
+    done = set(table.ids)
+    unfinished = sorted(uuid for uuid in structures.get_list() if uuid not in done)
+    return orm.Dict(
+        {
+            'number_of_structures': len(structures.get_list()),
+            'number_of_rows': len(table),
+            'counts_by_status': table.counts_by_status,
+            'unfinished': unfinished,
+            'engine_version': table.engine_version,
+            'complete': not unfinished,
+        }
+    )
+
+
+@calcfunction
+def summarize_features(
+    dataset: DatasetData, migration_energies: TableData, descriptors: TableData | None = None
+) -> orm.Dict:
     """Count what became of the structures of a dataset.
 
     :param dataset: the dataset.
     :param migration_energies: table of the structures that were computed.
-    :param descriptors: table of the structures that were described.
+    :param descriptors: table of the structures that were described, where that was asked for.
     :returns: counts by status word, engine versions, and the UUIDs of structures that no job finished.
     """
     document: dict[str, Any] = {'number_of_structures': len(dataset)}
     for name, table in (('migration_energies', migration_energies), ('descriptors', descriptors)):
+        if table is None:
+            continue
         done = set(table.ids)
         document[name] = {
             'counts_by_status': table.counts_by_status,

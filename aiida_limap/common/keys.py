@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
 from uuid import UUID
 
-__all__ = ['structure_key', 'uuid_of_key']
+if TYPE_CHECKING:
+    from aiida.orm import StructureData
+
+__all__ = ['structure_key', 'structures_by_key', 'uuid_of_key']
 
 _PREFIX = 's'
 
@@ -41,3 +46,13 @@ def uuid_of_key(key: str) -> str:
         raise ValueError(
             f'the key {key!r} is not "{_PREFIX}" and 32 hexadecimal digits; use structure_key(node.uuid)'
         ) from error
+
+
+def structures_by_key(structures: StructureData | Iterable[StructureData]) -> dict[str, StructureData]:
+    """Return the ``structures`` namespace of a calculation for one structure or many.
+
+    :param structures: a stored structure node, or several.
+    :returns: the nodes by key.
+    """
+    nodes = structures if isinstance(structures, Iterable) else [structures]
+    return {structure_key(node.uuid): node for node in nodes}

@@ -23,11 +23,13 @@ class Parameter:
     :param types: accepted Python types; ``float`` comes with ``int``.
     :param help: one clause, with the unit.
     :param optional: whether None is accepted.
+    :param choices: the accepted words; empty where every value of the type is accepted.
     """
 
     types: tuple[type, ...]
     help: str
     optional: bool = False
+    choices: tuple[str, ...] = ()
 
 
 #: Consumed by the calculation: which column of the migration energies a model learns and a map shows.
@@ -37,12 +39,33 @@ _TARGET = {TARGET: Parameter((str,), 'column of the migration energies that is u
 PARAMETERS: dict[str, dict[str, Parameter]] = {
     'bvff': {
         'mobile_ion': Parameter((str,), 'the ion that moves, e.g. Li+'),
-        'preset': Parameter((str,), 'force field, bvff or bvse'),
+        'preset': Parameter(
+            (str,), 'force field, bvff (full Morse depth) or bvse (half of it)', choices=('bvff', 'bvse')
+        ),
         'spacing_angstrom': Parameter(_NUMBER, 'largest distance of grid points, Å'),
         'cutoff_angstrom': Parameter(_NUMBER, 'cut-off radius of the interactions, Å'),
         'screening_factor': Parameter(_NUMBER, 'screening of the Coulomb term, a pure number', optional=True),
         'energy_cap_eV': Parameter(_NUMBER, 'energy above which the landscape counts as closed, eV'),
         'charge_scaling': Parameter((bool,), 'scale charges so that the screened charges of the cell are neutral'),
+        'radii': Parameter(
+            (str,),
+            'radii of the screened repulsion, cordero (covalent) or softbv (by ion)',
+            choices=('cordero', 'softbv'),
+        ),
+        'refine': Parameter(
+            (bool,), 'find minima and saddles of the continuum; else the barriers are those of the grid'
+        ),
+        'symmetry': Parameter((bool,), 'compute only what the symmetry of the immobile ions does not give'),
+        'disorder': Parameter(
+            (str,),
+            'structures with partially occupied sites: refuse them, or weight their ions by occupancy',
+            choices=('refuse', 'occupancy'),
+        ),
+        'device': Parameter((str,), 'where the energies of the grid are computed, e.g. cpu or cuda'),
+        'landscapes': Parameter((bool,), 'write the energy grid (eV) of every structure to landscapes/UUID.npz'),
+        'networks': Parameter(
+            (bool,), 'write sites, saddles and paths (Å, eV) of every structure to networks/UUID.json'
+        ),
         'max_sites': Parameter((int,), 'structures with more sites are not computed', optional=True),
         'max_voxels': Parameter((int,), 'structures with more grid points are not computed', optional=True),
         'time_limit_s': Parameter(_NUMBER, 'time limit of one structure, s', optional=True),
@@ -100,6 +123,8 @@ def check_parameters(task: str, parameters: Mapping[str, Any]) -> str | None:
         if not isinstance(value, entry.types) or (isinstance(value, bool) and bool not in entry.types):
             wanted = ' or '.join(kind.__name__ for kind in entry.types)
             return f'the parameter {name!r} of {task} must be {wanted} ({entry.help}), not {value!r}'
+        if entry.choices and value not in entry.choices:
+            return f'the parameter {name!r} of {task} must be {" or ".join(entry.choices)}, not {value!r}'
     return None
 
 

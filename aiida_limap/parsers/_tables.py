@@ -20,6 +20,8 @@ _BARRIER = (
     'lowest barrier of a periodic path in at least {} direction{}; no value where there is none below the energy cap'
 )
 _NETWORK = 'as {}, counted from the minimum of the percolating part of the landscape'
+_GRID = 'as {}, on the grid, before the refinement'
+_BOTTLENECK = 'radius of the narrowest place on the limiting path in at least {} direction{}'
 _DESCRIPTIONS = {
     'status': 'what became of the structure',
     'message': 'why, where the status is not ok',
@@ -29,6 +31,19 @@ _DESCRIPTIONS = {
     'network_barrier_1d_eV': _NETWORK.format('barrier_1d_eV'),
     'network_barrier_2d_eV': _NETWORK.format('barrier_2d_eV'),
     'network_barrier_3d_eV': _NETWORK.format('barrier_3d_eV'),
+    'grid_barrier_1d_eV': _GRID.format('barrier_1d_eV'),
+    'grid_barrier_2d_eV': _GRID.format('barrier_2d_eV'),
+    'grid_barrier_3d_eV': _GRID.format('barrier_3d_eV'),
+    'refined': 'whether the barriers are those of the continuum (1) or of the grid (0)',
+    'unresolved_saddles': 'number of saddles near the thresholds that were not found in the continuum',
+    'directions': 'lattice vectors along which paths percolate, in units of the cell',
+    'bond_valence_sum_mobile': 'mean bond-valence sum of the mobile ions, valence units',
+    'global_instability_index': 'root mean square deviation of the bond-valence sums, valence units',
+    'bottleneck_radius_1d_angstrom': _BOTTLENECK.format('one', ''),
+    'bottleneck_radius_2d_angstrom': _BOTTLENECK.format('two', 's'),
+    'bottleneck_radius_3d_angstrom': _BOTTLENECK.format('three', 's'),
+    'landscape': 'file of the energy landscape in the folder of the job',
+    'network': 'file of the migration network in the folder of the job',
     'grid_error_eV': 'estimated error of the barriers from the spacing of the grid',
     'energy_minimum_eV': 'lowest site energy of the mobile ion',
     'sublattice_index': 'number of interpenetrating copies of the three-dimensional network',

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from aiida.engine import ExitCode
 
+from aiida_limap.calculations.bvff import LANDSCAPES_FOLDER, NETWORKS_FOLDER
 from aiida_limap.common.status import Status
 from aiida_limap.data.table import TableData
 from aiida_limap.formats.results import Results
@@ -33,6 +36,28 @@ class BvffParser(StructuresParser):
         """
         facts = {name: results.summary[name] for name in _FACTS if name in results.summary}
         return table_from_items(results, metadata={'mobile_ion': self.mobile_ion, **facts})
+
+    def build(self, results: Results, directory: Path) -> ExitCode | None:
+        """Attach table and counts, and say in the log which files of single structures did not come back.
+
+        :param results: the results.
+        :param directory: folder with the retrieved files.
+        :returns: an exit code, or None where all went well.
+        """
+        wanted = self.input_or_none('retrieve_landscapes')
+        if wanted is not None and wanted.value:
+            self._look_for(LANDSCAPES_FOLDER, [item.values.get('landscape') for item in results.items])
+        if self.parameters.get('networks'):
+            self._look_for(NETWORKS_FOLDER, [item.values.get('network') for item in results.items])
+        return super().build(results, directory)
+
+    def _look_for(self, folder: str, names: list[str | None]) -> None:
+        repository = self.retrieved.base.repository
+        there = repository.list_object_names(folder) if folder in repository.list_object_names() else []
+        missing = [name for name in names if name and Path(name).name not in there]
+        if missing:
+            # The barriers stand without them, so this is no failure.
+            self.logger.warning('%d files of %s did not come back, the first is %s', len(missing), folder, missing[0])
 
     def no_answer(self, results: Results) -> ExitCode:
         """Return the exit code for a batch in which no structure has an answer.

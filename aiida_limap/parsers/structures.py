@@ -55,6 +55,7 @@ class StructuresParser(EngineParser):
                 'number_of_structures': n_structures,
                 'number_of_rows': n_done,
                 'counts_by_status': count_items(results.items),
+                'unfinished': sorted(requested - {item.id for item in results.items}),
             },
         )
         if n_done < n_structures and results.complete:

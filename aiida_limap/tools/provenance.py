@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from aiida_limap.data.map import MapData
     from aiida_limap.data.table import TableData
 
-__all__ = ['MapProvenance', 'Step', 'map_provenance', 'structure_facts']
+__all__ = ['MapProvenance', 'Step', 'jobs_by_row', 'map_provenance', 'structure_facts']
 
 #: SQLite takes a limited number of values in one statement.
 _QUERY_SIZE = 500
@@ -84,7 +84,7 @@ def map_provenance(map_node: MapData) -> MapProvenance:
     for role, link in (('migration_energy', 'migration_energies'), ('descriptors', 'descriptors')):
         table = _input(encoding, link)
         if table is not None:
-            jobs[role] = _jobs_by_row(table, role.replace('_', ' '))
+            jobs[role] = jobs_by_row(table, role.replace('_', ' '))
     return MapProvenance(shared, jobs)
 
 
@@ -126,8 +126,13 @@ def _top_caller(process: orm.Node) -> orm.Node | None:
     return caller
 
 
-def _jobs_by_row(table: TableData, role: str) -> dict[str, Step]:
-    """Return the job of each row; tables joined from batches are followed to the batches."""
+def jobs_by_row(table: TableData, role: str) -> dict[str, Step]:
+    """Return the job of each row; tables joined from batches are followed to the batches.
+
+    :param table: a table of migration energies or descriptors.
+    :param role: what the jobs did, in words.
+    :returns: the step that computed the row, by its identifier; empty for a table that nothing made.
+    """
     from aiida import orm
 
     creator = table.creator
@@ -136,7 +141,7 @@ def _jobs_by_row(table: TableData, role: str) -> dict[str, Step]:
     if isinstance(creator, orm.CalcFunctionNode):
         rows: dict[str, Step] = {}
         for link in creator.base.links.get_incoming(node_class=type(table)).all():
-            rows.update(_jobs_by_row(link.node, role))
+            rows.update(jobs_by_row(link.node, role))
         return rows
     step = _step(role, creator)
     return dict.fromkeys(table.ids, step)

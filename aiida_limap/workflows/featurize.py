@@ -14,34 +14,29 @@ from aiida.engine.processes.workchains.workchain import WorkChainSpec
 
 from aiida_limap.calculations.bvff import BvffCalculation
 from aiida_limap.calculations.descriptors import DescriptorsCalculation
-from aiida_limap.calculations.tables import concatenate_tables, summarize_features
+from aiida_limap.calculations.tables import summarize_features
 from aiida_limap.common.keys import structure_key
 from aiida_limap.common.status import ANSWERS
 from aiida_limap.data.dataset import DatasetData
 from aiida_limap.data.table import TableData
-from aiida_limap.workflows._batches import Batch, is_worth_retrying, retries
+from aiida_limap.workflows._batches import (
+    Batch,
+    default_options,
+    is_worth_retrying,
+    join_tables,
+    positive,
+    reason_of,
+    retries,
+    words_of,
+)
 from aiida_limap.workflows._structures import load_structures, missing_structures
-from aiida_limap.workflows.protocols.mixin import OPTIONS, ParametersOf, ProtocolMixin
+from aiida_limap.workflows.bvff import BvffBaseWorkChain
+from aiida_limap.workflows.protocols.mixin import OPTIONS, ParametersOf, ProtocolMixin, merge
 
-__all__ = ['FeaturizeWorkChain', 'default_options', 'fill_featurize']
+__all__ = ['FeaturizeWorkChain', 'fill_featurize']
 
 _CALCULATIONS = {'bvff': BvffCalculation, 'descriptors': DescriptorsCalculation}
 _OUTPUTS = {'bvff': 'migration_energies', 'descriptors': 'descriptors'}
-#: Tables that are joined at once; the cost of linked inputs grows with their square.
-_JOIN_WIDTH = 50
-
-
-def default_options() -> dict[str, Any]:
-    """Return the scheduler options of one process on one machine."""
-    return {'resources': {'num_machines': 1, 'num_mpiprocs_per_machine': 1}}
-
-
-def positive(value: orm.Int, _port: Any) -> str | None:
-    """Return what is wrong with a number that must be 1 or more, or None.
-
-    :param value: the number.
-    """
-    return None if value.value >= 1 else f'must be 1 or more, not {value.value}'
 
 
 class FeaturizeWorkChain(ProtocolMixin, WorkChain):
@@ -76,9 +71,18 @@ class FeaturizeWorkChain(ProtocolMixin, WorkChain):
                 help=text,
             )
         spec.input(
+            'with_descriptors',
+            valid_type=orm.Bool,
+            default=partial(orm.Bool, True),
+            serializer=orm.to_aiida_type,
+            help='Whether descriptors are computed beside the migration energies.',
+        )
+        spec.input(
             'options', valid_type=dict, non_db=True, default=default_options, help='Scheduler options of each job.'
         )
-        spec.expose_inputs(BvffCalculation, namespace='bvff', include=('parameters', 'oxidation_states'))
+        spec.expose_inputs(
+            BvffCalculation, namespace='bvff', include=('parameters', 'oxidation_states', 'retrieve_landscapes')
+        )
         spec.expose_inputs(DescriptorsCalculation, namespace='descriptors', include=('parameters',))
         spec.outline(
             cls.check_dataset,
@@ -88,7 +92,9 @@ class FeaturizeWorkChain(ProtocolMixin, WorkChain):
         spec.output(
             'migration_energies', valid_type=TableData, help='Barriers (eV) by structure, and their status words.'
         )
-        spec.output('descriptors', valid_type=TableData, help='Descriptors (pure numbers) by structure.')
+        spec.output(
+            'descriptors', valid_type=TableData, required=False, help='Descriptors (pure numbers) by structure.'
+        )
         spec.output(
             'output_parameters',
             valid_type=orm.Dict,
@@ -131,7 +137,7 @@ class FeaturizeWorkChain(ProtocolMixin, WorkChain):
             'batch_size': int,
             'max_concurrent': int,
             'max_attempts': int,
-            'bvff': {'parameters': ParametersOf('bvff')},
+            'bvff': {'parameters': ParametersOf('bvff'), 'retrieve_landscapes': bool},
             'descriptors': {'parameters': ParametersOf('descriptors')},
             'options': OPTIONS,
         }
@@ -162,6 +168,29 @@ class FeaturizeWorkChain(ProtocolMixin, WorkChain):
         fill_featurize(builder, inputs)
         return builder
 
+    @classmethod
+    def get_protocol_inputs(
+        cls,
+        protocol: str | None = None,
+        overrides: Mapping[str, Any] | str | Path | None = None,
+        last: Mapping[str, Any] | None = None,
+    ) -> dict[str, Any]:
+        """Return plain inputs; the parameters of the force field are those of ``limap.bvff.base``.
+
+        :param protocol: name of a protocol, or None for the default one.
+        :param overrides: values that replace those of the protocol, or the path of a YAML file with them.
+        :param last: overrides that come after ``overrides``.
+        :returns: nested plain values, a copy of their own.
+        :raises ValueError: if the protocol or a key is unknown, or a value has the wrong type.
+        """
+        own = super().get_protocol_inputs(protocol, overrides, last)
+        force_field = BvffBaseWorkChain.get_protocol_inputs(protocol)['bvff']['parameters']
+        return merge({'bvff': {'parameters': force_field}}, own)
+
+    @property
+    def _tasks(self) -> list[str]:
+        return list(_CALCULATIONS) if self.inputs.with_descriptors.value else ['bvff']
+
     def check_dataset(self) -> ExitCode | None:
         """Stop at once if there is nothing to compute."""
         uuids = self.inputs.dataset.structure_uuids
@@ -173,8 +202,8 @@ class FeaturizeWorkChain(ProtocolMixin, WorkChain):
         self.ctx.next_index = 0
         self.ctx.retries = []
         self.ctx.n_batches = 0
-        self.ctx.tables = {task: [] for task in _CALCULATIONS}
-        self.ctx.last_reason = dict.fromkeys(_CALCULATIONS, 'it was never started')
+        self.ctx.tables = {task: [] for task in self._tasks}
+        self.ctx.last_reason = dict.fromkeys(self._tasks, 'it was never started')
         size = self.inputs.batch_size.value
         self.report(f'{len(uuids)} structures in {-(-len(uuids) // size)} batches of up to {size}')
         return None
@@ -210,7 +239,7 @@ class FeaturizeWorkChain(ProtocolMixin, WorkChain):
                 batches.append(self.ctx.retries.pop(0))
             else:
                 start, stop = self.ctx.next_index, min(self.ctx.next_index + size, total)
-                batches.append({'indices': list(range(start, stop)), 'attempt': 1, 'tasks': list(_CALCULATIONS)})
+                batches.append({'indices': list(range(start, stop)), 'attempt': 1, 'tasks': self._tasks})
                 self.ctx.next_index = stop
         return batches
 
@@ -245,7 +274,7 @@ class FeaturizeWorkChain(ProtocolMixin, WorkChain):
                 done.update(node.outputs.table.ids)
                 self.ctx.tables[task].append(node.outputs.table.pk)
             if not node.is_finished_ok:
-                self.ctx.last_reason[task] = _reason(node)
+                self.ctx.last_reason[task] = reason_of(node)
             unfinished = [index for index in job['indices'] if uuids[index] not in done]
             if unfinished:
                 again = Batch(indices=unfinished, attempt=job['attempt'], tasks=job['tasks'])
@@ -253,7 +282,7 @@ class FeaturizeWorkChain(ProtocolMixin, WorkChain):
 
     def _note_unfinished(self, batch: Batch, has_rows: bool, node: orm.CalcJobNode) -> None:
         task, count = batch['tasks'][0], len(batch['indices'])
-        what = f'{task} job <{node.pk}> left {count} structures unfinished: {_reason(node)}'
+        what = f'{task} job <{node.pk}> left {count} structures unfinished: {reason_of(node)}'
         if not is_worth_retrying(node):
             self.report(f'{what} This would happen again, so they are given up')
         elif batch['attempt'] >= self.inputs.max_attempts.value:
@@ -266,49 +295,32 @@ class FeaturizeWorkChain(ProtocolMixin, WorkChain):
     def gather(self) -> ExitCode | None:
         """Join the tables of all batches and count what became of the structures."""
         joined: dict[str, TableData] = {}
-        for task, output in _OUTPUTS.items():
+        for task in self._tasks:
             pks = self.ctx.tables[task]
             if not pks:
                 continue
-            table, message = self._join(pks)
+            table, message = join_tables(pks, self.inputs.dataset)
             if table is None:
                 return self.exit_codes.ERROR_TABLES_DIFFER.format(reason=message)
             joined[task] = table
-            self.out(output, table)
-        for task in _OUTPUTS:
+            self.out(_OUTPUTS[task], table)
+        for task in self._tasks:
             if task not in joined:
                 return self.exit_codes.ERROR_NO_RESULTS.format(task=task, reason=self.ctx.last_reason[task])
-        summary = summarize_features(self.inputs.dataset, joined['bvff'], joined['descriptors'])
+        tables = {_OUTPUTS[task]: table for task, table in joined.items()}
+        summary = summarize_features(self.inputs.dataset, **tables)
         self.out('output_parameters', summary)
         return self._verdict(joined, summary.get_dict())
-
-    def _join(self, pks: list[int]) -> tuple[TableData | None, str]:
-        """Join tables in steps, the last of which puts the rows into the order of the dataset."""
-        while True:
-            final = len(pks) <= _JOIN_WIDTH
-            merged = []
-            for start in range(0, len(pks), _JOIN_WIDTH):
-                part = pks[start : start + _JOIN_WIDTH]
-                inputs: dict[str, Any] = {f'table_{number:04d}': orm.load_node(pk) for number, pk in enumerate(part)}
-                if final:
-                    inputs['dataset'] = self.inputs.dataset
-                table, node = concatenate_tables.run_get_node(**inputs)
-                if not node.is_finished_ok:
-                    return None, node.exit_message
-                if final:
-                    return table, ''
-                merged.append(table.pk)
-            pks = merged
 
     def _verdict(self, joined: Mapping[str, TableData], summary: Mapping[str, Any]) -> ExitCode | None:
         answers = {'bvff': {str(word) for word in ANSWERS}, 'descriptors': {'ok'}}
         for task, table in joined.items():
             counts = table.counts_by_status
-            text = ', '.join(f'{word}: {count}' for word, count in counts.items())
+            text = words_of(counts)
             self.report(f'{task}: {text}')
             if not answers[task] & set(counts):
                 return self.exit_codes.ERROR_ALL_STRUCTURES_FAILED.format(task=task, counts=text)
-        unfinished = {uuid for output in _OUTPUTS.values() for uuid in summary[output]['unfinished']}
+        unfinished = {uuid for task in joined for uuid in summary[_OUTPUTS[task]]['unfinished']}
         if unfinished:
             return self.exit_codes.WARNING_STRUCTURES_UNFINISHED.format(count=len(unfinished))
         return None
@@ -324,13 +336,6 @@ def fill_featurize(builder: ProcessBuilderNamespace, inputs: Mapping[str, Any]) 
         setattr(builder, name, orm.Int(inputs[name]))
     for task in _CALCULATIONS:
         builder[task]['parameters'] = orm.Dict(inputs[task]['parameters'])
+    if 'retrieve_landscapes' in inputs['bvff']:
+        builder.bvff.retrieve_landscapes = orm.Bool(inputs['bvff']['retrieve_landscapes'])
     builder.options = dict(inputs['options'])
-
-
-def _reason(node: orm.CalcJobNode) -> str:
-    """Return why a job did not finish, as a sentence."""
-    if node.is_killed:
-        return 'it was killed.'
-    if node.is_excepted:
-        return f'it excepted ({node.exception}).'
-    return f'exit status {node.exit_status}: {node.exit_message}'

@@ -18,7 +18,8 @@ from aiida_limap.data.autoencoder import AutoencoderData
 from aiida_limap.data.dataset import DatasetData
 from aiida_limap.data.map import MapData
 from aiida_limap.data.table import TableData
-from aiida_limap.workflows.featurize import FeaturizeWorkChain, default_options, fill_featurize
+from aiida_limap.workflows._batches import default_options
+from aiida_limap.workflows.featurize import FeaturizeWorkChain, fill_featurize
 from aiida_limap.workflows.protocols.mixin import OPTIONS, ParametersOf, ProtocolMixin, merge
 
 __all__ = ['MapWorkChain']
@@ -41,7 +42,9 @@ class MapWorkChain(ProtocolMixin, WorkChain):
         super().define(spec)
         spec.input('dataset', valid_type=DatasetData, help='The structures.')
         spec.input('code', valid_type=orm.AbstractCode, help='The code that runs limap-engine.')
-        spec.expose_inputs(FeaturizeWorkChain, namespace='featurize', exclude=('dataset', 'code', 'metadata'))
+        spec.expose_inputs(
+            FeaturizeWorkChain, namespace='featurize', exclude=('dataset', 'code', 'with_descriptors', 'metadata')
+        )
         for task, process in (('train', TrainCalculation), ('encode', EncodeCalculation)):
             spec.expose_inputs(process, namespace=task, include=('parameters',))
             spec.input(

@@ -49,6 +49,31 @@ def test_given_oxidation_states_are_written(prepare):
     assert written == {first.uuid: (1.0, -1.0), second.uuid: (2.0, -2.0)}
 
 
+def test_files_of_single_structures_are_retrieved_when_asked_for(prepare):
+    structures = namespace(make_structure())
+    for inputs, folders in (
+        ({'parameters': {'networks': True}}, ['networks']),
+        ({'parameters': {'landscapes': True}}, []),
+        ({'parameters': {'landscapes': True}, 'retrieve_landscapes': False}, []),
+        (
+            {'parameters': {'landscapes': True, 'networks': True}, 'retrieve_landscapes': True},
+            ['networks', 'landscapes'],
+        ),
+    ):
+        calcinfo = prepare('limap.bvff', structures=structures, **inputs).calcinfo
+        assert calcinfo.retrieve_list == ['results.json', 'limap.log', *folders]
+    for parameters in ({}, {'landscapes': False}):
+        with pytest.raises(ValueError, match='no landscapes are written'):
+            prepare('limap.bvff', structures=structures, parameters=parameters, retrieve_landscapes=True)
+
+
+def test_a_job_that_brings_landscapes_is_another_job(prepare):
+    inputs = {'structures': namespace(make_structure()), 'parameters': {'landscapes': True}}
+    job = prepare('limap.bvff', **inputs).process
+    with_files = prepare('limap.bvff', **inputs, code=job.inputs.code, retrieve_landscapes=True).process
+    assert job.node.base.caching.compute_hash() != with_files.node.base.caching.compute_hash()
+
+
 def test_wrong_oxidation_states_get_a_sentence(prepare):
     node = make_structure()
     for states, words in (

@@ -39,6 +39,8 @@ def test_other_keys_are_refused(wrong):
         ('bvff', {'spacing_angstrom': '0.2'}, 'Å'),
         ('bvff', {'max_sites': True}, 'must be int'),
         ('bvff', {'mobile_ion': None}, 'must be str'),
+        ('bvff', {'radii': 'shannon'}, "must be cordero or softbv, not 'shannon'"),
+        ('bvff', {'landscapes': 1}, 'must be bool'),
         ('train', {'batch_size': 1.5}, 'must be int'),
     ],
 )
@@ -72,3 +74,13 @@ def test_the_list_keeps_step_with_the_engine(task, module, name):
     defaults = {field.name: getattr(options(), field.name) for field in fields(options) if field.name != 'split'}
     plain = {key: list(value) if isinstance(value, tuple) else value for key, value in defaults.items()}
     assert check_parameters(task, plain) is None
+
+
+def test_the_words_that_a_parameter_takes_are_those_of_the_engine():
+    from aiida_limap.engines.bvff.options import CHOICES
+    from aiida_limap.engines.bvff.parameters import default_parameters
+
+    known = {name: set(entry.choices) for name, entry in PARAMETERS['bvff'].items() if entry.choices}
+    assert known == {name: set(words) for name, words in CHOICES.items()} | {
+        'preset': set(default_parameters().presets)
+    }

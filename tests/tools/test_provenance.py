@@ -58,10 +58,10 @@ def test_a_map_without_calculations_behind_it_is_its_own_provenance(bare_map):
 
 
 def test_rows_of_a_table_that_nothing_computed_have_no_job(graph):
-    from aiida_limap.tools.provenance import _jobs_by_row
+    from aiida_limap.tools.provenance import jobs_by_row
 
     table = TableData.from_arrays(list(graph.uuids.values()), {'status': ['ok'] * len(graph.uuids)})
-    assert _jobs_by_row(table.store(), 'given by hand') == {}
+    assert jobs_by_row(table.store(), 'given by hand') == {}
 
 
 def test_facts_of_structures_leave_out_what_is_not_in_the_profile(graph):

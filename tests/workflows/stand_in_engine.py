@@ -2,13 +2,17 @@
 
 Environment: STAND_IN_STOP_AFTER=n stops jobs after n structures without an end mark, STAND_IN_CRASH=task leaves no
 results of that task, STAND_IN_ERROR=task gives up with a sentence, STAND_IN_WORD=status is the word of every structure,
-STAND_IN_POISON=n crashes each job with a structure whose cell edge is n Å.
+STAND_IN_POISON=n crashes each job with a structure whose cell edge is n Å, STAND_IN_SLOW=folder makes the first job
+wait to be killed after its first structure, and leaves its mark in that folder. Asked for landscapes or networks, it
+writes flat ones.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +20,9 @@ import numpy as np
 from aiida_limap.common.status import Status
 from aiida_limap.formats.arrays import read_arrays
 from aiida_limap.formats.job import Job, read_job
+from aiida_limap.formats.landscape import LandscapeRecord, write_landscape
 from aiida_limap.formats.results import ItemResult, ResultsWriter
-from aiida_limap.formats.structures import read_structures
+from aiida_limap.formats.structures import StructureRecord, read_structures
 from aiida_limap.formats.weights import read_weights, write_weights
 
 VERSION = 'stand-in'
@@ -25,6 +30,38 @@ VERSION = 'stand-in'
 
 def setting(name: str) -> str:
     return os.environ.get(f'STAND_IN_{name}', '')
+
+
+def files(job: Job, record: StructureRecord) -> dict[str, str]:
+    names = {}
+    if job.parameters.get('landscapes'):
+        names['landscape'] = f'landscapes/{record.id}.npz'
+        Path('landscapes').mkdir(exist_ok=True)
+        landscape = LandscapeRecord(
+            id=record.id,
+            cell=record.cell,
+            energy=np.arange(24.0).reshape(2, 3, 4),
+            origin=np.zeros(3),
+            species=tuple(max(site, key=site.get) for site in record.species),
+            positions=record.positions,
+            thresholds_eV=(1.0, 2.0, np.inf),
+            energy_minimum_eV=0.0,
+        )
+        write_landscape(Path(names['landscape']), landscape)
+    if job.parameters.get('networks'):
+        names['network'] = f'networks/{record.id}.json'
+        Path('networks').mkdir(exist_ok=True)
+        Path(names['network']).write_text(json.dumps({'id': record.id}))
+    return names
+
+
+def wait_to_be_killed(writer: ResultsWriter) -> None:
+    mark = Path(setting('SLOW')) / 'first-job' if setting('SLOW') else None
+    if mark is None or mark.exists():
+        return
+    writer.flush()
+    mark.write_text(str(os.getpid()))
+    time.sleep(600)
 
 
 def structures(job: Job, writer: ResultsWriter) -> bool:
@@ -41,11 +78,13 @@ def structures(job: Job, writer: ResultsWriter) -> bool:
         size = float(record.cell[0, 0])
         if job.task == 'bvff':
             values = {'barrier_2d_eV': size / 10, 'grid_error_eV': 0.01} if word is Status.OK else {}
+            values.update(files(job, record))
             writer.add(ItemResult(record.id, word, '', values))
         else:
             rows = {'composition': np.array([1.0, size]), 'structure': np.array([size, 2.0, 3.0])}
             item = ItemResult(record.id, word, '', {'formula': f'Li{size:.1f}'})
             writer.add(item, rows if word is Status.OK else None)
+        wait_to_be_killed(writer)
     return limit >= len(records)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,7 @@ from plugins_aiida import make_dataset, make_descriptors, make_structure
 
 from aiida_limap.data.dataset import DatasetData
 from aiida_limap.data.table import TableData
-from aiida_limap.workflows import featurize
+from aiida_limap.workflows import _batches
 from aiida_limap.workflows.featurize import FeaturizeWorkChain
 
 
@@ -93,6 +92,16 @@ def test_structures_that_no_job_can_take_are_left_out(stand_in_code):
     assert f'structure {slab.uuid} is left out: it is not periodic' in get_workchain_report(node, 'REPORT')
 
 
+def test_descriptors_can_be_left_out(stand_in_code):
+    dataset = make_dataset([make_structure(), make_structure(1.1)])
+    outputs, node = launch(stand_in_code(), dataset, with_descriptors=False, batch_size=1)
+    assert node.exit_status == 0, get_workchain_report(node, 'REPORT')
+    assert sorted(jobs(node)) == ['bvff_0001', 'bvff_0002']
+    assert outputs['migration_energies'].ids == dataset.structure_uuids
+    assert 'descriptors' not in outputs
+    assert set(outputs['output_parameters'].get_dict()) == {'number_of_structures', 'migration_energies'}
+
+
 @pytest.mark.parametrize(
     # A crash is tried again, an error that would come again is not.
     ('settings', 'status', 'words', 'n_jobs'),
@@ -129,13 +138,12 @@ def test_numbers_must_be_positive(stand_in_code, name):
 
 
 def test_many_tables_are_joined_in_steps(monkeypatch):
-    monkeypatch.setattr(featurize, '_JOIN_WIDTH', 2)
+    monkeypatch.setattr(_batches, 'JOIN_WIDTH', 2)
     dataset = make_dataset([make_structure() for _ in range(5)])
     pks = [make_descriptors([uuid]).store().pk for uuid in reversed(dataset.structure_uuids)]
-    chain = SimpleNamespace(inputs=SimpleNamespace(dataset=dataset))
-    table, message = FeaturizeWorkChain._join(chain, pks)
+    table, message = _batches.join_tables(pks, dataset)
     assert (table.ids, message) == (dataset.structure_uuids, '')
     assert len(table.creator.base.links.get_incoming(node_class=TableData).all()) == 2
-    table, message = FeaturizeWorkChain._join(chain, [pks[0], pks[0]])
+    table, message = _batches.join_tables([pks[0], pks[0]], dataset)
     assert table is None
     assert 'more than one table' in message

@@ -9,11 +9,12 @@ from aiida import orm
 from plugins_aiida import make_dataset, make_structure
 
 from aiida_limap.common.parameters import check_parameters
+from aiida_limap.workflows.bvff import BvffBaseWorkChain
 from aiida_limap.workflows.featurize import FeaturizeWorkChain
 from aiida_limap.workflows.map import MapWorkChain
 from aiida_limap.workflows.protocols.mixin import merge
 
-BOTH = [FeaturizeWorkChain, MapWorkChain]
+BOTH = [BvffBaseWorkChain, FeaturizeWorkChain, MapWorkChain]
 
 
 @pytest.fixture
