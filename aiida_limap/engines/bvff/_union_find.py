@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from aiida_limap.engines.bvff._compile import compiled
 
-__all__ = ['insert_points']
+__all__ = ['insert_edges', 'insert_points']
 
 
 @compiled()
@@ -182,3 +182,63 @@ def insert_points(
                     best += 1
                 if best == 3:
                     return
+
+
+@compiled()
+def insert_edges(
+    edges: NDArray, energies: NDArray, reached: NDArray, deepest: NDArray, bases: NDArray, component: NDArray
+) -> None:
+    """Insert the edges of a periodic graph by ascending energy, as :func:`insert_points` does with grid points.
+
+    :param edges: (m, 5) first node, second node and the cell of the second as seen from the first, in order of energy.
+    :param energies: (n,) energy of each node.
+    :param reached: (3,) gets the edge at which the rank became at least 1, 2, 3; -1 where it did not.
+    :param deepest: (3,) gets the lowest node of the component that percolated; -1 where none did.
+    :param bases: (3, 3, 3) gets its lattice translations, in row echelon form.
+    :param component: (3, n) gets, for each dimension, whether a node belonged to that component.
+    """
+    n_nodes = energies.shape[0]
+    parent = np.arange(n_nodes).astype(np.int32)
+    offset = np.zeros((n_nodes, 3), dtype=np.int32)
+    size = np.ones(n_nodes, dtype=np.int32)
+    lowest = np.arange(n_nodes)
+    place = np.full(n_nodes, -1, dtype=np.int32)
+    windings = np.zeros((n_nodes, 3, 3), dtype=np.int64)
+    n_windings = 0
+    own, other, vector = np.zeros(3, np.int64), np.zeros(3, np.int64), np.zeros(3, np.int64)
+    reached[:] = -1
+    deepest[:] = -1
+    best = 0
+    for position in range(edges.shape[0]):
+        root = _find(edges[position, 0], parent, offset, own)
+        target = _find(edges[position, 1], parent, offset, other)
+        for axis in range(3):
+            vector[axis] = own[axis] + edges[position, 2 + axis] - other[axis]
+        if root == target:
+            if vector[0] == 0 and vector[1] == 0 and vector[2] == 0:
+                continue
+            if place[root] < 0:
+                place[root] = n_windings
+                n_windings += 1
+            _extend(windings[place[root]], vector)
+        else:
+            if size[root] > size[target]:
+                root, target = target, root
+                vector[0], vector[1], vector[2] = -vector[0], -vector[1], -vector[2]
+            _hang(root, target, vector, parent, offset)
+            size[target] += size[root]
+            if energies[lowest[root]] < energies[lowest[target]]:
+                lowest[target] = lowest[root]
+            _merge_windings(windings, place, root, target, vector)
+            root = target
+        if place[root] >= 0:
+            rank = _rank(windings[place[root]])
+            while best < rank:
+                reached[best] = position
+                deepest[best] = lowest[root]
+                bases[best] = windings[place[root]]
+                for node in range(n_nodes):
+                    component[best, node] = _find(node, parent, offset, own) == root
+                best += 1
+            if best == 3:
+                return

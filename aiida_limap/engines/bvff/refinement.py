@@ -1,0 +1,336 @@
+"""From the grid to the continuum: refined minima and saddles, and the percolation of the network that they form.
+
+The grid is flooded from below. Each place where two basins meet is the start of a search for a saddle of index one, from
+which two descents lead to the minima that it connects. All saddles near a threshold are refined and the network is
+percolated again, so that those of nearly the same energy cannot swap places unnoticed.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aiida_limap.engines.bvff.continuum import Continuum, Saddles
+from aiida_limap.engines.bvff.percolation import Percolation
+from aiida_limap.engines.bvff.symmetry import SymmetricGrid
+from aiida_limap.engines.errors import StructureTooLargeError
+
+__all__ = ['GraphPercolation', 'RefinedNetwork', 'percolate_graph', 'refine_network']
+
+#: How far saddles of the grid may lie from those of the continuum: a constant (eV) and per spacing (eV/Å).
+_WINDOW_EV = 0.05
+_WINDOW_EV_PER_ANGSTROM = 0.6
+#: Saddles below a threshold are refined down to so many windows.
+_WINDOWS_BELOW = 2.0
+#: Largest distance of a saddle from its place on the grid, in spacings, but at least so many Å.
+_REACH_SPACINGS = 4.0
+_REACH_ANGSTROM = 0.6
+_ROUNDS = 20
+
+
+@dataclass(frozen=True, eq=False)
+class GraphPercolation:
+    """Where a periodic graph percolates; entry d - 1 belongs to d dimensions.
+
+    :param thresholds: energies at which a component repeats along d lattice translations; infinity where none does.
+    :param critical: the edge that made it so, by its place in the list of edges; -1 where there is none.
+    :param deepest: lowest node of that component at that moment; -1 where there is none.
+    :param translations: (3, 3, 3) its lattice translations, one below the other, in units of the cell.
+    :param members: (3, n) whether a node belongs to it.
+    """
+
+    thresholds: tuple[float, float, float]
+    critical: tuple[int, int, int]
+    deepest: tuple[int, int, int]
+    translations: NDArray[np.int64]
+    members: NDArray[np.bool_]
+
+    @property
+    def sublattice_index(self) -> int | None:
+        """Index of the translations of the three-dimensional network within those of the cell, or None."""
+        if self.critical[2] < 0:
+            return None
+        return abs(math.prod(int(entry) for entry in np.diagonal(self.translations[2])))
+
+
+@dataclass(frozen=True, eq=False)
+class RefinedNetwork:
+    """Sites of the mobile ion and the passes between them, in the cell of the grid.
+
+    :param positions: (n, 3) fractional coordinates of the sites, not wrapped.
+    :param energies: (n,) their energies, eV.
+    :param edges: (m, 5) first site, second site and the cell of the second as seen from the first.
+    :param saddle_energies: (m,) energy of each pass, eV.
+    :param saddle_positions: (m, 3) fractional coordinates of the saddles, as seen from the first site.
+    :param refined: (m,) whether a pass is a saddle of the continuum; else it is the one of the grid.
+    :param percolation: thresholds and components.
+    """
+
+    positions: NDArray[np.float64]
+    energies: NDArray[np.float64]
+    edges: NDArray[np.int64]
+    saddle_energies: NDArray[np.float64]
+    saddle_positions: NDArray[np.float64]
+    refined: NDArray[np.bool_]
+    percolation: GraphPercolation
+
+    @property
+    def unresolved(self) -> int:
+        """How many of the thresholds rest on a pass that could not be refined."""
+        return sum(edge >= 0 and not self.refined[edge] for edge in self.percolation.critical)
+
+
+def percolate_graph(energies: NDArray, edges: NDArray, saddle_energies: NDArray) -> GraphPercolation:
+    """Find where a periodic graph percolates in one, two and three dimensions, in one pass over its edges.
+
+    :param energies: (n,) energies of the nodes.
+    :param edges: (m, 5) first node, second node and the cell of the second as seen from the first.
+    :param saddle_energies: (m,) energies at which the edges open.
+    :returns: thresholds, critical edges and components.
+    """
+    from aiida_limap.engines.bvff._union_find import insert_edges
+
+    order = np.argsort(saddle_energies, kind='stable')
+    reached, deepest = np.full(3, -1, dtype=np.int64), np.full(3, -1, dtype=np.int64)
+    bases = np.zeros((3, 3, 3), dtype=np.int64)
+    members = np.zeros((3, len(energies)), dtype=np.bool_)
+    insert_edges(np.ascontiguousarray(edges[order]), energies, reached, deepest, bases, members)
+    critical = [int(order[place]) if place >= 0 else -1 for place in reached]
+    thresholds = [float(saddle_energies[edge]) if edge >= 0 else math.inf for edge in critical]
+    return GraphPercolation(
+        thresholds=(thresholds[0], thresholds[1], thresholds[2]),
+        critical=(critical[0], critical[1], critical[2]),
+        deepest=(int(deepest[0]), int(deepest[1]), int(deepest[2])),
+        translations=bases,
+        members=members,
+    )
+
+
+def refine_network(
+    grid: SymmetricGrid,
+    energy: NDArray[np.float32],
+    coarse: Percolation,
+    *,
+    spacing: float,
+    maximum: float,
+) -> RefinedNetwork:
+    """Refine the sites and passes of a grid of energies.
+
+    :param grid: the grid and its symmetry.
+    :param energy: (n1, n2, n3) energies, eV.
+    :param coarse: how the grid percolates.
+    :param spacing: distance of grid points, Å.
+    :param maximum: passes above this energy are closed, eV.
+    :returns: the network with its thresholds in the continuum.
+    :raises StructureTooLargeError: if the grid has more basins than can be told apart.
+    """
+    return _Refinement(grid, energy, spacing=spacing).run(coarse, maximum)
+
+
+@dataclass(frozen=True, eq=False)
+class _Passes:
+    """Refined passes: edges (k, 5), energies, positions seen from the first site, whether found, contact of the grid."""
+
+    edges: NDArray[np.int64]
+    energies: NDArray[np.float64]
+    positions: NDArray[np.float64]
+    found: NDArray[np.bool_]
+    contacts: NDArray[np.int64]
+
+
+class _Refinement:
+    """The grid network and what has been refined of it so far."""
+
+    def __init__(self, grid: SymmetricGrid, energy: NDArray[np.float32], *, spacing: float) -> None:
+        self.grid = grid
+        self.energy = np.ascontiguousarray(energy).ravel()
+        self.continuum = Continuum(grid.framework)
+        self.representatives = grid.representatives()
+        self.window = _WINDOW_EV + _WINDOW_EV_PER_ANGSTROM * spacing
+        self.reach = max(_REACH_ANGSTROM, _REACH_SPACINGS * spacing)
+        self.labels = np.full(len(self.energy), -1, dtype=np.int64)
+
+    def run(self, coarse: Percolation, maximum: float) -> RefinedNetwork:
+        """Flood, refine the sites, then refine passes until none near a threshold is left."""
+        finite = [threshold for threshold in coarse.thresholds if threshold < math.inf]
+        top = min(maximum, max(finite) + self.window) if len(finite) == 3 else maximum
+        self._flood(top)
+        self._refine_sites()
+        edges, refined_candidates = self.contact_edges, np.zeros(len(self.places), dtype=np.bool_)
+        energies = self.contact_energies.astype(np.float64)
+        network = self._assemble(edges, energies, None)
+        place_energies = self.energy[self.places[:, 1]]
+        for _ in range(_ROUNDS):
+            wanted = np.zeros(len(self.places), dtype=np.bool_)
+            for threshold in (*network.percolation.thresholds, *coarse.thresholds):
+                if threshold < math.inf:
+                    wanted |= (place_energies > threshold - _WINDOWS_BELOW * self.window) & (
+                        place_energies < threshold + self.window
+                    )
+            if not (wanted & ~refined_candidates).any():
+                break
+            refined_candidates |= wanted
+            self._refine_passes(np.flatnonzero(refined_candidates))
+            network = self._assemble(edges, energies, self._mapped_passes(refined_candidates))
+        return network
+
+    def _flood(self, top: float) -> None:
+        from aiida_limap.engines.bvff._flood import flood, unpack_cells
+
+        candidates = np.flatnonzero(self.energy <= top)
+        order = candidates[np.argsort(self.energy[candidates], kind='stable')]
+        moves = np.array([move for move in itertools.product((-1, 0, 1), repeat=3) if any(move)], dtype=np.int64)
+        basins, contacts, places, used = flood(order, self.energy, np.array(self.grid.shape), moves, self.labels)
+        if used < len(order):
+            raise StructureTooLargeError(f'the grid has more than {len(basins)} basins; take a wider spacing')
+        self.basin_points = basins[:, 0]
+        self.contact_edges = np.column_stack([contacts[:, :2], unpack_cells(contacts[:, 2])])
+        self.places = places
+        # The first place of a contact is its lowest one.
+        _, first = np.unique(places[:, 0], return_index=True)
+        self.contact_energies = self.energy[places[first, 1]]
+        self.contact_points = places[first, 1]
+
+    def _refine_sites(self) -> None:
+        """Refine the minimum of each basin; basins that lead to the same minimum become one site."""
+        unique, inverse = np.unique(self.representatives[self.basin_points], return_inverse=True)
+        starts = self.grid.fractional(unique)
+        positions, energies, found = self.continuum.minima(starts)
+        # A minimum that runs away is none of the continuum: its basin keeps the values of the grid.
+        positions[~found] = starts[~found]
+        energies[~found] = self.energy[unique[~found]]
+        places, operations, cells = self.grid.operations_to(self.basin_points, unique[inverse])
+        # One site for each basin will do, also where a minimum beside an element of symmetry has several copies.
+        _, first = np.unique(places, return_index=True)
+        self.site_positions = self.grid.map_positions(positions[inverse], operations[first], cells[first])
+        self.site_energies = energies[inverse]
+        count = len(self.basin_points)
+        self.site_of = np.arange(count)
+        self.site_cells = np.zeros((count, 3), dtype=np.int64)
+        targets, shifts = self._locate(self.site_positions)
+        # From the lowest basin up, so that each one hangs below a basin that is settled.
+        for basin in range(count):
+            target = targets[basin]
+            if target != basin and self.site_of[target] != basin:
+                self.site_of[basin] = self.site_of[target]
+                self.site_cells[basin] = shifts[basin] + self.site_cells[target]
+        self._settle()
+
+    def _settle(self) -> None:
+        """Let every basin name its final site, whatever the order in which they were merged."""
+        for _ in range(len(self.site_of)):
+            further = self.site_of[self.site_of]
+            if (further == self.site_of).all():
+                return
+            self.site_cells = self.site_cells + self.site_cells[self.site_of]
+            self.site_of = further
+
+    def _locate(self, positions: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return the basin of each (k, 3) fractional position and the cell of its minimum."""
+        from aiida_limap.engines.bvff._flood import unpack_cells
+
+        shape = np.array(self.grid.shape)
+        nearest = np.rint((positions - self.grid.origin) * shape).astype(np.int64)
+        cells = np.floor_divide(nearest, shape)
+        points = np.ravel_multi_index((nearest - cells * shape).T, self.grid.shape)
+        labels = self.labels[points]
+        missing = np.flatnonzero(labels < 0)
+        if len(missing):
+            moves = np.array(list(itertools.product((-1, 0, 1), repeat=3)))
+            around = nearest[missing, None] + moves
+            around_cells = np.floor_divide(around, shape)
+            flat = np.ravel_multi_index(np.moveaxis(around - around_cells * shape, -1, 0), self.grid.shape)
+            best = np.where(self.labels[flat] >= 0, self.energy[flat], np.inf).argmin(axis=1)
+            rows = np.arange(len(missing))
+            labels[missing] = self.labels[flat[rows, best]]
+            cells[missing] = around_cells[rows, best]
+        bias = (128 << 16) + (128 << 8) + 128
+        return labels >> 24, cells + unpack_cells((labels & ((1 << 24) - 1)) - bias)
+
+    def _refine_passes(self, chosen: NDArray[np.int64]) -> None:
+        unique = np.unique(self.representatives[self.places[chosen, 1]])
+        known = getattr(self, 'pass_points', np.empty(0, dtype=unique.dtype))
+        fresh = np.setdiff1d(unique, known)
+        saddles = self.continuum.saddles(self.grid.fractional(fresh), reach=self.reach)
+        if len(known):
+            old = self.passes
+            saddles = Saddles(
+                np.concatenate([old.positions, saddles.positions]),
+                np.concatenate([old.energies, saddles.energies]),
+                np.concatenate([old.found, saddles.found]),
+                np.concatenate([old.ends, saddles.ends]),
+            )
+        self.pass_points = np.concatenate([known, fresh])
+        self.passes = saddles
+
+    def _mapped_passes(self, chosen: NDArray[np.bool_]) -> _Passes:
+        """Return the refined passes at the chosen places, all copies by symmetry included."""
+        points = self.places[chosen, 1]
+        sorter = np.argsort(self.pass_points)
+        rows = sorter[np.searchsorted(self.pass_points, self.representatives[points], sorter=sorter)]
+        copies, operations, cells = self.grid.operations_to(points, self.representatives[points])
+        rows = rows[copies]
+        mapped = [
+            self.grid.map_positions(positions, operations, cells)
+            for positions in (self.passes.positions[rows], self.passes.ends[rows, 0], self.passes.ends[rows, 1])
+        ]
+        sides = []
+        for positions in mapped[1:]:
+            basins, at = self._locate(positions)
+            sides.append((self.site_of[basins], at + self.site_cells[basins]))
+        (first, first_cells), (second, second_cells) = sides
+        edges = np.column_stack([first, second, second_cells - first_cells])
+        contacts = self.places[chosen, 0][copies]
+        return _Passes(edges, self.passes.energies[rows], mapped[0] - first_cells, self.passes.found[rows], contacts)
+
+    def _assemble(
+        self,
+        edges: NDArray,
+        energies: NDArray,
+        passes: _Passes | None,
+    ) -> RefinedNetwork:
+        """Join grid contacts that are not replaced by refined passes with those passes."""
+        merged = np.column_stack(
+            [
+                self.site_of[edges[:, 0]],
+                self.site_of[edges[:, 1]],
+                edges[:, 2:] + self.site_cells[edges[:, 1]] - self.site_cells[edges[:, 0]],
+            ]
+        )
+        keep = (merged[:, 0] != merged[:, 1]) | merged[:, 2:].any(axis=1)
+        positions = self.grid.fractional(self.contact_points)
+        refined = np.zeros(len(merged), dtype=np.bool_)
+        if passes is not None:
+            new_edges = passes.edges
+            same = passes.found & (_canonical(new_edges) == _canonical(merged[passes.contacts])).all(axis=1)
+            keep[passes.contacts[same]] = False
+            trivial = (new_edges[:, 0] == new_edges[:, 1]) & ~new_edges[:, 2:].any(axis=1)
+            use = passes.found & ~trivial
+            merged = np.concatenate([merged, new_edges[use]])
+            energies = np.concatenate([energies, passes.energies[use]])
+            positions = np.concatenate([positions, passes.positions[use]])
+            refined = np.concatenate([refined, np.ones(use.sum(), dtype=np.bool_)])
+            keep = np.concatenate([keep, np.ones(use.sum(), dtype=np.bool_)])
+        merged, energies, positions, refined = merged[keep], energies[keep], positions[keep], refined[keep]
+        return RefinedNetwork(
+            positions=self.site_positions,
+            energies=self.site_energies,
+            edges=merged,
+            saddle_energies=energies,
+            saddle_positions=positions,
+            refined=refined,
+            percolation=percolate_graph(self.site_energies, merged, energies),
+        )
+
+
+def _canonical(edges: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Turn edges so that the same pass, seen from either side, reads the same."""
+    turned = np.column_stack([edges[:, 1], edges[:, 0], -edges[:, 2:]])
+    difference = edges - turned
+    first = (difference != 0).argmax(axis=1)
+    forward = difference[np.arange(len(edges)), first] <= 0
+    return np.where(forward[:, None], edges, turned)
