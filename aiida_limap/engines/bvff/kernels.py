@@ -7,12 +7,17 @@ from numpy.typing import NDArray
 
 from aiida_limap.engines.bvff._compile import compiled
 
-__all__ = ['BLOCK', 'MIN_DISTANCE_ANGSTROM', 'fill_site_energies']
+__all__ = ['BLOCKS_PER_GROUP', 'MIN_DISTANCE_ANGSTROM', 'fill_site_energies']
 
-#: Grid points along one edge of a block that shares a neighbour list.
-BLOCK = 6
+#: Blocks along one edge of a group of blocks: a group picks its neighbours from all ions, a block from those.
+BLOCKS_PER_GROUP = 4
 #: Shorter distances count as this one: the energy there is far above any cap, and 1/R stays finite.
 MIN_DISTANCE_ANGSTROM = 0.1
+#: A block with fewer wanted points sums over the neighbours of its group: a list of its own would cost more.
+_FEW_POINTS = 8
+#: Neighbours of a kind are filled up to a multiple of this number by ions out of reach: no remainder of SIMD loops.
+_LANES = 16
+_OUT_OF_REACH = np.float32(1e4)
 
 # numba takes plain Python numbers as double precision, which halves the SIMD width: hence typed constants.
 _ZERO = np.float32(0.0)
@@ -20,156 +25,305 @@ _ONE = np.float32(1.0)
 _TWO = np.float32(2.0)
 _HALF = np.float32(0.5)
 _MIN_SQUARE = np.float32(MIN_DISTANCE_ANGSTROM**2)
-_SCALE = np.float32(1 / 32)
-_LOWEST = np.float32(-24.0)
-_C2, _C3, _C4, _C5, _C6, _C7 = (np.float32(1 / f) for f in (2, 6, 24, 120, 720, 5040))
+_LOG2_E = np.float32(1.4426950408889634)
+_LOWEST = np.float32(-100.0)
+_MANTISSA_BITS = np.int32(23)
+# 2^f for |f| <= 1/2 to 2e-7 of its value, by least squares.
+_E0, _E1, _E2, _E3, _E4, _E5 = (
+    np.float32(c)
+    for c in (
+        1.000000071029699,
+        0.6931469491610631,
+        0.2402212175356157,
+        0.05550742616001863,
+        0.009675459745526626,
+        0.0013266970386627997,
+    )
+)
 # Abramowitz & Stegun 7.1.26: erfc(x) = t (A1 + t (A2 + …)) exp(-x^2) with t = 1 / (1 + P x), to 1.5e-7.
 _P = np.float32(0.3275911)
 _A1, _A2, _A3, _A4, _A5 = (np.float32(a) for a in (0.254829592, -0.284496736, 1.421413741, -1.453152027, 1.061405429))
 
 
 @compiled(fast_sums=True, inline=True)
-def _exp(y: np.float32) -> np.float32:
-    """Return exp(y) for y below about 20 to 4e-6 of its value; no table, no branch, so that loops over it vectorise.
+def _exp2(y: np.float32) -> np.float32:
+    """Return 2^y for -126 < y <= 0 to 3e-7 of its value; no table, no branch, so that loops over it vectorise.
 
-    exp(y) = exp(y / 32)^32, the inner one by its series. Below -24 the result stays at exp(-24) = 4e-11.
+    The whole part of y goes straight into the exponent of the number.
     """
-    u = (y if y > _LOWEST else _LOWEST) * _SCALE
-    p = _ONE + u * (_ONE + u * (_C2 + u * (_C3 + u * (_C4 + u * (_C5 + u * (_C6 + u * _C7))))))
-    p *= p
-    p *= p
-    p *= p
-    p *= p
-    return p * p
+    whole = np.int32(y - _HALF)
+    f = y - np.float32(whole)
+    p = _E0 + f * (_E1 + f * (_E2 + f * (_E3 + f * (_E4 + f * _E5))))
+    return np.int32(np.float32(p).view(np.int32) + (whole << _MANTISSA_BITS)).view(np.float32)
 
 
 @compiled(fast_sums=True)
-def _morse_sum(
-    near: NDArray, start: int, stop: int, point: tuple[np.float32, np.float32, np.float32], kind: NDArray
-) -> np.float32:
-    """Sum depth * ((x - 1)^2 - 1) - shift with x = exp(alpha (r_min - r)) over neighbours within the cut-off.
+def _add_morse(near: NDArray, span: tuple[int, int], points: NDArray, sums: NDArray, kind: NDArray) -> None:
+    """Add depth x (x - offset) - shift - bend r^2 with x = 2^(rise - fall r) for neighbours within the range.
 
-    :param near: (3, m) single-precision neighbour positions, Å.
-    :param start: first neighbour.
-    :param stop: end of the neighbours.
-    :param point: the grid point in the same frame, Å.
-    :param kind: depth (eV), alpha (1/Å), r_min (Å), shift (eV), square of the cut-off (Å^2).
-    :returns: the energy, eV.
+    :param near: (5, m) single-precision neighbours: positions, Å, and two unused rows.
+    :param span: first and end of the neighbours to sum over.
+    :param points: (n, 3) single-precision points in the same frame, Å.
+    :param sums: (n,) energies to add to, eV.
+    :param kind: depth (eV), fall (1/Å), rise, offset, shift (eV), bend (eV/Å^2), square of the range (Å^2).
     """
-    depth, alpha, r_min, shift, limit = kind[0], kind[1], kind[2], kind[3], kind[4]
-    px, py, pz = point
-    total = _ZERO
-    for index in range(start, stop):
-        dx = near[0, index] - px
-        dy = near[1, index] - py
-        dz = near[2, index] - pz
-        square = dx * dx + dy * dy + dz * dz
-        square = square if square > _MIN_SQUARE else _MIN_SQUARE
-        x = _exp(alpha * (r_min - np.sqrt(square)))
-        energy = depth * (x * (x - _TWO)) - shift
-        total += energy if square < limit else _ZERO
-    return total
+    depth, fall, rise, offset, shift, bend, limit = kind[0], kind[1], kind[2], kind[3], kind[4], kind[5], kind[6]
+    # numba counts a negative index from the end; a range from zero tells it that there is none, which SIMD needs.
+    xs, ys, zs = near[0, span[0] : span[1]], near[1, span[0] : span[1]], near[2, span[0] : span[1]]
+    for n in range(points.shape[0]):
+        px, py, pz = points[n, 0], points[n, 1], points[n, 2]
+        total = _ZERO
+        for index in range(xs.size):
+            dx = xs[index] - px
+            dy = ys[index] - py
+            dz = zs[index] - pz
+            square = dx * dx + dy * dy + dz * dz
+            square = square if square > _MIN_SQUARE else _MIN_SQUARE
+            x = _exp2(rise - fall * np.sqrt(square))
+            energy = depth * (x * (x - offset)) - shift - bend * square
+            total += energy if square < limit else _ZERO
+        sums[n] += total
 
 
 @compiled(fast_sums=True)
-def _coulomb_sum(
-    near: NDArray, start: int, stop: int, point: tuple[np.float32, np.float32, np.float32], kind: NDArray
-) -> np.float32:
-    """Sum strength / r * erfc(r * inverse_length) over neighbours within the cut-off.
+def _add_far(near: NDArray, span: tuple[int, int], centre: tuple, points: NDArray, sums: NDArray, kinds: tuple) -> None:
+    """Add what :func:`_add_morse` leaves out with a shortened range: its value and gradient at the block's centre.
 
-    :param near: (3, m) single-precision neighbour positions, Å.
-    :param start: first neighbour.
-    :param stop: end of the neighbours.
-    :param point: the grid point in the same frame, Å.
-    :param kind: strength (eV Å), inverse screening length (1/Å), two unused numbers, square of the cut-off (Å^2).
-    :returns: the energy, eV.
+    :param near: (5, m) single-precision neighbours: positions, Å, and two unused rows.
+    :param span: first and end of the neighbours to sum over.
+    :param centre: centre of the block in the same frame, Å.
+    :param points: (n, 3) single-precision points relative to the centre, Å.
+    :param sums: (n,) energies to add to, eV.
+    :param kinds: parameters as in :func:`_add_morse` of the whole curve and of the shortened one.
     """
-    strength, inverse_length, limit = kind[0], kind[1], kind[4]
-    px, py, pz = point
-    total = _ZERO
-    for index in range(start, stop):
-        dx = near[0, index] - px
-        dy = near[1, index] - py
-        dz = near[2, index] - pz
+    whole, part = kinds
+    depth, fall, rise, offset, shift, limit = whole[0], whole[1], whole[2], whole[3], whole[4], whole[6]
+    constant, bend, border = part[4] - whole[4], part[5], part[6]
+    xs, ys, zs = near[0, span[0] : span[1]], near[1, span[0] : span[1]], near[2, span[0] : span[1]]
+    cx, cy, cz = centre
+    total, gx, gy, gz = _ZERO, _ZERO, _ZERO, _ZERO
+    for index in range(xs.size):
+        dx = xs[index] - cx
+        dy = ys[index] - cy
+        dz = zs[index] - cz
         square = dx * dx + dy * dy + dz * dz
         square = square if square > _MIN_SQUARE else _MIN_SQUARE
         r = np.sqrt(square)
-        x = r * inverse_length
-        t = _ONE / (_ONE + _P * x)
-        series = t * (_A1 + t * (_A2 + t * (_A3 + t * (_A4 + t * _A5))))
-        energy = strength / r * series * _exp(-x * x)
-        total += energy if square < limit else _ZERO
-    return total
+        y = rise - fall * r
+        x = _exp2(y if y > _LOWEST else _LOWEST)
+        energy = depth * (x * (x - offset)) - shift
+        # d/dr of the curve is -fall ln 2 depth x (2 x - offset); towards the point it has the other sign.
+        slope = fall * depth * (x * (_TWO * x - offset)) / (_LOG2_E * r)
+        energy = energy if square < limit else _ZERO
+        slope = slope if square < limit else _ZERO
+        energy = energy if square >= border else constant + bend * square
+        slope = slope if square >= border else -_TWO * bend
+        total += energy
+        gx += slope * dx
+        gy += slope * dy
+        gz += slope * dz
+    for n in range(points.shape[0]):
+        sums[n] += total + gx * points[n, 0] + gy * points[n, 1] + gz * points[n, 2]
+
+
+@compiled(fast_sums=True)
+def _add_coulomb(near: NDArray, span: tuple[int, int], points: NDArray, sums: NDArray, limit: np.float32) -> None:
+    """Add strength / r * erfc(r * inverse_length) for neighbours within the range.
+
+    :param near: (5, m) single-precision neighbours: positions, Å, strength, eV Å, inverse screening length, 1/Å.
+    :param span: first and end of the neighbours to sum over.
+    :param points: (n, 3) single-precision points in the same frame, Å.
+    :param sums: (n,) energies to add to, eV.
+    :param limit: square of the range, Å^2.
+    """
+    xs, ys, zs = near[0, span[0] : span[1]], near[1, span[0] : span[1]], near[2, span[0] : span[1]]
+    strengths, inverse_lengths = near[3, span[0] : span[1]], near[4, span[0] : span[1]]
+    for n in range(points.shape[0]):
+        px, py, pz = points[n, 0], points[n, 1], points[n, 2]
+        total = _ZERO
+        for index in range(xs.size):
+            dx = xs[index] - px
+            dy = ys[index] - py
+            dz = zs[index] - pz
+            square = dx * dx + dy * dy + dz * dz
+            square = square if square > _MIN_SQUARE else _MIN_SQUARE
+            r = np.sqrt(square)
+            x = r * inverse_lengths[index]
+            # One division serves both 1 / r and t = 1 / (1 + P x).
+            denominator = _ONE + _P * x
+            quotient = _ONE / (r * denominator)
+            t = quotient * r
+            series = t * (_A1 + t * (_A2 + t * (_A3 + t * (_A4 + t * _A5))))
+            y = -_LOG2_E * x * x
+            energy = strengths[index] * (quotient * denominator) * series * _exp2(y if y > _LOWEST else _LOWEST)
+            total += energy if square < limit else _ZERO
+        sums[n] += total
 
 
 @compiled()
-def _select(
-    images: NDArray, starts: NDArray, reaches: NDArray, centre: NDArray, near: NDArray, near_starts: NDArray
-) -> None:
-    """Copy the images within reach of a block, relative to its centre; ``near_starts`` gets the border of each kind."""
+def _select(source: NDArray, borders: NDArray, reaches: NDArray, centre: tuple, kept: tuple) -> None:
+    """Copy what lies within reach of ``centre``, relative to it, filled up to whole SIMD lanes.
+
+    :param source: (3, m) positions, sorted by kind, Å.
+    :param borders: (k + 1,) borders of the kinds in it.
+    :param reaches: (k,) reach of each kind, Å.
+    :param centre: a point in the same frame, Å.
+    :param kept: (5, m) array to fill, (k + 1,) borders of the kinds in it to fill, parameters of the kinds, number of
+        Morse kinds; each Morse kind is filled up, and the Coulomb kinds together, with their parameters beside them.
+    """
+    near, near_borders, kinds, n_morse = kept
     count = 0
-    for kind in range(reaches.shape[0]):
-        near_starts[kind] = count
+    cx, cy, cz = centre
+    n_kinds = reaches.shape[0]
+    for kind in range(n_kinds):
+        near_borders[kind] = count
         limit = reaches[kind] * reaches[kind]
-        for index in range(starts[kind], starts[kind + 1]):
-            dx = images[0, index] - centre[0]
-            dy = images[1, index] - centre[1]
-            dz = images[2, index] - centre[2]
-            if dx * dx + dy * dy + dz * dz < limit:
-                near[0, count] = dx
-                near[1, count] = dy
-                near[2, count] = dz
+        start, stop = borders[kind], borders[kind + 1]
+        xs, ys, zs = source[0, start:stop], source[1, start:stop], source[2, start:stop]
+        for index in range(xs.size):
+            dx = xs[index] - cx
+            dy = ys[index] - cy
+            dz = zs[index] - cz
+            # Written in any case and overwritten by the next one if out of reach: cheaper than a branch.
+            near[0, count] = dx
+            near[1, count] = dy
+            near[2, count] = dz
+            count += 1 if dx * dx + dy * dy + dz * dz < limit else 0
+        if kind >= n_morse:
+            near[3, near_borders[kind] : count] = kinds[kind, 0]
+            near[4, near_borders[kind] : count] = kinds[kind, 1]
+        if kind < n_morse or kind == n_kinds - 1:
+            while count % _LANES:
+                near[0, count] = near[1, count] = near[2, count] = _OUT_OF_REACH
+                near[3, count] = near[4, count] = _ZERO
                 count += 1
-    near_starts[reaches.shape[0]] = count
+    near_borders[n_kinds] = count
 
 
 @compiled()
-def fill_site_energies(
-    energy: NDArray, mask: NDArray, steps: NDArray, images: NDArray, starts: NDArray, kinds: NDArray, n_morse: int
-) -> None:
-    """Fill the site energy at every wanted grid point.
+def _wanted_points(
+    mask: NDArray, shape: tuple[int, int, int], corner: tuple[int, int, int], size: NDArray, wanted: NDArray
+) -> int:
+    """List the wanted points of a block in ``wanted`` and return their number; an empty mask wants all."""
+    count = 0
+    everywhere = mask.size == 0
+    for i in range(corner[0], min(corner[0] + size[0], shape[0])):
+        for j in range(corner[1], min(corner[1] + size[1], shape[1])):
+            for k in range(corner[2], min(corner[2] + size[2], shape[2])):
+                if everywhere or mask[i, j, k]:
+                    wanted[count, 0] = i
+                    wanted[count, 1] = j
+                    wanted[count, 2] = k
+                    count += 1
+    return count
+
+
+@compiled()
+def _radius(steps: NDArray, counts: NDArray) -> float:
+    """Return half the longest diagonal of ``counts`` grid points along each axis."""
+    e1 = 0.5 * (counts[0] - 1) * steps[0]
+    e2 = 0.5 * (counts[1] - 1) * steps[1]
+    e3 = 0.5 * (counts[2] - 1) * steps[2]
+    longest = 0.0
+    for s2 in (-1.0, 1.0):
+        for s3 in (-1.0, 1.0):
+            diagonal = e1 + s2 * e2 + s3 * e3
+            longest = max(longest, np.sum(diagonal * diagonal))
+    return np.sqrt(longest)
+
+
+@compiled()
+def _sum_up(near: NDArray, borders: NDArray, points: NDArray, sums: NDArray, terms: tuple) -> None:
+    """Add the energies of all kinds of neighbours; ``terms``: parameters of the kinds, number of Morse kinds."""
+    kinds, n_morse = terms
+    for kind in range(n_morse):
+        _add_morse(near, (borders[kind], borders[kind + 1]), points, sums, kinds[kind])
+    n_kinds = kinds.shape[0]
+    if n_kinds > n_morse:
+        _add_coulomb(near, (borders[n_morse], borders[n_kinds]), points, sums, kinds[n_morse:, 6].max())
+
+
+@compiled()
+def _fill_block(energy: NDArray, wanted: NDArray, lattice: tuple, group: tuple, ions: tuple) -> None:
+    """Fill the energies of the wanted points of one block.
+
+    :param energy: the array to fill.
+    :param wanted: (n, 3) the wanted points.
+    :param lattice: steps of the grid, centre of the block relative to that of the group, centre of the group.
+    :param group: positions and borders of the neighbours of the group, relative to its centre, and room for those of
+        the block, for its points and for their energies.
+    :param ions: parameters, whole and shortened, number of Morse kinds, and reach of the block for each kind.
+    """
+    steps, offset, centre = lattice
+    group_near, group_borders, near, borders, points, sums = group
+    whole, part, n_morse, reaches = ions
+    n_points = wanted.shape[0]
+    few = n_points < _FEW_POINTS
+    origin = centre if few else centre + offset
+    for n in range(n_points):
+        i, j, k = wanted[n, 0], wanted[n, 1], wanted[n, 2]
+        for axis in range(3):
+            points[n, axis] = i * steps[0, axis] + j * steps[1, axis] + k * steps[2, axis] - origin[axis]
+        sums[n] = _ZERO
+    points, sums = points[:n_points], sums[:n_points]
+    if few:
+        _sum_up(group_near, group_borders, points, sums, (whole, n_morse))
+    else:
+        middle = (np.float32(offset[0]), np.float32(offset[1]), np.float32(offset[2]))
+        _select(group_near, group_borders, reaches, middle, (near, borders, part, n_morse))
+        _sum_up(near, borders, points, sums, (part, n_morse))
+        for kind in range(n_morse):
+            if part[kind, 6] < whole[kind, 6]:
+                span = (group_borders[kind], group_borders[kind + 1])
+                _add_far(group_near, span, middle, points, sums, (whole[kind], part[kind]))
+    for n in range(n_points):
+        energy[wanted[n, 0], wanted[n, 1], wanted[n, 2]] = sums[n]
+
+
+@compiled()
+def fill_site_energies(energy: NDArray, mask: NDArray, groups: NDArray, grid: tuple, ions: tuple) -> None:
+    """Fill the site energy at every wanted grid point of some groups of blocks.
+
+    Each block sums over the ions within a shortened range of its points; what lies beyond is smooth and is taken to
+    be linear within a block.
 
     :param energy: (n1, n2, n3) single-precision array to fill, eV.
     :param mask: (n1, n2, n3) true where the energy is wanted; empty for everywhere.
-    :param steps: (3, 3) vectors from one grid point to the next along each axis, as rows, Å.
-    :param images: (3, m) double-precision positions of all atoms within reach of the cell, images included, sorted by
-        kind.
-    :param starts: (k + 1,) borders of the kinds in ``images``.
-    :param kinds: (k, 5) single-precision parameters, see the sums above; Morse kinds come first.
-    :param n_morse: number of Morse kinds.
+    :param groups: (g, 3) the groups to fill, counted along each axis.
+    :param grid: (3, 3) vectors from one grid point to the next along each axis, as rows, Å, and the (3,) grid points
+        along each edge of a block.
+    :param ions: (3, m) double-precision positions of all atoms within reach of the cell, images included, sorted by
+        kind, Å; (k + 1,) borders of the kinds in it; (2, k, 7) single-precision parameters of each kind, see the sums
+        above, with the whole range and with a shortened one, Morse kinds first; the number of Morse kinds.
     """
-    n1, n2, n3 = energy.shape
-    n_kinds = kinds.shape[0]
-    everywhere = mask.size == 0
-    near = np.empty((3, max(images.shape[1], 1)), dtype=np.float32)
-    near_starts = np.empty(n_kinds + 1, dtype=np.int64)
-    edges = steps * (0.5 * (BLOCK - 1))
-    radius = 0.0
-    for s2 in (-1.0, 1.0):
-        for s3 in (-1.0, 1.0):
-            diagonal = edges[0] + s2 * edges[1] + s3 * edges[2]
-            radius = max(radius, np.sqrt(np.sum(diagonal * diagonal)))
-    reaches = np.sqrt(kinds[:, 4].astype(np.float64)) + radius + 1e-6
-    for b1 in range(0, n1, BLOCK):
-        for b2 in range(0, n2, BLOCK):
-            for b3 in range(0, n3, BLOCK):
-                if not everywhere and not mask[b1 : b1 + BLOCK, b2 : b2 + BLOCK, b3 : b3 + BLOCK].any():
-                    continue
-                corner = b1 * steps[0] + b2 * steps[1] + b3 * steps[2]
-                centre = corner + edges[0] + edges[1] + edges[2]
-                _select(images, starts, reaches, centre, near, near_starts)
-                for i in range(b1, min(b1 + BLOCK, n1)):
-                    for j in range(b2, min(b2 + BLOCK, n2)):
-                        for k in range(b3, min(b3 + BLOCK, n3)):
-                            if not everywhere and not mask[i, j, k]:
-                                continue
-                            x = i * steps[0, 0] + j * steps[1, 0] + k * steps[2, 0] - centre[0]
-                            y = i * steps[0, 1] + j * steps[1, 1] + k * steps[2, 1] - centre[1]
-                            z = i * steps[0, 2] + j * steps[1, 2] + k * steps[2, 2] - centre[2]
-                            point = (np.float32(x), np.float32(y), np.float32(z))
-                            total = _ZERO
-                            for m in range(n_morse):
-                                total += _morse_sum(near, near_starts[m], near_starts[m + 1], point, kinds[m])
-                            for m in range(n_morse, n_kinds):
-                                total += _coulomb_sum(near, near_starts[m], near_starts[m + 1], point, kinds[m])
-                            energy[i, j, k] = total
+    steps, block = grid
+    images, image_borders, kinds, n_morse = ions
+    whole, part = kinds[0], kinds[1]
+    n_kinds = whole.shape[0]
+    room = images.shape[1] + n_kinds * _LANES + 1
+    group_near, near = np.empty((5, room), dtype=np.float32), np.empty((5, room), dtype=np.float32)
+    group_borders, borders = np.empty(n_kinds + 1, dtype=np.int64), np.empty(n_kinds + 1, dtype=np.int64)
+    n_points = block[0] * block[1] * block[2]
+    wanted = np.empty((n_points, 3), dtype=np.int64)
+    points, sums = np.empty((n_points, 3), dtype=np.float32), np.empty(n_points, dtype=np.float32)
+    size = block * BLOCKS_PER_GROUP
+    group_reaches = np.sqrt(whole[:, 6].astype(np.float64)) + _radius(steps, size) + 1e-4
+    reaches = (np.sqrt(part[:, 6].astype(np.float64)) + _radius(steps, block) + 1e-4).astype(np.float32)
+    half_group, half_block = 0.5 * (size - 1), 0.5 * (block - 1)
+    kept = (group_near, group_borders, whole, n_morse)
+    for g in range(groups.shape[0]):
+        first = groups[g] * size
+        middle = first + half_group
+        centre = middle[0] * steps[0] + middle[1] * steps[1] + middle[2] * steps[2]
+        _select(images, image_borders, group_reaches, (centre[0], centre[1], centre[2]), kept)
+        for b1 in range(first[0], min(first[0] + size[0], energy.shape[0]), block[0]):
+            for b2 in range(first[1], min(first[1] + size[1], energy.shape[1]), block[1]):
+                for b3 in range(first[2], min(first[2] + size[2], energy.shape[2]), block[2]):
+                    count = _wanted_points(mask, energy.shape, (b1, b2, b3), block, wanted)
+                    if count == 0:
+                        continue
+                    away = np.array([b1, b2, b3]) + half_block - middle
+                    offset = away[0] * steps[0] + away[1] * steps[1] + away[2] * steps[2]
+                    lattice = (steps, offset, centre)
+                    group = (group_near, group_borders, near, borders, points, sums)
+                    _fill_block(energy, wanted[:count], lattice, group, (whole, part, n_morse, reaches))

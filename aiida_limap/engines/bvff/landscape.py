@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,13 @@ __all__ = ['CLIP_EV', 'grid_shape', 'perpendicular_widths', 'reference_landscape
 #: Energies above this value are cut: on top of an ion they are huge, and no path goes there.
 CLIP_EV = 100.0
 #: A screened repulsion below this energy is left out by the fast kernel.
-_NEGLIGIBLE_EV = 1e-7
+_NEGLIGIBLE_EV = 2e-6
+#: A block of grid points shares a list of neighbours: its edge.
+_BLOCK_EDGE_ANGSTROM = 0.8
+#: Tails of Morse curves below this energy are taken as linear within a block whose corners are at most this far from
+#: its centre: found by comparison with the literal sum.
+_FAR_EV = 2e-5
+_FAR_RADIUS_ANGSTROM = 0.55
 
 
 def grid_shape(cell: NDArray[np.float64], spacing: float, *, max_voxels: int | None = None) -> tuple[int, int, int]:
@@ -71,33 +78,109 @@ def site_energy_landscape(
         1e-4 eV of the literal sum.
     :raises InputError: if there is nothing that acts, or the mask has another shape than the grid.
     """
-    from aiida_limap.engines.bvff.kernels import fill_site_energies
-
     if mask is not None and mask.shape != tuple(shape):
         raise InputError(f'the mask has shape {mask.shape}, but the grid has shape {tuple(shape)}')
     if not framework.terms:
         raise InputError('the framework holds no ions')
-    images, starts, kinds = [], [0], []
+    if device != 'cpu':
+        from aiida_limap.engines.bvff.torch_kernel import torch_landscape
+
+        return torch_landscape(framework, shape, origin=origin, mask=mask, device=device)
+    from aiida_limap.engines.bvff.kernels import BLOCKS_PER_GROUP, fill_site_energies
+
+    steps = framework.cell / np.array(shape)[:, None]
+    block = _block(steps)
+    ions = _ions(framework, origin, _tolerance(steps, block))
+    wanted = np.empty((0, 0, 0), dtype=bool) if mask is None else np.ascontiguousarray(mask, dtype=bool)
+    groups = _groups(shape, block * BLOCKS_PER_GROUP, mask)
+    energy = np.full(shape, np.nan, dtype=np.float32)
+
+    def fill(part: NDArray[np.int64]) -> None:
+        fill_site_energies(energy, wanted, part, (steps, block), ions)
+
+    parts = np.array_split(groups, min(len(groups), 4 * threads)) if threads > 1 and len(groups) > 1 else [groups]
+    if len(parts) == 1:
+        fill(groups)
+    else:
+        with ThreadPoolExecutor(threads) as pool:
+            list(pool.map(fill, parts))
+    return np.minimum(energy, np.float32(CLIP_EV), out=energy)
+
+
+def _block(steps: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Return the (3,) grid points along each edge of a block: some 0.8 Å, or a few points of a coarse grid."""
+    lengths = np.linalg.norm(steps, axis=1)
+    edge = max(_BLOCK_EDGE_ANGSTROM, min(2.5 * float(np.prod(lengths)) ** (1 / 3), 1.5 * _BLOCK_EDGE_ANGSTROM))
+    return np.clip(np.rint(edge / lengths), 1, 8).astype(np.int64)
+
+
+def _tolerance(steps: NDArray[np.float64], block: NDArray[np.int64]) -> float:
+    """Return the Morse energy that may be taken as linear within a block, eV."""
+    edges = steps * (0.5 * (block - 1))[:, None]
+    corners = np.array([(1, s2, s3) for s2 in (-1, 1) for s3 in (-1, 1)]) @ edges
+    radius = float(np.max(np.linalg.norm(corners, axis=1)))
+    return _FAR_EV * min(1.0, (_FAR_RADIUS_ANGSTROM / radius) ** 2) if radius else _FAR_EV
+
+
+def _groups(shape: tuple[int, int, int], size: NDArray[np.int64], mask: NDArray[np.bool_] | None) -> NDArray[np.int64]:
+    """Return the (g, 3) groups of blocks that hold wanted points."""
+    counts = [math.ceil(n / edge) for n, edge in zip(shape, size, strict=True)]
+    if mask is None:
+        return np.stack(np.meshgrid(*map(np.arange, counts), indexing='ij'), axis=-1).reshape(-1, 3)
+    flags = mask
+    for axis, edge in enumerate(size):
+        flags = np.logical_or.reduceat(flags, np.arange(0, shape[axis], edge), axis=axis)
+    return np.argwhere(flags)
+
+
+def _ions(framework: Framework, origin: tuple[float, float, float], tolerance: float) -> tuple:
+    """Return what acts as the kernel wants it: images, borders of kinds, parameters, number of Morse kinds."""
+    images, borders, whole, part = [], [0], [], []
     for term, positions in zip(framework.terms, framework.positions, strict=True):
         if isinstance(term, MorseTerm):
             cutoff = term.cutoff
-            kinds.append((term.depth_eV, term.alpha, term.r_min, term.shift_eV, cutoff**2))
+            whole.append(_morse_kind(term, term.cutoff))
+            part.append(_morse_kind(term, _morse_range(term, tolerance)))
         else:
-            cutoff = min(term.cutoff, coulomb_range(term.strength_eV_angstrom, term.screening_length))
-            kinds.append((term.strength_eV_angstrom, 1 / term.screening_length, 0.0, 0.0, cutoff**2))
+            reach = coulomb_range(term.strength_eV_angstrom, term.screening_length, _NEGLIGIBLE_EV)
+            cutoff = min(term.cutoff, reach)
+            whole.append((term.strength_eV_angstrom, 1 / term.screening_length, 0.0, 0.0, 0.0, 0.0, cutoff**2))
+            part.append(whole[-1])
         images.append(periodic_images(framework.cell, positions - np.array(origin), cutoff))
-        starts.append(starts[-1] + len(images[-1]))
-    energy = np.full(shape, np.nan, dtype=np.float32)
-    fill_site_energies(
-        energy,
-        np.empty((0, 0, 0), dtype=bool) if mask is None else np.ascontiguousarray(mask, dtype=bool),
-        framework.cell / np.array(shape)[:, None],
+        borders.append(borders[-1] + len(images[-1]))
+    return (
         np.ascontiguousarray(np.concatenate(images).T),
-        np.array(starts, dtype=np.int64),
-        np.array(kinds, dtype=np.float32),
+        np.array(borders, dtype=np.int64),
+        np.array([whole, part], dtype=np.float32),
         sum(isinstance(term, MorseTerm) for term in framework.terms),
     )
-    return np.minimum(energy, np.float32(CLIP_EV), out=energy)
+
+
+def _morse_kind(term: MorseTerm, reach: float) -> tuple[float, ...]:
+    """Return the parameters of a Morse curve for the kernel, whole or with a shortened range.
+
+    The curve is D ((X - 1)^2 - 1) = depth x (x - offset) with X = exp(alpha (r_min - r)) = x 2^lift and x below 1, as
+    the kernel's 2^y needs. A shortened one goes to zero at its end together with its slope: it is lessened by
+    a + bend r^2.
+    """
+    rise = term.alpha * term.r_min / math.log(2)
+    lift = max(0, math.ceil(rise))
+    depth, offset = term.depth_eV * 4.0**lift, 2.0 ** (1 - lift)
+    fall = term.alpha / math.log(2)
+    if reach >= term.cutoff:
+        return depth, fall, rise - lift, offset, term.shift_eV, 0.0, term.cutoff**2
+    x = math.exp(term.alpha * (term.r_min - reach))
+    energy = term.depth_eV * x * (x - 2)
+    bend = -term.depth_eV * term.alpha * x * (x - 1) / reach
+    return depth, fall, rise - lift, offset, energy - bend * reach**2, bend, reach**2
+
+
+def _morse_range(term: MorseTerm, tolerance: float) -> float:
+    """Return the distance from which a Morse curve is shallower than a tolerance, at most its cut-off, Å."""
+    share = (tolerance - term.shift_eV) / term.depth_eV
+    if not 0 < share < 1:
+        return term.cutoff
+    return min(term.cutoff, term.r_min - math.log(1 - math.sqrt(1 - share)) / term.alpha)
 
 
 def periodic_images(cell: NDArray[np.float64], positions: NDArray[np.float64], cutoff: float) -> NDArray[np.float64]:
@@ -114,11 +197,11 @@ def periodic_images(cell: NDArray[np.float64], positions: NDArray[np.float64], c
     return places[inside] @ cell
 
 
-def coulomb_range(strength: float, screening_length: float) -> float:
-    """Return the distance beyond which a screened repulsion is negligible, Å."""
+def coulomb_range(strength: float, screening_length: float, negligible_eV: float = 1e-7) -> float:
+    """Return the distance beyond which a screened repulsion is negligible, Å; infinity if it is so nowhere."""
     distances = np.arange(1.0, 40.0, 0.05)
-    energies = strength / distances * erfc(distances / screening_length)
-    return float(distances[np.argmax(energies < _NEGLIGIBLE_EV)])
+    below = strength / distances * erfc(distances / screening_length) < negligible_eV
+    return float(distances[np.argmax(below)]) if below.any() else math.inf
 
 
 def reference_landscape(
