@@ -25,6 +25,7 @@ def friendly(function: Callable[P, R]) -> Callable[P, R]:
 
     @functools.wraps(function)
     def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
+        from aiida_limap.engines.errors import LimapError
         from aiida_limap.formats._files import FormatError
         from aiida_limap.importers.base import ImporterError
         from aiida_limap.tools.query import QueryError
@@ -32,7 +33,7 @@ def friendly(function: Callable[P, R]) -> Callable[P, R]:
 
         try:
             return function(*args, **kwargs)
-        except (FormatError, ImporterError, QueryError, VisualisationError) as error:
+        except (FormatError, ImporterError, LimapError, QueryError, VisualisationError) as error:
             raise click.ClickException(str(error)) from error
 
     return wrapper

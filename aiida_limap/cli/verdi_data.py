@@ -7,12 +7,17 @@ from aiida.cmdline.commands.cmd_data import verdi_data
 from aiida.cmdline.params import arguments, types
 from aiida.cmdline.utils.decorators import with_dbenv
 
+from aiida_limap.cli.verdi_landscape import landscape
+
 __all__ = ['data_limap']
 
 
 @verdi_data.group('limap')
 def data_limap() -> None:
-    """Datasets, tables, autoencoders and maps of aiida-limap."""
+    """Datasets, tables, autoencoders, maps and energy landscapes of aiida-limap."""
+
+
+data_limap.add_command(landscape)
 
 
 @data_limap.command('list')

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from plugins_aiida import stand_in_code
 from plugins_graph import graph
 
 from aiida_limap.cli import main
 from aiida_limap.engines.chemistry import prototypes
 
-__all__ = ['cif', 'fails', 'graph', 'library', 'run']
+__all__ = ['cif', 'fails', 'graph', 'library', 'run', 'stand_in_code']
 
 
 @pytest.fixture

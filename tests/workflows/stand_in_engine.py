@@ -78,7 +78,7 @@ def structures(job: Job, writer: ResultsWriter) -> bool:
         size = float(record.cell[0, 0])
         if job.task == 'bvff':
             values = {'barrier_2d_eV': size / 10, 'grid_error_eV': 0.01} if word is Status.OK else {}
-            values.update(files(job, record))
+            values.update(files(job, record) if word is Status.OK else {})
             writer.add(ItemResult(record.id, word, '', values))
         else:
             rows = {'composition': np.array([1.0, size]), 'structure': np.array([size, 2.0, 3.0])}

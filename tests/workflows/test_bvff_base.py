@@ -18,7 +18,7 @@ from aiida_limap.workflows.bvff import BvffBaseWorkChain
 
 
 def make_structures(count: int) -> list[orm.StructureData]:
-    """Return structures in the order of their UUIDs, which is that of a job; the n-th cell has an edge of 3 + n/10 Å."""
+    """Return structures in the order of their UUIDs, which is that of a job; the n-th cell is 3 + n/10 Å wide."""
     unstored = [orm.StructureData() for _ in range(count)]
     unstored.sort(key=lambda node: node.uuid)
     for number, node in enumerate(unstored):
