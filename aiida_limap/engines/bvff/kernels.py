@@ -6,13 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aiida_limap.engines.bvff._compile import compiled
+from aiida_limap.engines.bvff.landscape import MIN_DISTANCE_ANGSTROM
 
-__all__ = ['BLOCKS_PER_GROUP', 'MIN_DISTANCE_ANGSTROM', 'fill_site_energies']
+__all__ = ['BLOCKS_PER_GROUP', 'fill_site_energies']
 
 #: Blocks along one edge of a group of blocks: a group picks its neighbours from all ions, a block from those.
 BLOCKS_PER_GROUP = 4
-#: Shorter distances count as this one: the energy there is far above any cap, and 1/R stays finite.
-MIN_DISTANCE_ANGSTROM = 0.1
 #: A block with fewer wanted points sums over the neighbours of its group: a list of its own would cost more.
 _FEW_POINTS = 8
 #: Neighbours of a kind are filled up to a multiple of this number by ions out of reach: no remainder of SIMD loops.

@@ -13,10 +13,21 @@ from scipy.special import erfc
 from aiida_limap.engines.bvff.framework import Framework, MorseTerm
 from aiida_limap.engines.errors import InputError, StructureTooLargeError
 
-__all__ = ['CLIP_EV', 'grid_shape', 'perpendicular_widths', 'reference_landscape', 'site_energy_landscape']
+__all__ = [
+    'CLIP_EV',
+    'MIN_DISTANCE_ANGSTROM',
+    'coulomb_range',
+    'grid_shape',
+    'periodic_images',
+    'perpendicular_widths',
+    'reference_landscape',
+    'site_energy_landscape',
+]
 
 #: Energies above this value are cut: on top of an ion they are huge, and no path goes there.
 CLIP_EV = 100.0
+#: Shorter distances count as this one: the energy there is far above any cap, and 1/R stays finite.
+MIN_DISTANCE_ANGSTROM = 0.1
 #: A screened repulsion below this energy is left out by the fast kernel.
 _NEGLIGIBLE_EV = 2e-6
 #: A block of grid points shares a list of neighbours: its edge.
@@ -25,6 +36,8 @@ _BLOCK_EDGE_ANGSTROM = 0.8
 #: its centre: found by comparison with the literal sum.
 _FAR_EV = 2e-5
 _FAR_RADIUS_ANGSTROM = 0.55
+#: A range is shortened by at least this length or not at all.
+_LEAST_SAVING_ANGSTROM = 1.5
 
 
 def grid_shape(cell: NDArray[np.float64], spacing: float, *, max_voxels: int | None = None) -> tuple[int, int, int]:
@@ -72,11 +85,13 @@ def site_energy_landscape(
     :param shape: grid divisions (n1, n2, n3).
     :param origin: fractional coordinates of grid point (0, 0, 0).
     :param mask: (n1, n2, n3) true where the energy is wanted; None for everywhere.
-    :param threads: number of threads; it does not change the result.
-    :param device: ``cpu``.
+    :param threads: number of threads of the device ``cpu``; it does not change the result.
+    :param device: ``cpu`` for the kernel compiled by numba, else a device of torch such as ``cuda``, ``cuda:1`` or
+        ``mps``; ``torch:cpu`` is the processor by torch.
     :returns: (n1, n2, n3) energies in eV, at most :data:`CLIP_EV`, NaN where not wanted; single precision, within
         1e-4 eV of the literal sum.
-    :raises InputError: if there is nothing that acts, or the mask has another shape than the grid.
+    :raises InputError: if there is nothing that acts, the mask has another shape than the grid, or the device cannot
+        be used.
     """
     if mask is not None and mask.shape != tuple(shape):
         raise InputError(f'the mask has shape {mask.shape}, but the grid has shape {tuple(shape)}')
@@ -89,7 +104,7 @@ def site_energy_landscape(
     from aiida_limap.engines.bvff.kernels import BLOCKS_PER_GROUP, fill_site_energies
 
     steps = framework.cell / np.array(shape)[:, None]
-    block = _block(steps)
+    block = _block(steps, shape)
     ions = _ions(framework, origin, _tolerance(steps, block))
     wanted = np.empty((0, 0, 0), dtype=bool) if mask is None else np.ascontiguousarray(mask, dtype=bool)
     groups = _groups(shape, block * BLOCKS_PER_GROUP, mask)
@@ -107,11 +122,16 @@ def site_energy_landscape(
     return np.minimum(energy, np.float32(CLIP_EV), out=energy)
 
 
-def _block(steps: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Return the (3,) grid points along each edge of a block: some 0.8 Å, or a few points of a coarse grid."""
+def _block(steps: NDArray[np.float64], shape: tuple[int, int, int]) -> NDArray[np.int64]:
+    """Return the (3,) grid points along each edge of a block: some 0.8 Å, or a few points of a coarse grid.
+
+    All blocks along an axis get nearly the same size.
+    """
     lengths = np.linalg.norm(steps, axis=1)
-    edge = max(_BLOCK_EDGE_ANGSTROM, min(2.5 * float(np.prod(lengths)) ** (1 / 3), 1.5 * _BLOCK_EDGE_ANGSTROM))
-    return np.clip(np.rint(edge / lengths), 1, 8).astype(np.int64)
+    few_points = min(2.5 * float(np.prod(lengths)) ** (1 / 3), 1.5 * _BLOCK_EDGE_ANGSTROM)
+    edge = max(_BLOCK_EDGE_ANGSTROM, few_points)
+    counts = np.maximum(1, np.rint(lengths * np.array(shape) / edge))
+    return np.clip(np.ceil(np.array(shape) / counts), 1, 8).astype(np.int64)
 
 
 def _tolerance(steps: NDArray[np.float64], block: NDArray[np.int64]) -> float:
@@ -176,11 +196,15 @@ def _morse_kind(term: MorseTerm, reach: float) -> tuple[float, ...]:
 
 
 def _morse_range(term: MorseTerm, tolerance: float) -> float:
-    """Return the distance from which a Morse curve is shallower than a tolerance, at most its cut-off, Å."""
+    """Return the distance from which a Morse curve is shallower than a tolerance, Å; its cut-off if that is near.
+
+    Soft ions still have a slope at the cut-off. It ends there at once, which is not linear within a block.
+    """
     share = (tolerance - term.shift_eV) / term.depth_eV
     if not 0 < share < 1:
         return term.cutoff
-    return min(term.cutoff, term.r_min - math.log(1 - math.sqrt(1 - share)) / term.alpha)
+    reach = term.r_min - math.log(1 - math.sqrt(1 - share)) / term.alpha
+    return reach if reach < term.cutoff - _LEAST_SAVING_ANGSTROM else term.cutoff
 
 
 def periodic_images(cell: NDArray[np.float64], positions: NDArray[np.float64], cutoff: float) -> NDArray[np.float64]:
@@ -215,8 +239,6 @@ def reference_landscape(
     :param origin: fractional coordinates of grid point (0, 0, 0).
     :returns: (n1, n2, n3) energies in eV, at most :data:`CLIP_EV`.
     """
-    from aiida_limap.engines.bvff.kernels import MIN_DISTANCE_ANGSTROM
-
     fractions = np.stack(np.meshgrid(*(np.arange(n) / n for n in shape), indexing='ij'), axis=-1).reshape(-1, 3)
     points = fractions @ framework.cell
     energy = np.zeros(len(points))

@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+import dataclasses
+import gzip
+import json
 import math
 
 import numba
 import numpy as np
 import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 from numba.core import caching
 from pymatgen.core import Lattice, Structure
 
 from aiida_limap.engines.bvff._compile import compiled
 from aiida_limap.engines.bvff.framework import CoulombTerm, MorseTerm, build_framework
-from aiida_limap.engines.bvff.landscape import CLIP_EV, grid_shape, reference_landscape, site_energy_landscape
+from aiida_limap.engines.bvff.landscape import (
+    CLIP_EV,
+    coulomb_range,
+    grid_shape,
+    perpendicular_widths,
+    reference_landscape,
+    site_energy_landscape,
+)
 from aiida_limap.engines.bvff.options import BvffOptions
 from aiida_limap.engines.errors import (
     InputError,
@@ -22,7 +35,7 @@ from aiida_limap.engines.errors import (
     StructureTooLargeError,
 )
 
-STATES = {'Li': 1, 'O': -2, 'S': -2, 'Cl': -1, 'I': -1, 'P': 5, 'Zr': 4}
+STATES = {'Li': 1, 'O': -2, 'S': -2, 'Cl': -1, 'I': -1, 'P': 5, 'Zr': 4, 'La': 3}
 
 
 def random_structure(seed: int, lattice: Lattice, symbols: list[str]) -> Structure:
@@ -111,6 +124,87 @@ def test_a_mask_leaves_points_out_and_an_origin_moves_them():
     )
     with pytest.raises(InputError, match='mask has shape'):
         site_energy_landscape(framework, shape, mask=mask[1:])
+
+
+@pytest.mark.parametrize('share', [1.0, 0.05])
+def test_threads_do_not_change_the_result(share):
+    framework = framework_of(random_structure(5, CELLS['left-handed'], ['Li', 'O', 'O', 'P', 'Zr']))
+    shape = (21, 41, 35)
+    mask = None if share == 1 else np.random.default_rng(1).random(shape) < share
+    one = site_energy_landscape(framework, shape, mask=mask)
+    for threads in (2, 5):
+        np.testing.assert_array_equal(site_energy_landscape(framework, shape, mask=mask, threads=threads), one)
+
+
+def test_nothing_wanted_and_no_ions():
+    framework = framework_of(random_structure(5, CELLS['cubic'], ['Li', 'O', 'P']))
+    assert np.isnan(site_energy_landscape(framework, (9, 9, 9), mask=np.zeros((9, 9, 9), dtype=bool), threads=2)).all()
+    with pytest.raises(InputError, match='holds no ions'):
+        site_energy_landscape(dataclasses.replace(framework, terms=(), positions=()), (2, 2, 2))
+
+
+@settings(deadline=None, max_examples=15, derandomize=True)
+@given(
+    matrix=arrays(np.float64, (3, 3), elements=st.floats(-7, 7)),
+    anion=st.sampled_from(['O', 'S', 'Cl', 'I']),
+    cutoff=st.sampled_from([5.0, 8.0, 10.0]),
+    seed=st.integers(0, 99),
+)
+def test_fast_kernel_equals_the_literal_sum_in_any_cell(matrix, anion, cutoff, seed):
+    """Oblique, left-handed and flat cells, most of them smaller than the cut-off."""
+    assume(abs(np.linalg.det(matrix)) > 5)
+    assume(perpendicular_widths(matrix).min() > 1.2)
+    framework = framework_of(random_structure(seed, Lattice(matrix), ['Li', anion, 'O', 'P']), cutoff_angstrom=cutoff)
+    origin = tuple(np.random.default_rng(seed).normal(size=3))
+    shape = tuple(int(n) for n in np.random.default_rng(seed).integers(1, 11, 3))
+    np.testing.assert_allclose(
+        site_energy_landscape(framework, shape, origin=origin),
+        reference_landscape(framework, shape, origin=origin),
+        rtol=1e-5,
+        atol=1e-4,
+    )
+
+
+@pytest.mark.parametrize('spacing', [0.4, 0.2, 0.1])
+def test_blocks_do_not_show_at_any_spacing(spacing):
+    """Tails are taken as linear within a block: points of a fine grid, among them the corners of blocks, literally."""
+    structure = Structure.from_spacegroup('Fm-3m', Lattice.cubic(4.62), ['Li', 'O'], [[0.25] * 3, [0, 0, 0]])
+    framework = framework_of(structure)
+    shape = grid_shape(framework.cell, spacing)
+    energy = site_energy_landscape(framework, shape)
+    for point in np.random.default_rng(0).integers(0, shape, (20, 3)):
+        literal = reference_landscape(framework, (1, 1, 1), origin=tuple(point / shape))[0, 0, 0]
+        assert energy[tuple(point)] == pytest.approx(literal, rel=1e-5, abs=5e-5)
+
+
+def test_a_slab_with_vacuum_has_no_shifted_energies():
+    """Whatever stands for the far ions must not take the crystal for homogeneous."""
+    rng = np.random.default_rng(3)
+    structure = Structure(
+        Lattice.orthorhombic(4, 4, 30), ['Li'] + ['O'] * 12 + ['P'] * 4, rng.random((17, 3)) * [1, 1, 0.4]
+    )
+    framework = framework_of(structure)
+    fast = site_energy_landscape(framework, (20, 20, 150))
+    for point in rng.integers(0, fast.shape, (20, 3)):
+        literal = reference_landscape(framework, (1, 1, 1), origin=tuple(point / fast.shape))[0, 0, 0]
+        assert fast[tuple(point)] == pytest.approx(literal, rel=1e-5, abs=1e-4)
+
+
+def test_a_garnet_equals_the_literal_sum(shared_data):
+    with gzip.open(shared_data / 'mp_li_oxides.jsonl.gz', 'rt', encoding='utf-8') as lines:
+        structure = next(
+            Structure.from_dict(row['structure']) for row in map(json.loads, lines) if row['id'] == 'mp-942733'
+        )
+    framework = framework_of(structure)
+    fast = site_energy_landscape(framework, grid_shape(framework.cell, 0.2))
+    for point in np.random.default_rng(0).integers(0, fast.shape, (8, 3)):
+        literal = reference_landscape(framework, (1, 1, 1), origin=tuple(point / fast.shape))[0, 0, 0]
+        assert fast[tuple(point)] == pytest.approx(literal, rel=1e-5, abs=5e-5)
+
+
+def test_range_of_a_repulsion():
+    assert coulomb_range(12.0, 2.5, 1e-5) == pytest.approx(7.9, abs=0.2)
+    assert coulomb_range(12.0, 100.0) == math.inf
 
 
 def test_order_of_sites_and_supercells_do_not_matter():
