@@ -14,6 +14,28 @@ _BLOCK = 5
 
 
 @compiled()
+def _nearest(px: float, py: float, pz: float, near: NDArray, count: int) -> float:
+    """Return the distance of a point to the nearest surface.
+
+    :param px: coordinates of the point, Å.
+    :param py: second coordinate.
+    :param pz: third coordinate.
+    :param near: (4, m) centres and radii of the spheres, Å.
+    :param count: number of spheres.
+    :returns: the distance, Å.
+    """
+    distance = np.inf
+    for m in range(count):
+        x, y, z = near[0, m] - px, near[1, m] - py, near[2, m] - pz
+        square = x * x + y * y + z * z
+        limit = distance + near[3, m]
+        # Few spheres come nearer than those before, and only they need a root.
+        if limit > 0 and square < limit * limit:
+            distance = np.sqrt(square) - near[3, m]
+    return distance
+
+
+@compiled()
 def fill_surface_distances(field: NDArray, step: NDArray, centres: NDArray, radii: NDArray) -> None:
     """Write the distance of each grid point to the nearest surface; negative inside a sphere.
 
@@ -33,7 +55,7 @@ def fill_surface_distances(field: NDArray, step: NDArray, centres: NDArray, radi
         corner = half * (signs[0] * step[0] + signs[1] * step[1] + signs[2] * step[2])
         span = max(span, np.sqrt(np.sum(corner * corner)))
     gaps = np.empty(len(radii))
-    near = np.empty(len(radii), dtype=np.int64)
+    near = np.empty((4, len(radii)))
     for a in range(0, n1, _BLOCK):
         for b in range(0, n2, _BLOCK):
             for c in range(0, n3, _BLOCK):
@@ -47,14 +69,11 @@ def fill_surface_distances(field: NDArray, step: NDArray, centres: NDArray, radi
                 for m in range(len(radii)):
                     # The margin covers rounding where a sphere is exactly at the limit.
                     if gaps[m] <= lowest + 2 * span + 1e-9:
-                        near[count] = m
+                        near[:3, count] = centres[:, m]
+                        near[3, count] = radii[m]
                         count += 1
                 for i in range(a, min(a + _BLOCK, n1)):
                     for j in range(b, min(b + _BLOCK, n2)):
                         for k in range(c, min(c + _BLOCK, n3)):
                             point = i * step[0] + j * step[1] + k * step[2]
-                            distance = np.inf
-                            for m in near[:count]:
-                                x, y, z = centres[0, m] - point[0], centres[1, m] - point[1], centres[2, m] - point[2]
-                                distance = min(distance, np.sqrt(x * x + y * y + z * z) - radii[m])
-                            field[i, j, k] = distance
+                            field[i, j, k] = _nearest(point[0], point[1], point[2], near, count)

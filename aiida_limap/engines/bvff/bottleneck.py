@@ -132,8 +132,9 @@ def passing_radii(
 def _limiting_points(field: NDArray[np.float64]) -> tuple[int, int, int]:
     """Return the flat indices of the points that complete the paths in one, two and three dimensions."""
     flat = field.ravel()
-    # Points outside all ions suffice as a rule, and they are a part of the grid only.
-    for points in (np.flatnonzero(flat > 0), np.arange(flat.size)):
+    # The points far from all ions, a small part of the grid, suffice as a rule.
+    for least in (0.25, 0.0, -np.inf):
+        points = np.flatnonzero(flat > least)
         order = points[np.argsort(-flat[points], kind='stable')]
         # Ranks tell points of the same distance apart, which symmetry makes usual.
         ranks = np.full(flat.size, np.inf)
