@@ -8,6 +8,8 @@ from typing import Any
 import click
 
 from aiida_limap.cli.base import DEFAULT_CODE, load_code, require_daemon, with_profile
+from aiida_limap.cli.choosing import dataset_of_group, load_dataset
+from aiida_limap.cli.launch_bvff import bvff_command
 
 __all__ = ['launch', 'submit_map', 'why_unfinished']
 
@@ -20,9 +22,13 @@ def launch() -> None:
     """Submit work to the daemon.
 
     \b
-    Example:
+    Examples:
       aiida-limap launch map --group oxides --wait
+      aiida-limap launch bvff mp-10499 --wait
     """
+
+
+launch.add_command(bvff_command)
 
 
 @launch.command('map')
@@ -49,7 +55,7 @@ def map_command(
     """
     if (group is None) == (dataset is None):
         raise click.UsageError('name either --group or --dataset')
-    node = _dataset_of_group(group) if group is not None else _load_dataset(str(dataset))
+    node = dataset_of_group(group) if group is not None else load_dataset(str(dataset))
     if len(node) < _FEWEST_STRUCTURES:
         raise click.ClickException(
             f'the dataset holds {len(node)} structures; a map needs {_FEWEST_STRUCTURES} or more to train on'
@@ -97,41 +103,3 @@ def submit_map(dataset: Any, code: Any, protocol: str | None, overrides: Any = N
     except ValueError as error:
         raise click.ClickException(str(error)) from error
     return submit(builder)
-
-
-def _dataset_of_group(label: str) -> Any:
-    from aiida.common.exceptions import NotExistent
-
-    from aiida_limap.groups.dataset import DatasetGroup
-
-    group = None
-    for candidate in (label, f'limap/{label}'):
-        try:
-            group = DatasetGroup.collection.get(label=candidate)
-            break
-        except NotExistent:
-            continue
-    if group is None:
-        known = ', '.join(entry.label for entry in DatasetGroup.collection.all()) or 'none yet'
-        raise click.ClickException(
-            f'no group {label!r} of imported structures; there are: {known}. `aiida-limap import files DIR` makes one'
-        )
-    dataset = group.dataset
-    if dataset is None:
-        raise click.ClickException(f'group {label!r} has no dataset node; import its structures again')
-    return dataset
-
-
-def _load_dataset(identifier: str) -> Any:
-    from aiida import orm
-    from aiida.common.exceptions import MultipleObjectsError, NotExistent
-
-    from aiida_limap.data.dataset import DatasetData
-
-    try:
-        node = orm.load_node(int(identifier) if identifier.isdigit() else identifier)
-    except (NotExistent, MultipleObjectsError, ValueError) as error:
-        raise click.ClickException(f'no dataset {identifier}: {error}') from error
-    if not isinstance(node, DatasetData):
-        raise click.ClickException(f'node {identifier} is a {type(node).__name__}, not a dataset')
-    return node

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from aiida_limap.cli.barriers import table_of
 from aiida_limap.cli.base import with_profile
 
 __all__ = ['report', 'status']
@@ -18,74 +19,82 @@ PK = click.IntRange(1, 2**63 - 1)
 
 @click.command('status')
 @click.argument('pk', type=PK, required=False)
-@click.option('--watch', is_flag=True, help='Stay and update until the map is finished.')
+@click.option('--watch', is_flag=True, help='Stay and update until it is finished.')
 @click.option('--json', 'as_json', is_flag=True, help='Print JSON.')
 @with_profile
 def status(pk: int | None, watch: bool, as_json: bool) -> None:
-    """Show the progress of running maps: stages, batches, failures.
+    """Show the progress of what runs: stages, batches, failures.
 
-    PK is the work chain of a map; without it all maps that run are shown.
+    PK is the work chain of a map or of migration energies; without it all that run are shown.
 
     \b
     Examples:
       aiida-limap status
       aiida-limap status 1234 --watch
     """
-    from aiida_limap.cli.watching import watch_map
-    from aiida_limap.tools.progress import running_maps, stages_of
+    from aiida_limap.cli.watching import watch as watch_chain
+    from aiida_limap.tools.progress import running_chains, stages_of
 
-    chains = running_maps() if pk is None else [_load_chain(pk)]
+    chains = running_chains() if pk is None else [_load_chain(pk)]
     if as_json:
         rows = [{'pk': chain.pk, 'stages': [asdict(stage) for stage in stages_of(chain)]} for chain in chains]
         click.echo(json.dumps(rows, indent=1))
         return
     if not chains:
-        click.echo('no map is running; `aiida-limap map list` shows the finished ones')
+        click.echo('no map is running, and no migration energies; `aiida-limap map list` shows the finished maps')
     for chain in chains:
         if watch:
-            watch_map(chain)
+            watch_chain(chain)
             continue
-        click.echo(f'map work chain {chain.pk}, {chain.process_state.value}, started {chain.ctime:%Y-%m-%d %H:%M}')
+        click.echo(f'{_kind(chain)} {chain.pk}, {chain.process_state.value}, started {chain.ctime:%Y-%m-%d %H:%M}')
         for stage in stages_of(chain):
             failed = f', {stage.failed} failed' if stage.failed else ''
             detail = f', {stage.detail}' if stage.detail else ''
-            click.echo(f'  {stage.name:<20} {stage.done} of {stage.total} jobs{failed}{detail}')
+            click.echo(f'  {stage.name:<20} {stage.done} of {stage.total} {stage.unit}{failed}{detail}')
 
 
 @click.command('report')
 @click.argument('pk', type=PK)
 @with_profile
 def report(pk: int) -> None:
-    """Say in words what became of a map and its structures.
+    """Say in words what became of a map, or of migration energies, and of the structures.
 
-    PK is the work chain of a map.
+    PK is the work chain of a map or of migration energies.
 
     \b
     Example:
       aiida-limap report 1234
     """
     chain = _load_chain(pk)
-    click.echo(f'map work chain {chain.pk}: {_outcome(chain)}')
+    click.echo(f'{_kind(chain)} {chain.pk}: {_outcome(chain)}')
     for node in sorted(chain.called_descendants, key=lambda entry: entry.pk):
         if not node.is_finished_ok:
             click.echo(f'  {node.process_label} {node.pk}: {_outcome(node)}')
-    for label in ('migration_energies', 'descriptors'):
-        table = _output(chain, label)
+    energies = table_of(chain) or _output(chain, 'migration_energies')
+    for title, table in (('migration energies', energies), ('descriptors', _output(chain, 'descriptors'))):
         if table is not None:
-            _print_rows(label.replace('_', ' '), table)
+            _print_rows(title, table)
+
+
+def _kind(chain: Any) -> str:
+    from aiida_limap.tools.progress import CHAINS
+
+    return CHAINS[chain.process_label]
 
 
 def _load_chain(pk: int) -> Any:
     from aiida import orm
     from aiida.common.exceptions import NotExistent
 
+    from aiida_limap.tools.progress import CHAINS
+
     try:
         node = orm.load_node(pk)
     except NotExistent as error:
         raise click.ClickException(f'there is no node {pk}; `verdi process list -a` shows the work chains') from error
-    if not isinstance(node, orm.WorkChainNode) or node.process_label != 'MapWorkChain':
+    if not isinstance(node, orm.WorkChainNode) or node.process_label not in CHAINS:
         kind = getattr(node, 'process_label', None) or type(node).__name__
-        raise click.ClickException(f'node {pk} is a {kind}, not the work chain of a map')
+        raise click.ClickException(f'node {pk} is a {kind}, not the work chain of a map or of migration energies')
     return node
 
 

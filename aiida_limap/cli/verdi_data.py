@@ -7,6 +7,8 @@ from aiida.cmdline.commands.cmd_data import verdi_data
 from aiida.cmdline.params import arguments, types
 from aiida.cmdline.utils.decorators import with_dbenv
 
+from aiida_limap.cli.barriers import echo_barriers, table_of
+from aiida_limap.cli.base import friendly
 from aiida_limap.cli.verdi_landscape import landscape
 
 __all__ = ['data_limap']
@@ -18,6 +20,37 @@ def data_limap() -> None:
 
 
 data_limap.add_command(landscape)
+
+
+@data_limap.command('barriers')
+@click.argument('pk', type=click.IntRange(1, 2**63 - 1))
+@click.option('--raw', is_flag=True, help='UUID, status and numbers only, separated by tabs.')
+@click.option('--json', 'as_json', is_flag=True, help='Print all columns as JSON.')
+@with_dbenv()
+@friendly
+def barriers(pk: int, raw: bool, as_json: bool) -> None:
+    """Print the migration energies (eV) of a table, or of the work chain or job that made one.
+
+    \b
+    Example:
+      verdi data limap barriers 1234
+    """
+    from aiida import orm
+    from aiida.common.exceptions import NotExistent
+
+    from aiida_limap.data.table import TableData
+
+    try:
+        node = orm.load_node(pk)
+    except NotExistent as error:
+        raise click.ClickException(f'there is no node {pk}') from error
+    table = table_of(node) if isinstance(node, orm.ProcessNode) else node
+    if table is None:
+        state = 'is not finished yet' if not node.is_terminated else 'left no table'
+        raise click.ClickException(f'{node.process_label} {pk} {state}')
+    if not isinstance(table, TableData) or 'barrier_2d_eV' not in table.column_names:
+        raise click.ClickException(f'node {pk} is no table of migration energies')
+    echo_barriers(table, raw=raw, as_json=as_json)
 
 
 @data_limap.command('list')

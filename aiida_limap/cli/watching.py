@@ -1,4 +1,4 @@
-"""Progress bars of a running map, one per stage."""
+"""Progress bars of a running work chain, one per stage."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import click
 if TYPE_CHECKING:
     from aiida import orm
 
-__all__ = ['watch_map']
+__all__ = ['watch', 'watch_map']
 
 _INTERVAL_S = 2.0
 
@@ -21,6 +21,16 @@ def watch_map(chain: orm.WorkChainNode) -> bool:
     :param chain: the process node.
     :returns: whether there is a map at the end; also one that lacks structures which no job finished.
     :raises click.ClickException: if the daemon stops while the map is unfinished.
+    """
+    watch(chain)
+    return 'map' in chain.outputs
+
+
+def watch(chain: orm.WorkChainNode) -> None:
+    """Show the stages of a work chain until it has ended.
+
+    :param chain: the process node, of a map or of migration energies.
+    :raises click.ClickException: if the daemon stops while the work chain is unfinished.
     """
     from aiida.engine.daemon.client import get_daemon_client
     from rich.console import Console
@@ -58,4 +68,3 @@ def watch_map(chain: orm.WorkChainNode) -> bool:
                     f'`aiida-limap status {chain.pk} --watch`'
                 )
             time.sleep(_INTERVAL_S)
-    return 'map' in chain.outputs

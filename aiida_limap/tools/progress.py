@@ -1,4 +1,4 @@
-"""How far a running map is: stages, batches and rows, read from the states of its processes."""
+"""How far a running work chain is: stages, batches and rows, read from the states of its processes."""
 
 from __future__ import annotations
 
@@ -12,8 +12,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from aiida import orm
 
-__all__ = ['Stage', 'running_maps', 'stages_of']
+__all__ = ['CHAINS', 'Stage', 'running_chains', 'stages_of']
 
+#: Work chains whose progress is known, with the words for them.
+CHAINS = {
+    'MapWorkChain': 'map work chain',
+    'BvffBaseWorkChain': 'work chain of migration energies',
+    'FeaturizeWorkChain': 'work chain of migration energies',
+}
 _LABELS = {
     'BvffCalculation': 'migration energies',
     'DescriptorsCalculation': 'descriptors',
@@ -24,13 +30,14 @@ _LABELS = {
 
 @dataclass(frozen=True)
 class Stage:
-    """One stage of a map.
+    """One stage of a work chain.
 
     :param name: the stage in words.
-    :param done: finished jobs.
-    :param total: jobs in all; at least one more than ``done`` while it is unknown.
+    :param done: finished jobs or structures.
+    :param total: how many there are in all; of jobs at least one more than ``done`` while it is unknown.
     :param failed: finished jobs that did not end well.
     :param detail: what a person may want to know, e.g. the epoch of a training.
+    :param unit: what is counted.
     """
 
     name: str
@@ -38,14 +45,19 @@ class Stage:
     total: int
     failed: int = 0
     detail: str = ''
+    unit: str = 'jobs'
 
 
 def stages_of(chain: orm.WorkChainNode) -> list[Stage]:
-    """Return the stages of a map work chain.
+    """Return the stages of a work chain.
 
-    :param chain: the process node, running or finished.
-    :returns: the four stages in order.
+    :param chain: the process node, running or finished: one of :data:`CHAINS`.
+    :returns: the four stages of a map in order, or the single one of migration energies, which counts structures.
     """
+    return _stages_of_map(chain) if chain.process_label == 'MapWorkChain' else [_migration_energies(chain)]
+
+
+def _stages_of_map(chain: orm.WorkChainNode) -> list[Stage]:
     jobs: dict[str, list[Any]] = {name: [] for name in _LABELS}
     for node in chain.called_descendants:
         if node.process_label in jobs:
@@ -63,19 +75,44 @@ def stages_of(chain: orm.WorkChainNode) -> list[Stage]:
     return stages
 
 
-def running_maps() -> list[orm.WorkChainNode]:
-    """Return the map work chains that have not ended, newest first."""
+def _migration_energies(chain: orm.WorkChainNode) -> Stage:
+    inputs = [(link.link_label, link.node) for link in chain.base.links.get_incoming().all()]
+    total = sum(label.startswith('bvff__structures__') for label, _node in inputs)
+    total += sum(len(node) for label, node in inputs if label == 'dataset')
+    done = failed = running = 0
+    for node in chain.called:
+        if node.process_label != 'BvffCalculation':
+            continue
+        if node.is_terminated:
+            done += len(node.outputs.table) if 'table' in node.outputs else 0
+            failed += not node.is_finished_ok
+        else:
+            running += 1
+            done += _running_rows(node)
+    return Stage(_LABELS['BvffCalculation'], done, total, failed, f'{running} jobs' if running else '', 'structures')
+
+
+def _running_rows(node: orm.CalcJobNode) -> int:
+    """Return how many structures a running job has finished, where looking costs no connection to a cluster."""
+    if node.computer.transport_type != 'core.local':
+        return 0
+    document = _running_results(node)
+    return len(document.get('items', ())) if document else 0
+
+
+def running_chains() -> list[orm.WorkChainNode]:
+    """Return the work chains that a person started and that have not ended, newest first."""
     from aiida import orm
 
     query = orm.QueryBuilder().append(
         orm.WorkChainNode,
         filters={
-            'attributes.process_label': 'MapWorkChain',
+            'attributes.process_label': {'in': list(CHAINS)},
             'attributes.process_state': {'in': ['created', 'running', 'waiting']},
         },
     )
     query.order_by({orm.WorkChainNode: {'ctime': 'desc'}})
-    return query.all(flat=True)
+    return [chain for chain in query.all(flat=True) if chain.caller is None]
 
 
 def _number_of_batches(chain: orm.WorkChainNode) -> int:
@@ -90,19 +127,24 @@ def _number_of_batches(chain: orm.WorkChainNode) -> int:
 
 def _training_detail(node: orm.CalcJobNode) -> str:
     """Return epoch and loss of a running training from the results file that it keeps up to date."""
-    try:
-        remote = node.outputs.remote_folder
-    except AttributeError:
-        return ''
-    with tempfile.TemporaryDirectory() as folder:
-        target = Path(folder) / 'results.json'
-        try:
-            remote.getfile('results.json', str(target))
-            summary = json.loads(target.read_text())['summary']
-        except (OSError, ValueError, KeyError):
-            # The job has not started, or has not written its first epochs yet.
-            return ''
+    summary = (_running_results(node) or {}).get('summary') or {}
     epoch, loss = summary.get('epoch'), summary.get('loss_validation')
     if epoch is None:
         return ''
     return f'epoch {epoch}' if loss is None else f'epoch {epoch}, validation loss {loss:.4g}'
+
+
+def _running_results(node: orm.CalcJobNode) -> dict[str, Any] | None:
+    """Return the results file of a running job, or None if there is none yet."""
+    try:
+        remote = node.outputs.remote_folder
+    except AttributeError:
+        return None
+    with tempfile.TemporaryDirectory() as folder:
+        target = Path(folder) / 'results.json'
+        try:
+            remote.getfile('results.json', str(target))
+            return json.loads(target.read_text())
+        except (OSError, ValueError):
+            # The job has not started, or has not written its first results yet.
+            return None

@@ -18,12 +18,19 @@ def test_the_status_of_a_finished_map_counts_its_jobs(run, graph):
     assert lines[2].endswith('3 of 3 jobs')
     (document,) = json.loads(run('status', graph.chain.pk, '--json').stdout)
     assert document['pk'] == graph.chain.pk
-    assert document['stages'][2] == {'name': 'training', 'done': 1, 'total': 1, 'failed': 0, 'detail': ''}
+    assert document['stages'][2] == {
+        'name': 'training',
+        'done': 1,
+        'total': 1,
+        'failed': 0,
+        'detail': '',
+        'unit': 'jobs',
+    }
 
 
 def test_the_status_says_when_nothing_runs(aiida_profile_tmp, run):
-    assert run('status').stdout.startswith('no map is running; ')
-    assert run('status', '--watch').stdout.startswith('no map is running; ')
+    assert run('status').stdout.startswith('no map is running, and no migration energies; ')
+    assert run('status', '--watch').stdout.startswith('no map is running, and no migration energies; ')
     assert json.loads(run('status', '--json').stdout) == []
 
 

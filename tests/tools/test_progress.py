@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from aiida import orm
 
-from aiida_limap.tools.progress import Stage, running_maps, stages_of
+from aiida_limap.tools.progress import Stage, running_chains, stages_of
 
 
 def test_a_finished_map_has_finished_stages(graph):
@@ -43,8 +43,8 @@ def test_a_map_that_began_knows_the_number_of_its_batches(chain_that_began):
 
 
 def test_only_maps_that_have_not_ended_are_running(graph, chain_that_began):
-    running = {node.uuid for node in running_maps()}
+    running = {node.uuid for node in running_chains()}
     assert chain_that_began.uuid in running
     assert graph.chain.uuid not in running
     chain_that_began.set_process_state('killed')
-    assert chain_that_began.uuid not in {node.uuid for node in running_maps()}
+    assert chain_that_began.uuid not in {node.uuid for node in running_chains()}

@@ -1,0 +1,108 @@
+"""Structures that a command works on: a group, a dataset, or single structures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from aiida import orm
+
+    from aiida_limap.data.dataset import DatasetData
+
+__all__ = ['chosen_structures', 'dataset_of_group', 'load_dataset', 'load_usable']
+
+
+def chosen_structures(
+    identifiers: Sequence[str], group: str | None, dataset: str | None
+) -> tuple[list[str], DatasetData | None]:
+    """Return the structures that a person names in one of three ways.
+
+    :param identifiers: structures by pk, UUID or id of their source.
+    :param group: label of a group.
+    :param dataset: pk or UUID of a dataset.
+    :returns: UUIDs without repetitions, and the dataset if they come from one.
+    :raises click.ClickException: if they are named in none or more than one of the ways, or there are none.
+    :raises QueryError: if a structure is not found.
+    """
+    from aiida_limap.tools.structures import find_structure
+
+    if sum((bool(identifiers), group is not None, dataset is not None)) != 1:
+        raise click.UsageError('name structures, or --group, or --dataset')
+    if identifiers:
+        return list(dict.fromkeys(find_structure(identifier).uuid for identifier in identifiers)), None
+    node = dataset_of_group(group) if group is not None else load_dataset(str(dataset))
+    if not len(node):
+        raise click.ClickException(f'the dataset {node.name!r} holds no structures')
+    return node.structure_uuids, node
+
+
+def load_usable(uuids: Sequence[str]) -> list[orm.StructureData]:
+    """Load the structures that a job can take, and name the others on standard error.
+
+    :param uuids: UUIDs of at most a few hundred structures.
+    :raises click.ClickException: if one is no longer in the database, or none can be used.
+    """
+    from aiida_limap.workflows._structures import load_structures, missing_structures
+
+    missing = missing_structures(uuids)
+    if missing:
+        raise click.ClickException(
+            f'{len(missing)} structures are no longer in the database, the first is {missing[0]}; import them again'
+        )
+    usable, unusable = load_structures(uuids)
+    for uuid, reason in unusable.items():
+        click.echo(f'structure {uuid} is left out: {reason}', err=True)
+    if not usable:
+        raise click.ClickException('none of the structures can be computed')
+    return list(usable.values())
+
+
+def dataset_of_group(label: str) -> DatasetData:
+    """Return the dataset of a group of imported structures.
+
+    :param label: label of the group, with or without the prefix ``limap/``.
+    :raises click.ClickException: if there is no such group, or it has lost its dataset.
+    """
+    from aiida.common.exceptions import NotExistent
+
+    from aiida_limap.groups.dataset import DatasetGroup
+
+    group = None
+    for candidate in (label, f'limap/{label}'):
+        try:
+            group = DatasetGroup.collection.get(label=candidate)
+            break
+        except NotExistent:
+            continue
+    if group is None:
+        known = ', '.join(entry.label for entry in DatasetGroup.collection.all()) or 'none yet'
+        raise click.ClickException(
+            f'no group {label!r} of imported structures; there are: {known}. `aiida-limap import files DIR` makes one'
+        )
+    dataset = group.dataset
+    if dataset is None:
+        raise click.ClickException(f'group {label!r} has no dataset node; import its structures again')
+    return dataset
+
+
+def load_dataset(identifier: str) -> DatasetData:
+    """Return a dataset node.
+
+    :param identifier: its pk or UUID.
+    :raises click.ClickException: if there is none.
+    """
+    from aiida import orm
+    from aiida.common.exceptions import MultipleObjectsError, NotExistent
+
+    from aiida_limap.data.dataset import DatasetData as Dataset
+
+    try:
+        node = orm.load_node(int(identifier) if identifier.isdigit() else identifier)
+    except (NotExistent, MultipleObjectsError, ValueError) as error:
+        raise click.ClickException(f'no dataset {identifier}: {error}') from error
+    if not isinstance(node, Dataset):
+        raise click.ClickException(f'node {identifier} is a {type(node).__name__}, not a dataset')
+    return node
