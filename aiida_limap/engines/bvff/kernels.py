@@ -201,7 +201,7 @@ def _select(source: NDArray, borders: NDArray, reaches: NDArray, centre: tuple, 
 
 @compiled()
 def _wanted_points(
-    mask: NDArray, shape: tuple[int, int, int], corner: tuple[int, int, int], size: NDArray, wanted: NDArray
+    mask: NDArray, shape: tuple[int, int, int], corner: tuple[int, int, int], size: tuple, wanted: NDArray
 ) -> int:
     """List the wanted points of a block in ``wanted`` and return their number; an empty mask wants all."""
     count = 0
@@ -217,18 +217,14 @@ def _wanted_points(
     return count
 
 
-@compiled()
-def _radius(steps: NDArray, counts: NDArray) -> float:
-    """Return half the longest diagonal of ``counts`` grid points along each axis."""
-    e1 = 0.5 * (counts[0] - 1) * steps[0]
-    e2 = 0.5 * (counts[1] - 1) * steps[1]
-    e3 = 0.5 * (counts[2] - 1) * steps[2]
-    longest = 0.0
-    for s2 in (-1.0, 1.0):
-        for s3 in (-1.0, 1.0):
-            diagonal = e1 + s2 * e2 + s3 * e3
-            longest = max(longest, np.sum(diagonal * diagonal))
-    return np.sqrt(longest)
+@compiled(inline=True)
+def _place(steps: NDArray, i: float, j: float, k: float) -> tuple[float, float, float]:
+    """Return the cartesian position of a grid point, which may lie between points, Å."""
+    return (
+        i * steps[0, 0] + j * steps[1, 0] + k * steps[2, 0],
+        i * steps[0, 1] + j * steps[1, 1] + k * steps[2, 1],
+        i * steps[0, 2] + j * steps[1, 2] + k * steps[2, 2],
+    )
 
 
 @compiled()
@@ -238,8 +234,11 @@ def _sum_up(near: NDArray, borders: NDArray, points: NDArray, sums: NDArray, ter
     for kind in range(n_morse):
         _add_morse(near, (borders[kind], borders[kind + 1]), points, sums, kinds[kind])
     n_kinds = kinds.shape[0]
+    limit = _ZERO
+    for kind in range(n_morse, n_kinds):
+        limit = max(limit, kinds[kind, 6])
     if n_kinds > n_morse:
-        _add_coulomb(near, (borders[n_morse], borders[n_kinds]), points, sums, kinds[n_morse:, 6].max())
+        _add_coulomb(near, (borders[n_morse], borders[n_kinds]), points, sums, limit)
 
 
 @compiled()
@@ -248,33 +247,33 @@ def _fill_block(energy: NDArray, wanted: NDArray, lattice: tuple, group: tuple, 
 
     :param energy: the array to fill.
     :param wanted: (n, 3) the wanted points.
-    :param lattice: steps of the grid, centre of the block relative to that of the group, centre of the group.
+    :param lattice: steps of the grid, and centres of the block and of the group, Å.
     :param group: positions and borders of the neighbours of the group, relative to its centre, and room for those of
         the block, for its points and for their energies.
-    :param ions: parameters, whole and shortened, number of Morse kinds, and reach of the block for each kind.
+    :param ions: parameters, whole and shortened, reach of the block for each kind, number of Morse kinds.
     """
-    steps, offset, centre = lattice
+    steps, middle, centre = lattice
     group_near, group_borders, near, borders, points, sums = group
-    whole, part, n_morse, reaches = ions
+    whole, part, reaches, n_morse = ions
     n_points = wanted.shape[0]
     few = n_points < _FEW_POINTS
-    origin = centre if few else centre + offset
+    ox, oy, oz = centre if few else middle
     for n in range(n_points):
-        i, j, k = wanted[n, 0], wanted[n, 1], wanted[n, 2]
-        for axis in range(3):
-            points[n, axis] = i * steps[0, axis] + j * steps[1, axis] + k * steps[2, axis] - origin[axis]
+        x, y, z = _place(steps, wanted[n, 0], wanted[n, 1], wanted[n, 2])
+        points[n, 0] = x - ox
+        points[n, 1] = y - oy
+        points[n, 2] = z - oz
         sums[n] = _ZERO
     points, sums = points[:n_points], sums[:n_points]
-    if few:
-        _sum_up(group_near, group_borders, points, sums, (whole, n_morse))
-    else:
-        middle = (np.float32(offset[0]), np.float32(offset[1]), np.float32(offset[2]))
-        _select(group_near, group_borders, reaches, middle, (near, borders, part, n_morse))
-        _sum_up(near, borders, points, sums, (part, n_morse))
+    if not few:
+        away = (np.float32(ox - centre[0]), np.float32(oy - centre[1]), np.float32(oz - centre[2]))
+        _select(group_near, group_borders, reaches, away, (near, borders, part, n_morse))
         for kind in range(n_morse):
             if part[kind, 6] < whole[kind, 6]:
                 span = (group_borders[kind], group_borders[kind + 1])
-                _add_far(group_near, span, middle, points, sums, (whole[kind], part[kind]))
+                _add_far(group_near, span, away, points, sums, (whole[kind], part[kind]))
+        group_near, group_borders, whole = near, borders, part
+    _sum_up(group_near, group_borders, points, sums, (whole, n_morse))
     for n in range(n_points):
         energy[wanted[n, 0], wanted[n, 1], wanted[n, 2]] = sums[n]
 
@@ -293,36 +292,31 @@ def fill_site_energies(energy: NDArray, mask: NDArray, groups: NDArray, grid: tu
         along each edge of a block.
     :param ions: (3, m) double-precision positions of all atoms within reach of the cell, images included, sorted by
         kind, Å; (k + 1,) borders of the kinds in it; (2, k, 7) single-precision parameters of each kind, see the sums
-        above, with the whole range and with a shortened one, Morse kinds first; the number of Morse kinds.
+        above, with the whole range and with a shortened one, Morse kinds first; (2, k) reach of each kind from the
+        centre of a group and of a block, Å; the number of Morse kinds.
     """
     steps, block = grid
-    images, image_borders, kinds, n_morse = ions
-    whole, part = kinds[0], kinds[1]
-    n_kinds = whole.shape[0]
+    images, image_borders, kinds, reaches, n_morse = ions
+    n1, n2, n3 = energy.shape
+    s1, s2, s3 = block
+    n_kinds = kinds.shape[1]
     room = images.shape[1] + n_kinds * _LANES + 1
     group_near, near = np.empty((5, room), dtype=np.float32), np.empty((5, room), dtype=np.float32)
     group_borders, borders = np.empty(n_kinds + 1, dtype=np.int64), np.empty(n_kinds + 1, dtype=np.int64)
-    n_points = block[0] * block[1] * block[2]
-    wanted = np.empty((n_points, 3), dtype=np.int64)
-    points, sums = np.empty((n_points, 3), dtype=np.float32), np.empty(n_points, dtype=np.float32)
-    size = block * BLOCKS_PER_GROUP
-    group_reaches = np.sqrt(whole[:, 6].astype(np.float64)) + _radius(steps, size) + 1e-4
-    reaches = (np.sqrt(part[:, 6].astype(np.float64)) + _radius(steps, block) + 1e-4).astype(np.float32)
-    half_group, half_block = 0.5 * (size - 1), 0.5 * (block - 1)
-    kept = (group_near, group_borders, whole, n_morse)
+    wanted = np.empty((s1 * s2 * s3, 3), dtype=np.int64)
+    points, sums = np.empty((s1 * s2 * s3, 3), dtype=np.float32), np.empty(s1 * s2 * s3, dtype=np.float32)
+    kept = (group_near, group_borders, kinds[0], n_morse)
+    group = (group_near, group_borders, near, borders, points, sums)
+    terms = (kinds[0], kinds[1], reaches[1], n_morse)
+    g1, g2, g3 = s1 * BLOCKS_PER_GROUP, s2 * BLOCKS_PER_GROUP, s3 * BLOCKS_PER_GROUP
     for g in range(groups.shape[0]):
-        first = groups[g] * size
-        middle = first + half_group
-        centre = middle[0] * steps[0] + middle[1] * steps[1] + middle[2] * steps[2]
-        _select(images, image_borders, group_reaches, (centre[0], centre[1], centre[2]), kept)
-        for b1 in range(first[0], min(first[0] + size[0], energy.shape[0]), block[0]):
-            for b2 in range(first[1], min(first[1] + size[1], energy.shape[1]), block[1]):
-                for b3 in range(first[2], min(first[2] + size[2], energy.shape[2]), block[2]):
-                    count = _wanted_points(mask, energy.shape, (b1, b2, b3), block, wanted)
-                    if count == 0:
-                        continue
-                    away = np.array([b1, b2, b3]) + half_block - middle
-                    offset = away[0] * steps[0] + away[1] * steps[1] + away[2] * steps[2]
-                    lattice = (steps, offset, centre)
-                    group = (group_near, group_borders, near, borders, points, sums)
-                    _fill_block(energy, wanted[:count], lattice, group, (whole, part, n_morse, reaches))
+        f1, f2, f3 = groups[g, 0] * g1, groups[g, 1] * g2, groups[g, 2] * g3
+        centre = _place(steps, f1 + 0.5 * (g1 - 1), f2 + 0.5 * (g2 - 1), f3 + 0.5 * (g3 - 1))
+        _select(images, image_borders, reaches[0], centre, kept)
+        for b1 in range(f1, min(f1 + g1, n1), s1):
+            for b2 in range(f2, min(f2 + g2, n2), s2):
+                for b3 in range(f3, min(f3 + g3, n3), s3):
+                    count = _wanted_points(mask, (n1, n2, n3), (b1, b2, b3), block, wanted)
+                    if count > 0:
+                        middle = _place(steps, b1 + 0.5 * (s1 - 1), b2 + 0.5 * (s2 - 1), b3 + 0.5 * (s3 - 1))
+                        _fill_block(energy, wanted[:count], (steps, middle, centre), group, terms)

@@ -105,13 +105,14 @@ def site_energy_landscape(
 
     steps = framework.cell / np.array(shape)[:, None]
     block = _block(steps, shape)
-    ions = _ions(framework, origin, _tolerance(steps, block))
+    radii = _radius(steps, block * BLOCKS_PER_GROUP), _radius(steps, block)
+    ions = _ions(framework, origin, radii)
     wanted = np.empty((0, 0, 0), dtype=bool) if mask is None else np.ascontiguousarray(mask, dtype=bool)
     groups = _groups(shape, block * BLOCKS_PER_GROUP, mask)
     energy = np.full(shape, np.nan, dtype=np.float32)
 
     def fill(part: NDArray[np.int64]) -> None:
-        fill_site_energies(energy, wanted, part, (steps, block), ions)
+        fill_site_energies(energy, wanted, part, (steps, (int(block[0]), int(block[1]), int(block[2]))), ions)
 
     parts = np.array_split(groups, min(len(groups), 4 * threads)) if threads > 1 and len(groups) > 1 else [groups]
     if len(parts) == 1:
@@ -134,12 +135,11 @@ def _block(steps: NDArray[np.float64], shape: tuple[int, int, int]) -> NDArray[n
     return np.clip(np.ceil(np.array(shape) / counts), 1, 8).astype(np.int64)
 
 
-def _tolerance(steps: NDArray[np.float64], block: NDArray[np.int64]) -> float:
-    """Return the Morse energy that may be taken as linear within a block, eV."""
-    edges = steps * (0.5 * (block - 1))[:, None]
+def _radius(steps: NDArray[np.float64], counts: NDArray[np.int64]) -> float:
+    """Return half the longest diagonal of a box of ``counts`` grid points along each axis, Å."""
+    edges = steps * (0.5 * (counts - 1))[:, None]
     corners = np.array([(1, s2, s3) for s2 in (-1, 1) for s3 in (-1, 1)]) @ edges
-    radius = float(np.max(np.linalg.norm(corners, axis=1)))
-    return _FAR_EV * min(1.0, (_FAR_RADIUS_ANGSTROM / radius) ** 2) if radius else _FAR_EV
+    return float(np.max(np.linalg.norm(corners, axis=1)))
 
 
 def _groups(shape: tuple[int, int, int], size: NDArray[np.int64], mask: NDArray[np.bool_] | None) -> NDArray[np.int64]:
@@ -153,8 +153,9 @@ def _groups(shape: tuple[int, int, int], size: NDArray[np.int64], mask: NDArray[
     return np.argwhere(flags)
 
 
-def _ions(framework: Framework, origin: tuple[float, float, float], tolerance: float) -> tuple:
-    """Return what acts as the kernel wants it: images, borders of kinds, parameters, number of Morse kinds."""
+def _ions(framework: Framework, origin: tuple[float, float, float], radii: tuple[float, float]) -> tuple:
+    """Return what acts as the kernel wants it; ``radii`` are those of a group and of a block, Å."""
+    tolerance = _FAR_EV * min(1.0, (_FAR_RADIUS_ANGSTROM / max(radii[1], 1e-9)) ** 2)
     images, borders, whole, part = [], [0], [], []
     for term, positions in zip(framework.terms, framework.positions, strict=True):
         if isinstance(term, MorseTerm):
@@ -168,10 +169,12 @@ def _ions(framework: Framework, origin: tuple[float, float, float], tolerance: f
             part.append(whole[-1])
         images.append(periodic_images(framework.cell, positions - np.array(origin), cutoff))
         borders.append(borders[-1] + len(images[-1]))
+    kinds = np.array([whole, part], dtype=np.float32)
     return (
         np.ascontiguousarray(np.concatenate(images).T),
         np.array(borders, dtype=np.int64),
-        np.array([whole, part], dtype=np.float32),
+        kinds,
+        np.sqrt(kinds[:, :, 6].astype(np.float64)) + np.array(radii)[:, None] + 1e-4,
         sum(isinstance(term, MorseTerm) for term in framework.terms),
     )
 
