@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import warnings
@@ -11,35 +10,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from plugins_shell import BIN, TIMEOUT_S, Shell
 
 pytestmark = pytest.mark.daemon
 
-BIN = Path(sys.executable).parent
 LIMIT = 40
-TIMEOUT_S = 420
-
-
-class Shell:
-    """Run the commands of this installation in the profile of the demo."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        path = f'{BIN}{os.pathsep}{os.environ.get("PATH", "")}'
-        self.environment = {**os.environ, 'AIIDA_PATH': str(folder), 'COLUMNS': '200', 'PATH': path}
-
-    def __call__(self, *command: str, fails: bool = False) -> subprocess.CompletedProcess[str]:
-        done = subprocess.run(
-            [str(BIN / command[0]), *command[1:]],
-            capture_output=True,
-            text=True,
-            check=False,
-            env=self.environment,
-            cwd=self.folder,
-            timeout=TIMEOUT_S,
-        )
-        assert (done.returncode != 0) == fails, f'{command}\n{done.stdout}\n{done.stderr}'
-        assert 'Traceback' not in done.stderr, done.stderr
-        return done
 
 
 @pytest.fixture(scope='module')
