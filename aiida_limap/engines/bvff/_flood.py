@@ -18,7 +18,7 @@ MAX_BASINS = 2**19
 _BIAS = (128 << 16) + (128 << 8) + 128
 _CELLS = (1 << 24) - 1
 _SIGN = 1 << 24
-#: Contacts with other basins that are followed at one point; at a corner of many basins the rest are told by neighbours.
+#: Contacts with other basins that are followed at one point; its neighbours tell the rest.
 _CONTACTS = 12
 
 

@@ -1,4 +1,10 @@
-"""Minima and saddles of the continuous site energy, by its analytic gradient and Hessian in double precision."""
+"""Minima and saddles of the continuous site energy, by its analytic gradient and Hessian in double precision.
+
+``field`` stands for what acts: the cell and its inverse (2, 3, 3); the (m, 3) positions of all ions within reach of the
+cell, sorted by term; the (t + 1,) borders of the terms among them; and the (t, 6) terms: whether it is a Morse term,
+scale (eV or eV Å), inverse range (1/Å), R_min (Å), shift (eV), cut-off (Å). ``scratch`` is room for the ions near a
+point and the borders of the terms among these.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +17,8 @@ from aiida_limap.engines.bvff._compile import compiled
 
 __all__ = ['refine_minima', 'refine_saddles', 'site_energy', 'trace_descent']
 
+_Field = tuple[NDArray, NDArray, NDArray, NDArray]
+_Scratch = tuple[NDArray, NDArray]
 #: Columns of the table of terms.
 _MORSE, _SCALE, _INVERSE_RANGE, _R_MIN, _SHIFT, _CUTOFF = range(6)
 _TWO_OVER_ROOT_PI = 2 / math.sqrt(math.pi)
@@ -31,8 +39,10 @@ _FLAT = 0.2
 
 
 @compiled()
-def _gather(point: NDArray, images: NDArray, starts: NDArray, terms: NDArray, near: NDArray, borders: NDArray) -> None:
+def _gather(point: NDArray, field: _Field, scratch: _Scratch) -> None:
     """Copy the images around a point, term by term."""
+    _, images, starts, terms = field
+    near, borders = scratch
     count = 0
     for term in range(terms.shape[0]):
         borders[term] = count
@@ -48,10 +58,9 @@ def _gather(point: NDArray, images: NDArray, starts: NDArray, terms: NDArray, ne
 
 
 @compiled()
-def _evaluate(
-    point: NDArray, near: NDArray, borders: NDArray, terms: NDArray, gradient: NDArray, hessian: NDArray
-) -> float:
+def _evaluate(point: NDArray, terms: NDArray, scratch: _Scratch, gradient: NDArray, hessian: NDArray) -> float:
     """Return the energy (eV); fill its gradient (eV/Å) and Hessian (eV/Å^2)."""
+    near, borders = scratch
     energy = 0.0
     gradient[:] = 0.0
     hessian[:] = 0.0
@@ -105,28 +114,18 @@ def _wrap(point: NDArray, cell: NDArray, inverse: NDArray, shift: NDArray) -> No
 
 
 @compiled()
-def _refresh(
-    point: NDArray,
-    shift: NDArray,
-    centre: NDArray,
-    lattice: NDArray,
-    images: NDArray,
-    starts: NDArray,
-    terms: NDArray,
-    near: NDArray,
-    borders: NDArray,
-) -> None:
+def _refresh(point: NDArray, shift: NDArray, centre: NDArray, field: _Field, scratch: _Scratch) -> None:
     """Wrap the point into the cell and collect its neighbours anew."""
     moved = np.zeros(3)
-    _wrap(point, lattice[0], lattice[1], moved)
+    _wrap(point, field[0][0], field[0][1], moved)
     shift += moved
     centre[:] = point
-    _gather(point, images, starts, terms, near, borders)
+    _gather(point, field, scratch)
 
 
 @compiled()
 def _step(gradient: NDArray, hessian: NDArray, uphill: int, limit: float, step: NDArray) -> float:
-    """Fill a quasi-Newton step: up along the lowest ``uphill`` modes, down along the others; return the lowest curvature."""
+    """Fill a step up along the lowest ``uphill`` modes and down along the others; return the lowest curvature."""
     curvatures, modes = np.linalg.eigh(hessian)
     step[:] = 0.0
     for mode in range(3):
@@ -144,17 +143,7 @@ def _step(gradient: NDArray, hessian: NDArray, uphill: int, limit: float, step: 
 
 @compiled()
 def _search(
-    point: NDArray,
-    uphill: int,
-    reach: float,
-    lattice: NDArray,
-    images: NDArray,
-    starts: NDArray,
-    terms: NDArray,
-    near: NDArray,
-    borders: NDArray,
-    mode: NDArray,
-    trail: NDArray,
+    point: NDArray, uphill: int, reach: float, field: _Field, scratch: _Scratch, mode: NDArray, trail: NDArray
 ) -> tuple[float, bool, int]:
     """Move a point to a stationary point with ``uphill`` (0 or 1) negative curvatures.
 
@@ -166,8 +155,8 @@ def _search(
     """
     gradient, hessian, step = np.zeros(3), np.zeros((3, 3)), np.zeros(3)
     start, shift, centre = point.copy(), np.zeros(3), np.zeros(3)
-    _refresh(point, shift, centre, lattice, images, starts, terms, near, borders)
-    limit, energy, n_trail = _MAX_STEP, _evaluate(point, near, borders, terms, gradient, hessian), 0
+    _refresh(point, shift, centre, field, scratch)
+    limit, energy, n_trail = _MAX_STEP, _evaluate(point, field[3], scratch, gradient, hessian), 0
     n_escapes = 0
     for _ in range(_MAX_STEPS):
         if n_trail < trail.shape[0]:
@@ -183,26 +172,26 @@ def _search(
             if good or n_escapes == _MAX_ESCAPES:
                 point += shift
                 return energy, good, n_trail
-            # A point of high symmetry is stationary whatever its index: leave it along the mode that has the wrong sign.
+            # A point of high symmetry is stationary whatever its index: leave it along the mode of the wrong sign.
             point += _ESCAPE * modes[:, 1 if uphill == 1 and lowest < 0 else 0]
             n_escapes += 1
-            energy = _evaluate(point, near, borders, terms, gradient, hessian)
+            energy = _evaluate(point, field[3], scratch, gradient, hessian)
             limit = _MAX_STEP
             continue
         before, old = energy, point + shift
         point += step
         if np.sum((point - centre) ** 2) > (_SLACK - 0.05) ** 2:
-            _refresh(point, shift, centre, lattice, images, starts, terms, near, borders)
-        energy = _evaluate(point, near, borders, terms, gradient, hessian)
+            _refresh(point, shift, centre, field, scratch)
+        energy = _evaluate(point, field[3], scratch, gradient, hessian)
         if uphill == 0:
             if energy > before + 1e-13 * abs(before) and limit > 1e-7:
                 # The step overshot: take a shorter one from where it began.
                 point[:] = old
                 shift[:] = 0.0
-                _refresh(point, shift, centre, lattice, images, starts, terms, near, borders)
-                energy = _evaluate(point, near, borders, terms, gradient, hessian)
+                _refresh(point, shift, centre, field, scratch)
+                energy = _evaluate(point, field[3], scratch, gradient, hessian)
                 limit *= 0.3
-                n_trail -= 1
+                n_trail = max(n_trail - 1, 0)
                 continue
             limit = min(_MAX_STEP, 2 * limit)
         if np.sum((point + shift - start) ** 2) > reach**2:
@@ -212,18 +201,15 @@ def _search(
 
 
 @compiled()
-def _scratch(images: NDArray, terms: NDArray) -> tuple[NDArray, NDArray]:
-    return np.empty((max(images.shape[0], 1), 3)), np.zeros(terms.shape[0] + 1, dtype=np.int64)
+def _room(field: _Field) -> _Scratch:
+    return np.empty((max(field[1].shape[0], 1), 3)), np.zeros(field[2].shape[0], dtype=np.int64)
 
 
 @compiled()
 def refine_minima(
     points: NDArray,
     reach: float,
-    lattice: NDArray,
-    images: NDArray,
-    starts: NDArray,
-    terms: NDArray,
+    field: _Field,
     energies: NDArray,
     good: NDArray,
 ) -> None:
@@ -231,29 +217,21 @@ def refine_minima(
 
     :param points: (k, 3) starts; get the ends, Å.
     :param reach: largest distance from a start, Å.
-    :param lattice: (2, 3, 3) cell and its inverse.
-    :param images: (m, 3) positions of all ions within reach of the cell, sorted by term.
-    :param starts: (t + 1,) borders of the terms in ``images``.
-    :param terms: (t, 6) whether it is a Morse term, scale, inverse range, R_min, shift, cut-off.
+    :param field: what acts.
     :param energies: (k,) gets the energies, eV.
     :param good: (k,) gets whether a minimum was reached.
     """
-    near, borders = _scratch(images, terms)
+    scratch = _room(field)
     mode, trail = np.zeros(3), np.empty((0, 4))
     for index in range(points.shape[0]):
-        energies[index], good[index], _ = _search(
-            points[index], 0, reach, lattice, images, starts, terms, near, borders, mode, trail
-        )
+        energies[index], good[index], _ = _search(points[index], 0, reach, field, scratch, mode, trail)
 
 
 @compiled()
 def refine_saddles(
     points: NDArray,
     reach: float,
-    lattice: NDArray,
-    images: NDArray,
-    starts: NDArray,
-    terms: NDArray,
+    field: _Field,
     energies: NDArray,
     good: NDArray,
     ends: NDArray,
@@ -262,62 +240,56 @@ def refine_saddles(
 
     :param points: (k, 3) starts; get the saddles, Å.
     :param reach: largest distance from a start, Å.
-    :param lattice: as in :func:`refine_minima`, and so are ``images``, ``starts``, ``terms`` and ``energies``.
+    :param field: what acts.
+    :param energies: (k,) gets the energies, eV.
     :param good: (k,) gets whether a saddle and both minima were reached.
     :param ends: (k, 2, 3) gets the two minima, Å.
     """
-    near, borders = _scratch(images, terms)
+    scratch = _room(field)
     mode, other, trail = np.zeros(3), np.zeros(3), np.empty((0, 4))
     for index in range(points.shape[0]):
-        energies[index], good[index], _ = _search(
-            points[index], 1, reach, lattice, images, starts, terms, near, borders, mode, trail
-        )
+        energies[index], good[index], _ = _search(points[index], 1, reach, field, scratch, mode, trail)
         if not good[index]:
             continue
         for side in range(2):
             end = ends[index, side]
             end[:] = points[index] + (_NUDGE if side == 0 else -_NUDGE) * mode
-            _, found, _ = _search(end, 0, 20.0, lattice, images, starts, terms, near, borders, other, trail)
+            _, found, _ = _search(end, 0, 20.0, field, scratch, other, trail)
             good[index] = good[index] and found
 
 
 @compiled()
-def trace_descent(
-    start: NDArray, lattice: NDArray, images: NDArray, starts: NDArray, terms: NDArray, trail: NDArray
-) -> tuple[int, int]:
+def trace_descent(start: NDArray, field: _Field, trail: NDArray) -> tuple[int, int]:
     """Follow both descents from a saddle.
 
     :param start: (3,) the saddle, Å.
-    :param lattice: as in :func:`refine_minima`, and so are ``images``, ``starts`` and ``terms``.
+    :param field: what acts.
     :param trail: (2, t, 4) gets the points of both descents with their energies.
     :returns: the numbers of points.
     """
-    near, borders = _scratch(images, terms)
+    scratch = _room(field)
     mode, other, nothing = np.zeros(3), np.zeros(3), np.empty((0, 4))
     saddle = start.copy()
-    _search(saddle, 1, 0.5, lattice, images, starts, terms, near, borders, mode, nothing)
+    _search(saddle, 1, 0.5, field, scratch, mode, nothing)
     counts = np.zeros(2, dtype=np.int64)
     for side in range(2):
         end = saddle + (_NUDGE if side == 0 else -_NUDGE) * mode
-        counts[side] = _search(end, 0, 20.0, lattice, images, starts, terms, near, borders, other, trail[side])[2]
+        counts[side] = _search(end, 0, 20.0, field, scratch, other, trail[side])[2]
     return counts[0], counts[1]
 
 
 @compiled()
 def site_energy(
     points: NDArray,
-    lattice: NDArray,
-    images: NDArray,
-    starts: NDArray,
-    terms: NDArray,
+    field: _Field,
     energies: NDArray,
     gradients: NDArray,
     hessians: NDArray,
 ) -> None:
-    """Compute energies (k,), gradients (k, 3) and Hessians (k, 3, 3) at points (k, 3); see :func:`refine_minima`."""
-    near, borders = _scratch(images, terms)
+    """Compute energies (k,), gradients (k, 3) and Hessians (k, 3, 3) at points (k, 3)."""
+    scratch = _room(field)
     shift, centre = np.zeros(3), np.zeros(3)
     for index in range(points.shape[0]):
         point = points[index].copy()
-        _refresh(point, shift, centre, lattice, images, starts, terms, near, borders)
-        energies[index] = _evaluate(point, near, borders, terms, gradients[index], hessians[index])
+        _refresh(point, shift, centre, field, scratch)
+        energies[index] = _evaluate(point, field[3], scratch, gradients[index], hessians[index])

@@ -33,6 +33,19 @@ class Saddles:
     found: NDArray[np.bool_]
     ends: NDArray[np.float64]
 
+    def joined(self, others: Saddles) -> Saddles:
+        """Return these saddles followed by others.
+
+        :param others: further saddles.
+        :returns: all of them.
+        """
+        return Saddles(
+            np.concatenate([self.positions, others.positions]),
+            np.concatenate([self.energies, others.energies]),
+            np.concatenate([self.found, others.found]),
+            np.concatenate([self.ends, others.ends]),
+        )
+
 
 class Continuum:
     """Energies and stationary points at any position, in double precision and with analytic derivatives.
@@ -72,7 +85,7 @@ class Continuum:
         points = np.asarray(positions, dtype=np.float64).reshape(-1, 3) @ self.cell
         energies, gradients = np.zeros(len(points)), np.zeros((len(points), 3))
         hessians = np.zeros((len(points), 3, 3))
-        site_energy(points, *self._field, energies, gradients, hessians)
+        site_energy(points, self._field, energies, gradients, hessians)
         return energies, gradients, hessians
 
     def minima(self, starts: ArrayLike, *, reach: float = 2.0) -> tuple[NDArray, NDArray, NDArray]:
@@ -86,7 +99,7 @@ class Continuum:
 
         points = np.asarray(starts, dtype=np.float64).reshape(-1, 3) @ self.cell
         energies, good = np.zeros(len(points)), np.zeros(len(points), dtype=np.bool_)
-        refine_minima(points, reach, *self._field, energies, good)
+        refine_minima(points, reach, self._field, energies, good)
         return points @ self._lattice[1], energies, good
 
     def saddles(self, starts: ArrayLike, *, reach: float) -> Saddles:
@@ -101,7 +114,7 @@ class Continuum:
         points = np.asarray(starts, dtype=np.float64).reshape(-1, 3) @ self.cell
         energies, good = np.zeros(len(points)), np.zeros(len(points), dtype=np.bool_)
         ends = np.zeros((len(points), 2, 3))
-        refine_saddles(points, reach, *self._field, energies, good, ends)
+        refine_saddles(points, reach, self._field, energies, good, ends)
         inverse = self._lattice[1]
         return Saddles(points @ inverse, energies, good, ends @ inverse)
 
@@ -115,7 +128,7 @@ class Continuum:
 
         start = np.asarray(saddle, dtype=np.float64) @ self.cell
         trail = np.zeros((2, _TRAIL, 4))
-        counts = trace_descent(start, *self._field, trail)
+        counts = trace_descent(start, self._field, trail)
         sides = []
         for side, count in enumerate(counts):
             points = trail[side, :count].copy()

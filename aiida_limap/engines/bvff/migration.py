@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import time
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from aiida_limap.common.status import Status
-from aiida_limap.engines.bvff.framework import build_framework
-from aiida_limap.engines.bvff.landscape import grid_shape, site_energy_landscape
 from aiida_limap.engines.bvff.options import BvffOptions
-from aiida_limap.engines.bvff.percolation import Percolation, percolate
-from aiida_limap.engines.chemistry.elements import parse_ion
-from aiida_limap.engines.chemistry.oxidation import assign_oxidation_states
-from aiida_limap.engines.chemistry.structures import check_structure
-from aiida_limap.engines.errors import OutOfTimeError
+from aiida_limap.engines.bvff.solve import Solution, solve
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
 
-__all__ = ['MigrationEnergy', 'compute', 'migration_energy']
+__all__ = ['MigrationEnergy', 'compute', 'migration_energy', 'summarise']
 
 
 @dataclass(frozen=True)
@@ -34,8 +28,11 @@ class MigrationEnergy:
         differs where the deepest site is not on the path.
     :param network_barrier_2d: the same in two dimensions.
     :param network_barrier_3d: the same in three dimensions.
+    :param grid_barriers: the three barriers of the grid alone, before minima and saddles were refined, eV.
     :param grid_error: difference of the two-dimensional threshold between 6 and 26 neighbours of a grid point, eV: what
         the grid may be wrong by; None where there is no such threshold.
+    :param refined: whether all barriers are those of the continuum.
+    :param unresolved_saddles: how many of the three thresholds rest on a saddle that could not be refined.
     :param energy_minimum: lowest site energy, eV.
     :param sublattice_index: number of interpenetrating copies of the three-dimensional network per lattice translation,
         or None.
@@ -45,6 +42,7 @@ class MigrationEnergy:
     :param oxidation_states_by_element: their mean by element symbol.
     :param oxidation_method: how they were found.
     :param grid: grid divisions.
+    :param symmetry_operations: operations that map the grid onto itself, the identity included.
     :param sites: number of sites.
     :param mobile_sites: number of sites of the mobile ion.
     :param options: what was asked for.
@@ -57,7 +55,10 @@ class MigrationEnergy:
     network_barrier_1d: float | None
     network_barrier_2d: float | None
     network_barrier_3d: float | None
+    grid_barriers: tuple[float | None, ...]
     grid_error: float | None
+    refined: bool
+    unresolved_saddles: int
     energy_minimum: float
     sublattice_index: int | None
     status: Status
@@ -66,6 +67,7 @@ class MigrationEnergy:
     oxidation_states_by_element: Mapping[str, float]
     oxidation_method: str
     grid: tuple[int, int, int]
+    symmetry_operations: int
     sites: int
     mobile_sites: int
     options: BvffOptions
@@ -80,10 +82,14 @@ class MigrationEnergy:
         }
         return {
             **barriers,
+            **{f'grid_barrier_{d}d_eV': value for d, value in enumerate(self.grid_barriers, start=1)},
             'grid_error_eV': self.grid_error,
+            'refined': self.refined,
+            'unresolved_saddles': self.unresolved_saddles,
             'energy_minimum_eV': self.energy_minimum,
             'sublattice_index': self.sublattice_index,
             'grid': list(self.grid),
+            'symmetry_operations': self.symmetry_operations,
             'sites': self.sites,
             'mobile_sites': self.mobile_sites,
             'oxidation_states': dict(self.oxidation_states_by_element),
@@ -126,29 +132,34 @@ def compute(
     structure: Structure,
     options: BvffOptions,
     oxidation_states: Mapping[str, float] | Sequence[float] | None = None,
+    *,
+    threads: int = 1,
 ) -> MigrationEnergy:
     """Do what :func:`migration_energy` does, with ready options.
 
     :param structure: an ordered pymatgen structure.
     :param options: all options.
     :param oxidation_states: by element symbol, or one per site; None lets them be found.
+    :param threads: number of threads.
     :returns: as :func:`migration_energy`.
     :raises LimapError: as :func:`migration_energy`.
     """
-    clock = _Clock(options.time_limit_s)
-    mobile = parse_ion(options.mobile_ion)
-    check_structure(structure, mobile_element=mobile.symbol, max_sites=options.max_sites)
-    shape = grid_shape(structure.lattice.matrix, options.spacing_angstrom, max_voxels=options.max_voxels)
-    states = assign_oxidation_states(structure, given=oxidation_states, time_limit_s=options.time_limit_s)
-    framework = build_framework(structure, states.values, options)
-    clock.check('before the energies of the grid')
-    energy = site_energy_landscape(framework, shape)
-    clock.check('before the percolation')
-    maximum = float(energy.min()) + options.energy_cap_eV
-    result = percolate(energy, maximum=maximum)
-    clock.check('before the estimate of the grid error')
-    by_element = states.by_element(structure)
-    barriers, network_barriers = result.barriers, result.network_barriers
+    return summarise(solve(structure, options, oxidation_states, threads=threads))
+
+
+def summarise(solution: Solution) -> MigrationEnergy:
+    """Return the barriers of a solution.
+
+    :param solution: what was found.
+    :returns: barriers above the lowest site energy and above that of the percolating component.
+    """
+    zero = solution.energy_minimum
+    barriers = [_above(threshold, zero) for threshold in solution.thresholds]
+    network_barriers = [
+        _above(threshold, minimum)
+        for threshold, minimum in zip(solution.thresholds, solution.network_minima, strict=True)
+    ]
+    by_element = solution.states.by_element(solution.structure)
     status = Status.OK if barriers[1] is not None else Status.NOT_PERCOLATING
     return MigrationEnergy(
         barrier_1d=barriers[0],
@@ -157,51 +168,38 @@ def compute(
         network_barrier_1d=network_barriers[0],
         network_barrier_2d=network_barriers[1],
         network_barrier_3d=network_barriers[2],
-        grid_error=_grid_error(energy, result, maximum),
-        energy_minimum=result.energy_minimum,
-        sublattice_index=result.sublattice_index,
+        grid_barriers=tuple(solution.coarse.barriers),
+        grid_error=solution.grid_error,
+        refined=solution.network is not None and solution.network.unresolved == 0,
+        unresolved_saddles=0 if solution.network is None else solution.network.unresolved,
+        energy_minimum=zero,
+        sublattice_index=solution.sublattice_index,
         status=status,
-        message=_message(status, states.method, by_element, options),
-        oxidation_states=states.values,
+        message=_message(status, solution, by_element),
+        oxidation_states=solution.states.values,
         oxidation_states_by_element=by_element,
-        oxidation_method=states.method,
-        grid=shape,
-        sites=len(structure),
-        mobile_sites=len(framework.mobile_positions),
-        options=options,
-        wall_s=clock.elapsed_s,
+        oxidation_method=solution.states.method,
+        grid=solution.grid.shape,
+        symmetry_operations=len(solution.grid.rotations),
+        sites=len(solution.structure),
+        mobile_sites=len(solution.framework.mobile_positions),
+        options=solution.options,
+        wall_s=solution.wall_s,
     )
 
 
-def _grid_error(energy: Any, result: Percolation, maximum: float) -> float | None:
-    threshold = result.thresholds[1]
-    narrow = percolate(energy, connectivity=6, maximum=maximum).thresholds[1]
-    difference = narrow - threshold
-    # Infinity minus a number or itself: one of the two does not percolate, so there is nothing to compare.
-    return difference if 0 <= difference < float('inf') else None
+def _above(threshold: float, zero: float) -> float | None:
+    return None if math.isinf(threshold) else threshold - zero
 
 
-def _message(status: Status, method: str, by_element: Mapping[str, float], options: BvffOptions) -> str:
+def _message(status: Status, solution: Solution, by_element: Mapping[str, float]) -> str:
     parts = []
     if status is Status.NOT_PERCOLATING:
-        parts.append(f'no two-dimensional path within {options.energy_cap_eV:g} eV of the lowest site energy')
-    if method == 'composition_mean':
+        cap = solution.options.energy_cap_eV
+        parts.append(f'no two-dimensional path within {cap:g} eV of the lowest site energy')
+    if solution.states.method == 'composition_mean':
         mean = ', '.join(f'{symbol} {state:+.2f}' for symbol, state in by_element.items() if state != round(state))
         parts.append(f'no whole oxidation states are neutral; mean ones were used: {mean}')
+    if solution.network is not None and solution.network.unresolved:
+        parts.append(f'{solution.network.unresolved} of the thresholds could not be refined and are those of the grid')
     return '; '.join(parts)
-
-
-class _Clock:
-    def __init__(self, limit_s: float) -> None:
-        self._limit_s = limit_s
-        self._started = time.monotonic()
-
-    @property
-    def elapsed_s(self) -> float:
-        """Seconds since the structure was begun."""
-        return time.monotonic() - self._started
-
-    def check(self, stage: str) -> None:
-        """Raise OutOfTimeError, naming the stage, where the limit is passed."""
-        if self.elapsed_s > self._limit_s:
-            raise OutOfTimeError(f'the time limit of {self._limit_s:g} s was reached {stage}')

@@ -1,8 +1,8 @@
 """From the grid to the continuum: refined minima and saddles, and the percolation of the network that they form.
 
-The grid is flooded from below. Each place where two basins meet is the start of a search for a saddle of index one, from
-which two descents lead to the minima that it connects. All saddles near a threshold are refined and the network is
-percolated again, so that those of nearly the same energy cannot swap places unnoticed.
+The grid is flooded from below. Each place where two basins meet is the start of a search for a saddle of index one,
+from which two descents lead to the minima that it connects. All saddles near a threshold are refined and the network
+is percolated again, so that those of nearly the same energy cannot swap places unnoticed.
 """
 
 from __future__ import annotations
@@ -26,9 +26,10 @@ _WINDOW_EV = 0.05
 _WINDOW_EV_PER_ANGSTROM = 0.6
 #: Saddles below a threshold are refined down to so many windows.
 _WINDOWS_BELOW = 2.0
-#: Largest distance of a saddle from its place on the grid, in spacings, but at least so many Å.
-_REACH_SPACINGS = 4.0
-_REACH_ANGSTROM = 0.6
+#: Largest distance of a saddle from its place on the grid, Å: along a flat ridge the grid has false lows.
+_REACH_ANGSTROM = 2.5
+#: A saddle within so many spacings of its place explains it, whichever minima it connects.
+_NEAR_SPACINGS = 2.0
 _ROUNDS = 20
 
 
@@ -133,13 +134,14 @@ def refine_network(
 
 @dataclass(frozen=True, eq=False)
 class _Passes:
-    """Refined passes: edges (k, 5), energies, positions seen from the first site, whether found, contact of the grid."""
+    """Refined passes: edges (k, 5), energies, positions seen from the first site, and the places they come from."""
 
     edges: NDArray[np.int64]
     energies: NDArray[np.float64]
     positions: NDArray[np.float64]
     found: NDArray[np.bool_]
-    contacts: NDArray[np.int64]
+    near: NDArray[np.bool_]
+    places: NDArray[np.int64]
 
 
 class _Refinement:
@@ -151,7 +153,9 @@ class _Refinement:
         self.continuum = Continuum(grid.framework)
         self.representatives = grid.representatives()
         self.window = _WINDOW_EV + _WINDOW_EV_PER_ANGSTROM * spacing
-        self.reach = max(_REACH_ANGSTROM, _REACH_SPACINGS * spacing)
+        self.near = _NEAR_SPACINGS * spacing
+        self.pass_points = np.empty(0, dtype=np.int32)
+        self.passes = Saddles(np.empty((0, 3)), np.empty(0), np.empty(0, dtype=np.bool_), np.empty((0, 2, 3)))
         self.labels = np.full(len(self.energy), -1, dtype=np.int64)
 
     def run(self, coarse: Percolation, maximum: float) -> RefinedNetwork:
@@ -160,22 +164,20 @@ class _Refinement:
         top = min(maximum, max(finite) + self.window) if len(finite) == 3 else maximum
         self._flood(top)
         self._refine_sites()
-        edges, refined_candidates = self.contact_edges, np.zeros(len(self.places), dtype=np.bool_)
-        energies = self.contact_energies.astype(np.float64)
-        network = self._assemble(edges, energies, None)
-        place_energies = self.energy[self.places[:, 1]]
+        refined = np.zeros(len(self.places), dtype=np.bool_)
+        network = self._assemble(refined)
         for _ in range(_ROUNDS):
             wanted = np.zeros(len(self.places), dtype=np.bool_)
             for threshold in (*network.percolation.thresholds, *coarse.thresholds):
                 if threshold < math.inf:
-                    wanted |= (place_energies > threshold - _WINDOWS_BELOW * self.window) & (
-                        place_energies < threshold + self.window
+                    wanted |= (self.place_energies > threshold - _WINDOWS_BELOW * self.window) & (
+                        self.place_energies < threshold + self.window
                     )
-            if not (wanted & ~refined_candidates).any():
+            if not (wanted & ~refined).any():
                 break
-            refined_candidates |= wanted
-            self._refine_passes(np.flatnonzero(refined_candidates))
-            network = self._assemble(edges, energies, self._mapped_passes(refined_candidates))
+            refined |= wanted
+            self._refine_passes(np.flatnonzero(refined))
+            network = self._assemble(refined)
         return network
 
     def _flood(self, top: float) -> None:
@@ -188,12 +190,10 @@ class _Refinement:
         if used < len(order):
             raise StructureTooLargeError(f'the grid has more than {len(basins)} basins; take a wider spacing')
         self.basin_points = basins[:, 0]
-        self.contact_edges = np.column_stack([contacts[:, :2], unpack_cells(contacts[:, 2])])
-        self.places = places
-        # The first place of a contact is its lowest one.
-        _, first = np.unique(places[:, 0], return_index=True)
-        self.contact_energies = self.energy[places[first, 1]]
-        self.contact_points = places[first, 1]
+        # Where basins meet: edges of the network of the grid, one for each patch of a border, with its lowest point.
+        self.places = places[:, 1]
+        self.place_edges = np.column_stack([contacts[:, :2], unpack_cells(contacts[:, 2])])[places[:, 0]]
+        self.place_energies = self.energy[self.places].astype(np.float64)
 
     def _refine_sites(self) -> None:
         """Refine the minimum of each basin; basins that lead to the same minimum become one site."""
@@ -252,78 +252,74 @@ class _Refinement:
         return labels >> 24, cells + unpack_cells((labels & ((1 << 24) - 1)) - bias)
 
     def _refine_passes(self, chosen: NDArray[np.int64]) -> None:
-        unique = np.unique(self.representatives[self.places[chosen, 1]])
-        known = getattr(self, 'pass_points', np.empty(0, dtype=unique.dtype))
+        """Search a saddle from each chosen place, once for all places that are equivalent by symmetry."""
+        unique = np.unique(self.representatives[self.places[chosen]])
+        known = self.pass_points
         fresh = np.setdiff1d(unique, known)
-        saddles = self.continuum.saddles(self.grid.fractional(fresh), reach=self.reach)
-        if len(known):
-            old = self.passes
-            saddles = Saddles(
-                np.concatenate([old.positions, saddles.positions]),
-                np.concatenate([old.energies, saddles.energies]),
-                np.concatenate([old.found, saddles.found]),
-                np.concatenate([old.ends, saddles.ends]),
-            )
         self.pass_points = np.concatenate([known, fresh])
-        self.passes = saddles
+        self.passes = self.passes.joined(self.continuum.saddles(self.grid.fractional(fresh), reach=_REACH_ANGSTROM))
 
-    def _mapped_passes(self, chosen: NDArray[np.bool_]) -> _Passes:
-        """Return the refined passes at the chosen places, all copies by symmetry included."""
-        points = self.places[chosen, 1]
+    def _mapped_passes(self, chosen: NDArray[np.int64]) -> _Passes:
+        """Return the refined passes of the chosen places, with all copies by symmetry."""
+        points = self.places[chosen]
         sorter = np.argsort(self.pass_points)
         rows = sorter[np.searchsorted(self.pass_points, self.representatives[points], sorter=sorter)]
         copies, operations, cells = self.grid.operations_to(points, self.representatives[points])
         rows = rows[copies]
-        mapped = [
+        position, *ends = (
             self.grid.map_positions(positions, operations, cells)
             for positions in (self.passes.positions[rows], self.passes.ends[rows, 0], self.passes.ends[rows, 1])
-        ]
-        sides = []
-        for positions in mapped[1:]:
-            basins, at = self._locate(positions)
-            sides.append((self.site_of[basins], at + self.site_cells[basins]))
-        (first, first_cells), (second, second_cells) = sides
-        edges = np.column_stack([first, second, second_cells - first_cells])
-        contacts = self.places[chosen, 0][copies]
-        return _Passes(edges, self.passes.energies[rows], mapped[0] - first_cells, self.passes.found[rows], contacts)
+        )
+        (first, first_cells), (second, second_cells) = (self._sites_at(end) for end in ends)
+        moved = (position - self.grid.fractional(points[copies])) @ self.grid.framework.cell
+        return _Passes(
+            edges=np.column_stack([first, second, second_cells - first_cells]),
+            energies=self.passes.energies[rows],
+            positions=position - first_cells,
+            found=self.passes.found[rows],
+            near=self.passes.found[rows] & (np.linalg.norm(moved, axis=1) < self.near),
+            places=chosen[copies],
+        )
 
-    def _assemble(
-        self,
-        edges: NDArray,
-        energies: NDArray,
-        passes: _Passes | None,
-    ) -> RefinedNetwork:
-        """Join grid contacts that are not replaced by refined passes with those passes."""
-        merged = np.column_stack(
+    def _sites_at(self, positions: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        basins, cells = self._locate(positions)
+        return self.site_of[basins], cells + self.site_cells[basins]
+
+    def _assemble(self, chosen: NDArray[np.bool_]) -> RefinedNetwork:
+        """Join the refined passes with the places of the grid that they do not replace."""
+        first, second = self.place_edges[:, 0], self.place_edges[:, 1]
+        edges = np.column_stack(
             [
-                self.site_of[edges[:, 0]],
-                self.site_of[edges[:, 1]],
-                edges[:, 2:] + self.site_cells[edges[:, 1]] - self.site_cells[edges[:, 0]],
+                self.site_of[first],
+                self.site_of[second],
+                self.place_edges[:, 2:] + self.site_cells[second] - self.site_cells[first],
             ]
         )
-        keep = (merged[:, 0] != merged[:, 1]) | merged[:, 2:].any(axis=1)
-        positions = self.grid.fractional(self.contact_points)
-        refined = np.zeros(len(merged), dtype=np.bool_)
-        if passes is not None:
-            new_edges = passes.edges
-            same = passes.found & (_canonical(new_edges) == _canonical(merged[passes.contacts])).all(axis=1)
-            keep[passes.contacts[same]] = False
-            trivial = (new_edges[:, 0] == new_edges[:, 1]) & ~new_edges[:, 2:].any(axis=1)
-            use = passes.found & ~trivial
-            merged = np.concatenate([merged, new_edges[use]])
-            energies = np.concatenate([energies, passes.energies[use]])
-            positions = np.concatenate([positions, passes.positions[use]])
-            refined = np.concatenate([refined, np.ones(use.sum(), dtype=np.bool_)])
-            keep = np.concatenate([keep, np.ones(use.sum(), dtype=np.bool_)])
-        merged, energies, positions, refined = merged[keep], energies[keep], positions[keep], refined[keep]
+        energies, positions = self.place_energies.copy(), self.grid.fractional(self.places) - self.site_cells[first]
+        refined, keep = np.zeros(len(edges), dtype=np.bool_), np.ones(len(edges), dtype=np.bool_)
+        if chosen.any():
+            passes = self._mapped_passes(np.flatnonzero(chosen))
+            same = passes.found & (_canonical(passes.edges) == _canonical(edges[passes.places])).all(axis=1)
+            keep[passes.places[same]] = False
+            # Where a saddle nearby leads elsewhere, at a corner of several basins, there is no lower pass than it.
+            near = passes.places[passes.near]
+            refined[near] = passes.energies[passes.near] >= energies[near]
+            energies[near] = np.maximum(energies[near], passes.energies[passes.near])
+            edges = np.concatenate([edges, passes.edges[passes.found]])
+            energies = np.concatenate([energies, passes.energies[passes.found]])
+            positions = np.concatenate([positions, passes.positions[passes.found]])
+            refined = np.concatenate([refined, np.ones(passes.found.sum(), dtype=np.bool_)])
+            keep = np.concatenate([keep, np.ones(passes.found.sum(), dtype=np.bool_)])
+        # A pass from a site to itself in the same cell, as between basins that have become one site, leads nowhere.
+        keep &= (edges[:, 0] != edges[:, 1]) | edges[:, 2:].any(axis=1)
         return RefinedNetwork(
             positions=self.site_positions,
             energies=self.site_energies,
-            edges=merged,
-            saddle_energies=energies,
-            saddle_positions=positions,
-            refined=refined,
-            percolation=percolate_graph(self.site_energies, merged, energies),
+            edges=edges[keep],
+            saddle_energies=energies[keep],
+            saddle_positions=positions[keep],
+            refined=refined[keep],
+            percolation=percolate_graph(self.site_energies, edges[keep], energies[keep]),
         )
 
 

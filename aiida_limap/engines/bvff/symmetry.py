@@ -1,8 +1,8 @@
 """A grid that the symmetry of the immobile ions maps onto itself, in their smallest cell.
 
 The energies of the mobile ion have the symmetry of what acts on it: of the structure without its mobile ions. Its
-primitive cell is often smaller, its symmetry higher than that of the structure. Percolation does not depend on the cell:
-the rank of a set of translations is the same in every lattice that contains them with finite index.
+primitive cell is often smaller, its symmetry higher than that of the structure. Percolation does not depend on the
+cell: the rank of a set of translations is the same in every lattice that contains them with finite index.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ __all__ = ['SymmetricGrid', 'plain_grid', 'symmetric_grid']
 #: Distance within which atoms count as mapped onto each other, Å. Energies change by about 1 eV/Å in channels, so that
 #: copies by symmetry are right within a milli-electronvolt.
 SYMMETRY_TOLERANCE_ANGSTROM = 1e-3
-#: How far a translation may miss a grid point, in parts of the spacing; rational translations miss by an eighth or more.
+#: How far a translation may miss a grid point, in parts of the spacing; fractions miss by an eighth or more.
 _INDEX_TOLERANCE = 0.05
 #: Divisions are tried up to so many above the least: twice the largest denominator of space group translations.
 _EXTRA_DIVISIONS = 24
@@ -75,8 +75,8 @@ class SymmetricGrid:
 
         :param points: (k,) flat indices.
         :param representatives: (k,) flat indices of their representatives.
-        :returns: (m,) places in ``points`` in ascending order, (m,) indices of operations, and (m, 3) cells in which the
-            images of the representatives lie.
+        :returns: (m,) places in ``points`` in ascending order, (m,) indices of operations, and (m, 3) cells in which
+            the images of the representatives lie.
         """
         shape = np.array(self.shape)
         starts = np.stack(np.unravel_index(representatives, self.shape), axis=-1)
