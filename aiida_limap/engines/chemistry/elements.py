@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
 from types import MappingProxyType
+from typing import Any
 
 import yaml
 
@@ -19,6 +20,7 @@ __all__ = [
     'anion_charges',
     'covalent_radius',
     'highest_oxidation_states',
+    'oxidation_states_of',
     'parse_ion',
     'period',
 ]
@@ -59,7 +61,7 @@ def parse_ion(text: str) -> Ion:
 
 
 @lru_cache(maxsize=1)
-def _tables() -> Mapping[str, Mapping[str, float]]:
+def _tables() -> Mapping[str, Mapping[str, Any]]:
     text = (resources.files(__package__) / 'elements.yaml').read_text(encoding='utf-8')
     return {name: MappingProxyType(table) for name, table in yaml.safe_load(text).items()}
 
@@ -74,7 +76,7 @@ def covalent_radius(symbol: str) -> float:
     :raises ParametersMissingError: if the element has none.
     """
     try:
-        return _tables()['covalent_radius_angstrom'][symbol]
+        return float(_tables()['covalent_radius_angstrom'][symbol])
     except KeyError:
         raise ParametersMissingError(f'there is no covalent radius of {symbol}; the table holds H to Cm') from None
 
@@ -103,3 +105,12 @@ def anion_charges() -> Mapping[str, float]:
 def anion_bond_limits() -> Mapping[str, float]:
     """Return the distance in Å below which two atoms of an anion are bonded to each other, by element symbol."""
     return _tables()['anion_bond_limit_angstrom']
+
+
+def oxidation_states_of(symbol: str) -> tuple[int, ...]:
+    """Return the oxidation states that may be assigned to an element, in ascending order.
+
+    :param symbol: element symbol.
+    :returns: the states; empty for elements that form no ions, such as noble gases.
+    """
+    return tuple(_tables()['oxidation_states'].get(symbol, ()))

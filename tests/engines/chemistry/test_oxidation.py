@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import itertools
-import time
 
 import pytest
 from pymatgen.core import Composition, Lattice, Structure
 
-from aiida_limap.engines.chemistry import oxidation
+from aiida_limap.engines.chemistry import oxidation_ways
+from aiida_limap.engines.chemistry.bond_valence_states import site_bonds
 from aiida_limap.engines.chemistry.elements import Ion, covalent_radius, highest_oxidation_states, parse_ion, period
 from aiida_limap.engines.chemistry.oxidation import assign_oxidation_states
+from aiida_limap.engines.chemistry.oxidation_ways import Crystal
 from aiida_limap.engines.errors import (
     DisorderedStructureError,
     InputError,
@@ -93,7 +94,7 @@ def test_only_possible_assignment_needs_no_bonds(formula, expected):
     'formula', ['Li2SO3', 'LiMn2O4', 'LiSbO2', 'Li3Sb3O8', 'LiFePO4', 'LiSn2O3', 'Li2O2', 'LiHfMg6O7']
 )
 def test_ambiguous_compositions_are_not_settled_by_the_highest_states(formula):
-    assert oxidation._only_assignment(scattered(formula)) is None
+    assert oxidation_ways._only_assignment(Crystal.of(site_bonds(scattered(formula)))) is None
 
 
 def test_lower_states_are_found_from_the_bonds():
@@ -105,10 +106,10 @@ def test_lower_states_are_found_from_the_bonds():
     assert states.by_element(rock_salt) == {'Mn': 2.0, 'O': -2.0}
 
 
-def test_mean_states_come_from_the_composition():
+def test_equal_sites_share_a_mean_state():
     structure = spinel()
     states = assign_oxidation_states(structure)
-    assert states.method == 'composition'
+    assert states.method == 'bond_valence_mean'
     assert states.by_element(structure) == pytest.approx({'Li': 1.0, 'Mn': 3.5, 'O': -2.0})
 
 
@@ -134,28 +135,21 @@ def peroxide() -> Structure:
     return Structure(Lattice.tetragonal(4, 6), ['Li', 'Li', 'O', 'O'], places)
 
 
-def test_peroxides_are_refused_rather_than_called_oxides():
-    with pytest.raises(OxidationStatesError, match=r'O sites 2 and 3 are bonded to each other \(1\.50 Å\)'):
-        assign_oxidation_states(peroxide())
-    assert assign_oxidation_states(peroxide(), given={'Li': 1, 'O': -1}).values == (1.0, 1.0, -1.0, -1.0)
+def test_peroxides_share_the_charge_of_their_group():
+    states = assign_oxidation_states(peroxide())
+    assert states.method == 'anion_groups'
+    assert states.values == (1.0, 1.0, -1.0, -1.0)
 
 
-@pytest.mark.parametrize('formula', ['Li2O2', 'LiO2', 'LiAl', 'Li9Mg', 'LiMg14SiO9'])
+@pytest.mark.parametrize('formula', ['LiAl', 'Li9Mg', 'LiMg14SiO9', 'LiC6', 'Li3HfO', 'Li2Mg3Si2'])
 def test_no_neutral_assignment_is_an_error(formula):
-    with pytest.raises(OxidationStatesError, match='give them'):
+    with pytest.raises(OxidationStatesError, match='give the'):
         assign_oxidation_states(scattered(formula))
 
 
-def test_a_composition_too_large_to_guess_is_left_alone_quickly():
-    started = time.monotonic()
-    assert oxidation._usual_assignment(scattered('Li97Mn53Fe59Co61Ni67V71O400', edge=3.0)) is None
-    # Not a matter of speed: without the bound this runs for hours.
-    assert time.monotonic() - started < 60
-
-
 def test_time_limit():
-    with pytest.raises(OutOfTimeError, match='Li2O2'):
-        assign_oxidation_states(scattered('Li2O2'), time_limit_s=0.0)
+    with pytest.raises(OutOfTimeError, match='LiMg14SiO9'):
+        assign_oxidation_states(scattered('LiMg14SiO9'), time_limit_s=0.0)
 
 
 def test_disorder_is_refused():
