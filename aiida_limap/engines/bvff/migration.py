@@ -200,6 +200,7 @@ def _message(status: Status, solution: Solution, by_element: Mapping[str, float]
     if solution.states.method == 'composition_mean':
         mean = ', '.join(f'{symbol} {state:+.2f}' for symbol, state in by_element.items() if state != round(state))
         parts.append(f'no whole oxidation states are neutral; mean ones were used: {mean}')
+    parts += solution.framework.notes
     if solution.network is not None and solution.network.unresolved:
         parts.append(f'{solution.network.unresolved} of the thresholds could not be refined and are those of the grid')
     return '; '.join(parts)

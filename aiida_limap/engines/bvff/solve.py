@@ -163,9 +163,12 @@ def solve(
     """
     clock = Clock(options.time_limit_s)
     mobile = parse_ion(options.mobile_ion)
-    check_structure(structure, mobile_element=mobile.symbol, max_sites=options.max_sites)
-    states = assign_oxidation_states(structure, given=oxidation_states, time_limit_s=options.time_limit_s)
-    framework = build_framework(structure, states.values, options)
+    disordered = options.disorder == 'occupancy'
+    check_structure(structure, mobile_element=mobile.symbol, max_sites=options.max_sites, disordered=disordered)
+    states = assign_oxidation_states(
+        structure, given=oxidation_states, time_limit_s=options.time_limit_s, disordered=disordered
+    )
+    framework = build_framework(structure, states, options)
     level = _solve_on_grid(framework, options, options.spacing_angstrom, clock, threads)
     for factor in _FINER:
         # Few thresholds rest on a saddle of the grid that leads nowhere; a finer grid finds what it stands for.

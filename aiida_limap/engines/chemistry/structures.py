@@ -89,12 +89,19 @@ def is_ordered(structure: Structure) -> bool:
     return all(len(site.species) == 1 and abs(site.species.num_atoms - 1) < _FULL for site in structure)
 
 
-def check_structure(structure: Structure, *, mobile_element: str | None = 'Li', max_sites: int = MAX_SITES) -> None:
+def check_structure(
+    structure: Structure,
+    *,
+    mobile_element: str | None = 'Li',
+    max_sites: int = MAX_SITES,
+    disordered: bool = False,
+) -> None:
     """Refuse structures for which no engine has an answer.
 
     :param structure: the structure.
     :param mobile_element: symbol of the element that moves; None where none has to be present.
     :param max_sites: largest number of sites.
+    :param disordered: whether sites may be shared or partially occupied.
     :raises LimapError: if it has no sites or a coordinate is not finite.
     :raises StructureTooLargeError: if there are more sites than ``max_sites``.
     :raises NoMobileIonError: if the mobile element is absent.
@@ -112,7 +119,7 @@ def check_structure(structure: Structure, *, mobile_element: str | None = 'Li', 
         element.symbol for element in structure.composition.elements
     }:
         raise NoMobileIonError(f'{name} holds no {mobile_element}')
-    if not is_ordered(structure):
+    if not disordered and not is_ordered(structure):
         index, site = next(
             (index, site)
             for index, site in enumerate(structure)
@@ -125,12 +132,17 @@ def check_structure(structure: Structure, *, mobile_element: str | None = 'Li', 
 
 
 def _check_distances(structure: Structure, name: str) -> None:
-    symbols = [site.specie.symbol for site in structure]
+    # A shared site counts as the element that is there most often.
+    symbols = [max(site.species.items(), key=lambda entry: entry[1])[0].symbol for site in structure]
+    occupancies = np.array([site.species.num_atoms for site in structure])
     radii = np.array([covalent_radius(symbol) for symbol in symbols])
     reach = 2 * OVERLAP_FRACTION * float(radii.max())
     # Self-images count: in a very short cell an atom overlaps with its own copy.
     first, second, _, distances = structure.get_neighbor_list(reach, exclude_self=True)
     excess = distances - OVERLAP_FRACTION * (radii[first] + radii[second])
+    # Split positions exclude each other: they do not overlap as long as no two of them are occupied at once.
+    exclusive = (first != second) & (occupancies[first] + occupancies[second] < 1 + _FULL)
+    excess = np.where(exclusive, 0.0, excess)
     if excess.size and excess.min() < 0:
         worst = int(excess.argmin())
         i, j = sorted((int(first[worst]), int(second[worst])))
