@@ -92,7 +92,9 @@ def reason_of(node: CalcJobNode) -> str:
     if node.is_killed:
         return 'it was killed.'
     if node.is_excepted:
-        return f'it excepted ({node.exception}).'
+        # What is kept is a whole traceback.
+        lines = (node.exception or '').strip().splitlines() or ['no reason given']
+        return f'it excepted ({lines[-1].rstrip(".")}).'
     return f'exit status {node.exit_status}: {node.exit_message}'
 
 

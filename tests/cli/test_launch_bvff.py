@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import runpy
+import sys
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,6 +17,8 @@ from plugins_aiida import make_dataset, make_structure
 
 from aiida_limap.cli.verdi_data import data_limap
 from aiida_limap.tools.progress import Stage, stages_of
+
+EXAMPLE = Path(__file__).parents[2] / 'examples' / 'submit_migration_energies.py'
 
 
 @pytest.fixture
@@ -181,3 +186,25 @@ def test_barriers_are_printed_again(submitted, run, crystals):
         done = verdi.invoke(data_limap, ['barriers', str(node)])
         assert done.exit_code != 0
         assert words in done.stderr
+
+
+def test_the_example_submits_structures_and_shows_their_jobs(submitted, crystals, monkeypatch, capsys):
+    first, second, _third = crystals.structures
+    load_code = orm.load_code
+    monkeypatch.setattr('aiida.load_profile', lambda: None)
+    monkeypatch.setattr(
+        'aiida.orm.load_code', lambda label: load_code(crystals.code if label == 'limap@localhost' else label)
+    )
+
+    def example(*arguments: object) -> list[str]:
+        monkeypatch.setattr(sys, 'argv', ['submit_migration_energies.py', *(str(argument) for argument in arguments)])
+        runpy.run_path(str(EXAMPLE), run_name='__main__')
+        return [line for line in capsys.readouterr().out.splitlines() if 'Report: ' not in line]
+
+    assert example()[-1].startswith('name structures')
+    chain = int(example(first.pk, second.uuid)[0].removeprefix('submitted work chain ').split()[0])
+    assert submitted[0].bvff.parameters['spacing_angstrom'] == 0.15
+    assert submitted[0].max_iterations.value == 5
+    lines = example('--show', chain)
+    (job,) = (node for node in orm.load_node(chain).called if isinstance(node, orm.CalcJobNode))
+    assert f'{first.uuid}  ok  2D barrier 0.3 eV, computed by job {job.pk}' in lines

@@ -9,7 +9,7 @@ import pytest
 from aiida import orm
 from plugins_aiida import make_structure
 
-from aiida_limap.workflows._batches import is_worth_retrying, retries
+from aiida_limap.workflows._batches import is_worth_retrying, reason_of, retries
 from aiida_limap.workflows._structures import load_structures, missing_structures
 
 BATCH = {'indices': [3, 4, 5], 'attempt': 1, 'tasks': ['bvff']}
@@ -42,6 +42,17 @@ def test_a_batch_that_brought_nothing_is_halved():
 )
 def test_only_what_may_end_otherwise_is_submitted_again(status, again):
     assert is_worth_retrying(SimpleNamespace(exit_status=status)) is again
+
+
+def test_the_reason_of_a_job_is_one_sentence():
+    ended = {'is_killed': False, 'is_excepted': False, 'exit_status': 400, 'exit_message': 'It was stopped.'}
+    assert reason_of(SimpleNamespace(**ended)) == 'exit status 400: It was stopped.'
+    assert reason_of(SimpleNamespace(**{**ended, 'is_killed': True})) == 'it was killed.'
+    traceback = 'Traceback (most recent call last):\n  File "a.py"\nOSError: the disk is full.\n'
+    assert reason_of(SimpleNamespace(**{**ended, 'is_excepted': True, 'exception': traceback})) == (
+        'it excepted (OSError: the disk is full).'
+    )
+    assert 'no reason given' in reason_of(SimpleNamespace(**{**ended, 'is_excepted': True, 'exception': None}))
 
 
 def test_structures_are_loaded_in_order_and_judged():
