@@ -21,7 +21,7 @@ from aiida_limap.engines.chemistry.bond_valence_states import (
     usual_costs,
 )
 from aiida_limap.engines.chemistry.charge_balance import IonClass, neutral_means
-from aiida_limap.engines.chemistry.elements import anion_charges, highest_oxidation_states
+from aiida_limap.engines.chemistry.elements import anion_charges, highest_oxidation_states, oxidation_states_of
 
 __all__ = ['MEAN_TOLERANCE', 'Crystal', 'Found', 'find_ways']
 
@@ -33,6 +33,9 @@ _UNLIKELY = 12.0
 _MAX_COMBINATIONS = 10_000
 #: Charge of oxygen in superoxides: with less it is no ion.
 _WEAKEST_OXYGEN = -0.5
+#: Oxygen sites are alike if the smallest bond-valence sum is this part of the largest; else some of them are those of
+#: water, hydroxide or molecules, and one charge for all is wrong.
+_ALIKE = 0.5
 _ROUNDING = 1e-9
 #: States of atoms that are bonded to one of their own: B2X4, oxalates, hypodiphosphates, dithionites and dithionates.
 _OF_PAIRS = {('B', 2), ('C', 3), ('P', 4), ('S', 3), ('S', 5), ('N', 4)}
@@ -172,7 +175,9 @@ def _usual_classes(crystal: Crystal) -> list[IonClass]:
     alike: dict[tuple[str, tuple[int, ...]], list[int]] = {}
     for symbol, sites in crystal.single.items():
         for site in sites:
-            alike.setdefault((symbol, crystal.states(symbol, site)), []).append(site)
+            # Boron takes up surplus electrons as B2+, though no bond shows it.
+            states = oxidation_states_of(symbol) if symbol == 'B' else crystal.states(symbol, site)
+            alike.setdefault((symbol, states), []).append(site)
     return [_ion_class(sites, states, usual_costs(symbol, states)) for (symbol, states), sites in sorted(alike.items())]
 
 
@@ -259,6 +264,9 @@ def _only_charge_of_oxygen(crystal: Crystal) -> Found:
     oxygen = [item for item in classes if crystal.bonds.symbols[item.members[0][0]] == 'O']
     others = [item for item in classes if item not in oxygen]
     if not oxygen or any(not item.states or item.states[0] < 0 for item in others):
+        return None
+    strengths = [-float(crystal.bonds.sums[site]) for site in crystal.single['O']]
+    if not min(strengths) >= _ALIKE * max(strengths) > 0:
         return None
     if math.prod(len(item.states) for item in others) > _MAX_COMBINATIONS:
         return None

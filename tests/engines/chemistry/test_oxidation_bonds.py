@@ -307,3 +307,35 @@ def test_agrees_with_pymatgen_where_one_state_per_element_is_neutral(shared_data
         agreed += found is not None and found[0] == reference
     assert compared > 50
     assert agreed >= 0.9 * compared
+
+
+def perovskite(edge):
+    places = [[0, 0, 0], [0.5] * 3, [0.5, 0.5, 0], [0.5, 0, 0.5], [0, 0.5, 0.5]]
+    return Structure(Lattice.cubic(edge), ['Ba', 'Li', 'O', 'O', 'O'], places)
+
+
+def test_cations_without_a_choice_leave_oxygen_one_charge():
+    states = assign_oxidation_states(perovskite(4.1))
+    assert states.method == 'composition'
+    assert states.by_element(perovskite(4.1)) == {'Ba': 2.0, 'Li': 1.0, 'O': -1.0}
+
+
+def test_unlike_oxygen_sites_do_not_share_a_charge():
+    """An oxygen atom bonded to nothing is that of a molecule whose hydrogen is missing."""
+    larger = Structure(
+        Lattice.tetragonal(4.1, 12),
+        ['Ba', 'Li', 'O', 'O', 'O', 'O'],
+        [[0, 0, 0], [0.5, 0.5, 0.17], [0.5, 0.5, 0], [0.5, 0, 0.17], [0, 0.5, 0.17], [0.5, 0.5, 0.6]],
+    )
+    with pytest.raises(OxidationStatesError, match='give them'):
+        assign_oxidation_states(larger)
+
+
+def test_a_mean_has_no_ion_without_charge(shared_data):
+    """Oxygen molecules in cells whose hydrogen is missing are no ions, and no charge is made up for them."""
+    for entry, written in _lines(shared_data / 'mp_li_oxides.jsonl.gz'):
+        if entry['id'] == 'mp-1180610':
+            with pytest.raises(OxidationStatesError, match='its bonded anions'):
+                assign_oxidation_states(Structure.from_dict(written))
+            return
+    pytest.fail('mp-1180610 is not among the structures')
