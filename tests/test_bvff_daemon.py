@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -54,22 +55,26 @@ def test_barriers_of_the_real_engine_are_printed_and_found_again(shell):
     assert 'migration energies: 1 ok' in shell('aiida-limap', 'report', chain).stdout
 
 
+def make_code(shell: Shell, folder: Path, script: Path, setting: str) -> str:
+    """Return the name of a code that runs a script in place of the engine, with an environment variable."""
+    executable = folder / f'engine-{uuid4().hex[:8]}'
+    executable.write_text(f'#!/bin/sh\n{setting} exec {sys.executable} {script} "$@"\n')
+    executable.chmod(0o755)
+    shell(
+        'verdi', 'code', 'create', 'core.code.installed', '--non-interactive', '--label', executable.name,
+        '--computer', 'localhost', '--filepath-executable', str(executable),
+    )  # fmt: skip
+    return f'{executable.name}@localhost'
+
+
 @pytest.fixture
 def waiting(shell, tmp_path) -> Callable[[], tuple[subprocess.Popen[str], int]]:
     """Return a function that launches a batch whose first job waits to be killed, and gives command and process id."""
 
     def launch() -> tuple[subprocess.Popen[str], int]:
-        label, mark = f'waits-{uuid4().hex[:8]}', tmp_path / 'first-job'
-        script = tmp_path / label
-        script.write_text(f'#!/bin/sh\nSTAND_IN_SLOW={tmp_path} exec {sys.executable} {STAND_IN} "$@"\n')
-        script.chmod(0o755)
-        shell(
-            'verdi', 'code', 'create', 'core.code.installed', '--non-interactive', '--label', label,
-            '--computer', 'localhost', '--filepath-executable', str(script),
-        )  # fmt: skip
-        command = shell.start(
-            'aiida-limap', 'launch', 'bvff', '--group', 'part', '--code', f'{label}@localhost', '--wait', '--json'
-        )
+        mark = tmp_path / 'first-job'
+        code = make_code(shell, tmp_path, STAND_IN, f'STAND_IN_SLOW={tmp_path}')
+        command = shell.start('aiida-limap', 'launch', 'bvff', '--group', 'part', '--code', code, '--wait', '--json')
         deadline = time.monotonic() + TIMEOUT_S
         while not (mark.exists() and mark.read_text()):
             assert time.monotonic() < deadline
@@ -105,6 +110,9 @@ def jobs(shell: Shell) -> list[dict]:
 
 def test_a_job_that_is_killed_half_way_loses_only_what_it_had_not_finished(shell, waiting):
     command, process = waiting()
+    (chain,) = json.loads(shell('aiida-limap', 'status', '--json').stdout)
+    (stage,) = chain['stages']
+    assert (stage['done'], stage['total'], stage['detail']) == (1, N_STRUCTURES, '1 running')
     os.kill(process, signal.SIGKILL)
     stdout, stderr = command.communicate(timeout=TIMEOUT_S)
     assert command.returncode == 0, stderr
@@ -113,6 +121,22 @@ def test_a_job_that_is_killed_half_way_loses_only_what_it_had_not_finished(shell
     assert {row['status'] for row in rows} == {'ok'}
     found = [(job['exit_status'], job['n_structures']) for job in jobs(shell)]
     assert found == [(400, N_STRUCTURES), (0, N_STRUCTURES - 1)]
+
+
+def test_the_real_engine_out_of_walltime_keeps_its_rows(shell, tmp_path):
+    mark = tmp_path / 'first-row'
+    code = make_code(shell, tmp_path, STAND_IN.with_name('engine_with_walltime.py'), f'WALLTIME_MARK={mark}')
+    launch = ('aiida-limap', 'launch', 'bvff', '--group', 'part', '--protocol', 'fast', '--wait', '--json')
+    rows = {row['structure_uuid']: row for row in json.loads(shell(*launch, '--code', code).stdout)}
+    found = [(job['exit_status'], job['n_structures']) for job in jobs(shell)]
+    assert found == [(400, N_STRUCTURES), (0, N_STRUCTURES - 1)]
+    assert mark.read_text() in rows
+    # The joined rows are those of a job that was never stopped.
+    whole = {row['structure_uuid']: row for row in json.loads(shell(*launch).stdout)}
+    names = ('status', 'barrier_1d_eV', 'barrier_2d_eV', 'barrier_3d_eV')
+    assert [[rows[uuid][name] for name in names] for uuid in whole] == [
+        [row[name] for name in names] for row in whole.values()
+    ]
 
 
 def test_a_job_that_a_person_kills_is_submitted_again_in_two(shell, waiting):

@@ -17,9 +17,9 @@ _COMMANDS = {
     'launch': ('launch', 'launch', 'Submit work to the daemon.'),
     'map': ('maps', 'map_group', 'List, show and draw maps.'),
     'point': ('points', 'point_group', 'Show a point of a map and the way back to its structure.'),
-    'report': ('status', 'report', 'Say in words what became of a map.'),
+    'report': ('status', 'report', 'Say in words what became of a map or of migration energies.'),
     'setup': ('setup', 'setup', 'Prepare a computer for the engines.'),
-    'status': ('status', 'status', 'Show the progress of running maps.'),
+    'status': ('status', 'status', 'Show the progress of what runs.'),
 }
 
 
@@ -56,6 +56,7 @@ def main(ctx: click.Context, profile: str | None) -> None:
       aiida-limap import files my-cifs/ --name oxides
       aiida-limap launch map --group oxides --wait
       aiida-limap map page
+      aiida-limap launch bvff mp-10499 --wait
       aiida-limap point show mp-10499
     """
     ctx.obj = {'profile': profile}

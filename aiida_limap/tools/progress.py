@@ -89,7 +89,7 @@ def _migration_energies(chain: orm.WorkChainNode) -> Stage:
         else:
             running += 1
             done += _running_rows(node)
-    return Stage(_LABELS['BvffCalculation'], done, total, failed, f'{running} jobs' if running else '', 'structures')
+    return Stage(_LABELS['BvffCalculation'], done, total, failed, f'{running} running' if running else '', 'structures')
 
 
 def _running_rows(node: orm.CalcJobNode) -> int:

@@ -53,6 +53,7 @@ class BvffBaseWorkChain(ProtocolMixin, BaseRestartWorkChain):
         spec.inputs['max_iterations'].default = partial(orm.Int, 10)
         spec.inputs['max_iterations'].validator = positive
         spec.inputs['max_iterations'].help = 'Largest number of jobs; what is unfinished after them is given up.'
+        spec.inputs.validator = _validate_inputs
         # The end of the iterations is a warning with results here.
         spec.inputs.pop('pause_on_max_iterations', None)
         spec.outline(
@@ -204,6 +205,16 @@ class BvffBaseWorkChain(ProtocolMixin, BaseRestartWorkChain):
         if not {str(word) for word in ANSWERS} & set(counts):
             return self.exit_codes.ERROR_ALL_STRUCTURES_FAILED.format(counts=words_of(counts))
         return None
+
+
+def _validate_inputs(inputs: Mapping[str, Any], _namespace: Any) -> str | None:
+    """Check that no file is deleted that was asked for."""
+    job = inputs.get(_NAMESPACE) or {}
+    cleaned, retrieved, parameters = inputs.get('clean_workdir'), job.get('retrieve_landscapes'), job.get('parameters')
+    is_kept = parameters is None or not parameters.get_dict().get('landscapes') or (retrieved and retrieved.value)
+    if cleaned is None or not cleaned.value or is_kept:
+        return None
+    return 'clean_workdir would delete the landscapes on the computer; let them come back with bvff.retrieve_landscapes'
 
 
 def _define_exit_codes(spec: WorkChainSpec) -> None:

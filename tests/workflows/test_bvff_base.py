@@ -148,6 +148,18 @@ def test_landscapes_that_are_not_written_cannot_come_back(stand_in_code):
         launch(stand_in_code(), make_structures(1), {'bvff': {'retrieve_landscapes': True}})
 
 
+def test_cleaning_must_not_delete_landscapes(stand_in_code):
+    (structure,) = make_structures(1)
+    job = {'parameters': {'landscapes': True}}
+    with pytest.raises(ValueError, match='clean_workdir would delete the landscapes'):
+        launch(stand_in_code(), structure, {'clean_workdir': True, 'bvff': job})
+    job['retrieve_landscapes'] = True
+    _outputs, node, (calculation,) = launch(stand_in_code(), structure, {'clean_workdir': True, 'bvff': job})
+    assert node.exit_status == 0
+    assert calculation.outputs.remote_folder.is_cleaned
+    assert 'landscapes' in calculation.outputs.retrieved.base.repository.list_object_names()
+
+
 def test_exit_codes_of_the_base_class_are_left_alone():
     from aiida.engine import BaseRestartWorkChain
 
