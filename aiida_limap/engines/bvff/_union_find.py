@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from aiida_limap.engines.bvff._compile import compiled
 
-__all__ = ['insert_edges', 'insert_points']
+__all__ = ['extend_basis', 'insert_edges', 'insert_points']
 
 
 @compiled()
@@ -37,7 +37,7 @@ def _find(node: int, parent: NDArray, offset: NDArray, total: NDArray) -> int:
 
 
 @compiled()
-def _extend(basis: NDArray, vector: NDArray) -> None:
+def extend_basis(basis: NDArray, vector: NDArray) -> None:
     """Add a lattice vector to a basis in row echelon form, in integers: no tolerance decides about a rank.
 
     Row i of ``basis`` (3, 3) is zero or starts at column i; ``vector`` (3,) is destroyed.
@@ -97,7 +97,7 @@ def _merge_windings(windings: NDArray, place: NDArray, node: int, target: int, v
     for row in range(3):
         for axis in range(3):
             vector[axis] = windings[place[node], row, axis]
-        _extend(windings[place[target]], vector)
+        extend_basis(windings[place[target]], vector)
 
 
 @compiled()
@@ -162,7 +162,7 @@ def insert_points(
                     windings = _with_room(windings, n_windings)
                     place[root] = n_windings
                     n_windings += 1
-                _extend(windings[place[root]], vector)
+                extend_basis(windings[place[root]], vector)
             else:
                 if size[root] > size[target]:
                     # The smaller tree hangs below the larger one; seen from there the vector points the other way.
@@ -220,7 +220,7 @@ def insert_edges(
             if place[root] < 0:
                 place[root] = n_windings
                 n_windings += 1
-            _extend(windings[place[root]], vector)
+            extend_basis(windings[place[root]], vector)
         else:
             if size[root] > size[target]:
                 root, target = target, root

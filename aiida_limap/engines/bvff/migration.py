@@ -197,7 +197,7 @@ def _message(status: Status, solution: Solution, by_element: Mapping[str, float]
     if status is Status.NOT_PERCOLATING:
         cap = solution.options.energy_cap_eV
         parts.append(f'no two-dimensional path within {cap:g} eV of the lowest site energy')
-    if solution.states.method == 'composition_mean':
+    if solution.states.method.endswith('_mean'):
         mean = ', '.join(f'{symbol} {state:+.2f}' for symbol, state in by_element.items() if state != round(state))
         parts.append(f'no whole oxidation states are neutral; mean ones were used: {mean}')
     parts += solution.framework.notes

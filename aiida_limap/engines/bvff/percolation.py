@@ -24,7 +24,7 @@ __all__ = ['CONNECTIVITIES', 'Percolation', 'percolate', 'percolation_thresholds
 CONNECTIVITIES = (6, 26)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Percolation:
     """Where an energy grid percolates; entry d - 1 of each tuple belongs to d dimensions.
 
@@ -32,6 +32,8 @@ class Percolation:
     :param thresholds: lowest energy at which one connected component repeats along d independent lattice translations;
         infinity where that happens nowhere.
     :param network_minima: lowest energy of that component at its threshold; infinity where there is none.
+    :param translations: (3, 3, 3) integers: for each dimension, one below the other, the lattice translations along
+        which that component repeats, in units of the cell; rows of zeros where there are fewer.
     :param sublattice_index: index of the translations of the component that percolates in three dimensions within all
         translations of the cell, at the threshold: so many copies of it interpenetrate without touching. None where
         there is none.
@@ -40,6 +42,7 @@ class Percolation:
     energy_minimum: float
     thresholds: tuple[float, float, float]
     network_minima: tuple[float, float, float]
+    translations: NDArray[np.int64]
     sublattice_index: int | None
 
     @property
@@ -107,6 +110,7 @@ def percolate(energy: ArrayLike, *, connectivity: int = 26, maximum: float = mat
         energy_minimum=float(flat.min()),
         thresholds=energies(reached),
         network_minima=energies(deepest),
+        translations=bases,
         sublattice_index=abs(int(np.prod(np.diagonal(bases[2])))) if reached[2] >= 0 else None,
     )
 

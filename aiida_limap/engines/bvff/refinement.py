@@ -64,6 +64,7 @@ class RefinedNetwork:
 
     :param positions: (n, 3) fractional coordinates of the sites, not wrapped.
     :param energies: (n,) their energies, eV.
+    :param is_site: (n,) whether an entry is a site of its own; else it has been merged with another one.
     :param edges: (m, 5) first site, second site and the cell of the second as seen from the first.
     :param saddle_energies: (m,) energy of each pass, eV.
     :param saddle_positions: (m, 3) fractional coordinates of the saddles, as seen from the first site.
@@ -73,6 +74,7 @@ class RefinedNetwork:
 
     positions: NDArray[np.float64]
     energies: NDArray[np.float64]
+    is_site: NDArray[np.bool_]
     edges: NDArray[np.int64]
     saddle_energies: NDArray[np.float64]
     saddle_positions: NDArray[np.float64]
@@ -118,6 +120,7 @@ def refine_network(
     *,
     spacing: float,
     maximum: float,
+    everything: bool = False,
 ) -> RefinedNetwork:
     """Refine the sites and passes of a grid of energies.
 
@@ -126,10 +129,11 @@ def refine_network(
     :param coarse: how the grid percolates.
     :param spacing: distance of grid points, Å.
     :param maximum: passes above this energy are closed, eV.
+    :param everything: refine all passes up to the highest threshold, not only those near a threshold.
     :returns: the network with its thresholds in the continuum.
     :raises StructureTooLargeError: if the grid has more basins than can be told apart.
     """
-    return _Refinement(grid, energy, spacing=spacing).run(coarse, maximum)
+    return _Refinement(grid, energy, spacing=spacing).run(coarse, maximum, everything)
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,7 +162,7 @@ class _Refinement:
         self.passes = Saddles(np.empty((0, 3)), np.empty(0), np.empty(0, dtype=np.bool_), np.empty((0, 2, 3)))
         self.labels = np.full(len(self.energy), -1, dtype=np.int64)
 
-    def run(self, coarse: Percolation, maximum: float) -> RefinedNetwork:
+    def run(self, coarse: Percolation, maximum: float, everything: bool = False) -> RefinedNetwork:
         """Flood, refine the sites, then refine passes until none near a threshold is left."""
         finite = [threshold for threshold in coarse.thresholds if threshold < math.inf]
         top = min(maximum, max(finite) + self.window) if len(finite) == 3 else maximum
@@ -170,9 +174,8 @@ class _Refinement:
             wanted = np.zeros(len(self.places), dtype=np.bool_)
             for threshold in (*network.percolation.thresholds, *coarse.thresholds):
                 if threshold < math.inf:
-                    wanted |= (self.place_energies > threshold - _WINDOWS_BELOW * self.window) & (
-                        self.place_energies < threshold + self.window
-                    )
+                    lowest = -math.inf if everything else threshold - _WINDOWS_BELOW * self.window
+                    wanted |= (self.place_energies > lowest) & (self.place_energies < threshold + self.window)
             if not (wanted & ~refined).any():
                 break
             refined |= wanted
@@ -315,6 +318,7 @@ class _Refinement:
         return RefinedNetwork(
             positions=self.site_positions,
             energies=self.site_energies,
+            is_site=self.site_of == np.arange(len(self.site_of)),
             edges=edges[keep],
             saddle_energies=energies[keep],
             saddle_positions=positions[keep],

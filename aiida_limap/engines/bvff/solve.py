@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import time
 from collections.abc import Mapping, Sequence
@@ -118,6 +119,21 @@ class Solution:
         return self.coarse.sublattice_index if self.network is None else self.network.percolation.sublattice_index
 
     @property
+    def directions(self) -> tuple[tuple[tuple[float, float, float], ...], ...]:
+        """For each dimension the shortest lattice vectors along which the network percolates at its threshold.
+
+        They are in units of the cell of the structure: fractions where the immobile ions repeat within the cell.
+        """
+        percolation = self.coarse if self.network is None else self.network.percolation
+        result = []
+        for dimension, threshold in enumerate(self.thresholds):
+            rows = percolation.translations[dimension]
+            rows = rows[rows.any(axis=1)] if threshold < math.inf else rows[:0]
+            vectors = _short_basis(rows @ np.linalg.inv(self.grid.transformation), self.framework.cell)
+            result.append(tuple((round(float(a), 6), round(float(b), 6), round(float(c), 6)) for a, b, c in vectors))
+        return tuple(result)
+
+    @property
     def grid_error(self) -> float | None:
         """Difference of the two-dimensional threshold of the grid between 6 and 26 neighbours of a point, eV."""
         difference = self.narrow_threshold_2d - self.coarse.thresholds[1]
@@ -145,12 +161,38 @@ def grid_energies(grid: SymmetricGrid, *, threads: int = 1, device: str = 'cpu')
     return energy.ravel()[representatives].reshape(grid.shape)
 
 
+def _short_basis(vectors: NDArray[np.float64], cell: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Make lattice vectors short by adding whole multiples of each other.
+
+    :param vectors: (d, 3) vectors in units of the cell.
+    :param cell: (3, 3) lattice vectors as rows, Å.
+    """
+    vectors = vectors.copy()
+    for _ in range(100):
+        changed = False
+        for first, second in itertools.permutations(range(len(vectors)), 2):
+            a, b = vectors[first] @ cell, vectors[second] @ cell
+            count = np.rint(a @ b / (b @ b))
+            if count and np.linalg.norm(a - count * b) < np.linalg.norm(a) - 1e-9:
+                vectors[first] -= count * vectors[second]
+                changed = True
+        if not changed:
+            break
+    # The sign is free: let the first component that is not zero be positive.
+    for vector in vectors:
+        leading = vector[np.abs(vector) > 1e-9]
+        if len(leading) and leading[0] < 0:
+            vector *= -1
+    return vectors + 0.0
+
+
 def solve(
     structure: Structure,
     options: BvffOptions,
     oxidation_states: Mapping[str, float] | Sequence[float] | None = None,
     *,
     threads: int = 1,
+    everything: bool = False,
 ) -> Solution:
     """Find the energies of the grid, where they percolate, and the sites and passes of the continuum.
 
@@ -158,6 +200,7 @@ def solve(
     :param options: all options.
     :param oxidation_states: by element symbol, or one per site; None lets them be found.
     :param threads: number of threads.
+    :param everything: refine all passes up to the highest threshold, as a migration network needs them.
     :returns: all that was found.
     :raises LimapError: one of its kinds says why the structure has no answer.
     """
@@ -169,13 +212,14 @@ def solve(
         structure, given=oxidation_states, time_limit_s=options.time_limit_s, disordered=disordered
     )
     framework = build_framework(structure, states, options)
-    level = _solve_on_grid(framework, options, options.spacing_angstrom, clock, threads)
+    how = (clock, threads, everything)
+    level = _solve_on_grid(framework, options, options.spacing_angstrom, how)
     for factor in _FINER:
         # Few thresholds rest on a saddle of the grid that leads nowhere; a finer grid finds what it stands for.
         unresolved = 0 if level.network is None else level.network.unresolved
         if unresolved == 0 or level.grid.n_points > options.max_voxels * factor**3:
             break
-        finer = _solve_on_grid(framework, options, options.spacing_angstrom * factor, clock, threads)
+        finer = _solve_on_grid(framework, options, options.spacing_angstrom * factor, how)
         if finer.network is not None and finer.network.unresolved < unresolved:
             level = finer
     return Solution(
@@ -201,7 +245,8 @@ class _Level:
     network: RefinedNetwork | None
 
 
-def _solve_on_grid(framework: Framework, options: BvffOptions, spacing: float, clock: Clock, threads: int) -> _Level:
+def _solve_on_grid(framework: Framework, options: BvffOptions, spacing: float, how: tuple[Clock, int, bool]) -> _Level:
+    clock, threads, everything = how
     make_grid = symmetric_grid if options.symmetry else plain_grid
     grid = make_grid(framework, spacing, max_voxels=options.max_voxels)
     clock.check('before the energies of the grid')
@@ -214,5 +259,5 @@ def _solve_on_grid(framework: Framework, options: BvffOptions, spacing: float, c
     network = None
     if options.refine:
         clock.check('before the refinement')
-        network = refine_network(grid, energy, coarse, spacing=spacing, maximum=maximum)
+        network = refine_network(grid, energy, coarse, spacing=spacing, maximum=maximum, everything=everything)
     return _Level(grid, coarse, narrow, network)
