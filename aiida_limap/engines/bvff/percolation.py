@@ -18,7 +18,15 @@ from numpy.typing import ArrayLike, NDArray
 
 from aiida_limap.engines.errors import InputError
 
-__all__ = ['CONNECTIVITIES', 'Percolation', 'percolate', 'percolation_thresholds']
+__all__ = [
+    'CONNECTIVITIES',
+    'Percolation',
+    'insertion_order',
+    'neighbour_moves',
+    'percolate',
+    'percolate_ordered',
+    'percolation_thresholds',
+]
 
 #: Numbers of neighbours of a grid point: across faces, or across faces, edges and corners.
 CONNECTIVITIES = (6, 26)
@@ -84,8 +92,6 @@ def percolate(energy: ArrayLike, *, connectivity: int = 26, maximum: float = mat
     :returns: thresholds, minima and sublattice index.
     :raises InputError: as :func:`percolation_thresholds`.
     """
-    from aiida_limap.engines.bvff._union_find import insert_points
-
     grid = np.asarray(energy)
     if not np.issubdtype(grid.dtype, np.floating):
         grid = grid.astype(np.float64)
@@ -95,12 +101,38 @@ def percolate(energy: ArrayLike, *, connectivity: int = 26, maximum: float = mat
         raise InputError('percolation: the energies hold NaN; mark points that cannot be entered by infinity')
     if grid.size > np.iinfo(np.int32).max:
         raise InputError(f'percolation: {grid.size} grid points are more than the limit of 2^31')
-    flat = np.ascontiguousarray(grid).ravel()
-    order = _insertion_order(flat, maximum)
+    return percolate_ordered(grid, insertion_order(grid, maximum), connectivity=connectivity)
+
+
+def insertion_order(energy: NDArray, maximum: float = math.inf) -> NDArray[np.int64]:
+    """Return the flat indices of the points that may be entered, by ascending energy and, for equal ones, by index.
+
+    :param energy: (n1, n2, n3) energies.
+    :param maximum: points above this energy are left out, and so are infinite ones.
+    :returns: (m,) indices.
+    """
+    flat = energy.ravel()
+    candidates = np.flatnonzero((flat <= maximum) & (flat < np.inf))
+    return candidates[np.argsort(flat[candidates], kind='stable')]
+
+
+def percolate_ordered(energy: NDArray, order: NDArray[np.int64], *, connectivity: int = 26) -> Percolation:
+    """Do what :func:`percolate` does, with points that have been sorted before.
+
+    :param energy: (n1, n2, n3) floating-point energies without NaN.
+    :param order: (m,) the points to enter, as from :func:`insertion_order`.
+    :param connectivity: neighbours of a point: 26 (default) or 6.
+    :returns: thresholds, minima and sublattice index.
+    :raises InputError: if the connectivity is unknown.
+    """
+    from aiida_limap.engines.bvff._union_find import insert_points
+
+    flat = energy.ravel()
     reached = np.full(3, -1, dtype=np.int64)
     deepest = np.full(3, -1, dtype=np.int64)
     bases = np.zeros((3, 3, 3), dtype=np.int64)
-    insert_points(order, np.array(grid.shape, dtype=np.int64), _moves(connectivity), reached, deepest, bases)
+    shape = np.array(energy.shape, dtype=np.int64)
+    insert_points(order, shape, neighbour_moves(connectivity), reached, deepest, bases)
 
     def energies(positions: NDArray[np.int64]) -> tuple[float, float, float]:
         one, two, three = (float(flat[order[place]]) if place >= 0 else math.inf for place in positions)
@@ -115,13 +147,12 @@ def percolate(energy: ArrayLike, *, connectivity: int = 26, maximum: float = mat
     )
 
 
-def _insertion_order(flat: NDArray, maximum: float) -> NDArray[np.int64]:
-    """Return the indices of the points that may be entered, by ascending energy and, for equal ones, by index."""
-    candidates = np.flatnonzero((flat <= maximum) & (flat < np.inf))
-    return candidates[np.argsort(flat[candidates], kind='stable')]
+def neighbour_moves(connectivity: int) -> NDArray[np.int64]:
+    """Return the (k, 3) steps from a grid point to its neighbours.
 
-
-def _moves(connectivity: int) -> NDArray[np.int64]:
+    :param connectivity: how many there are, 26 or 6.
+    :raises InputError: for any other number.
+    """
     if connectivity not in CONNECTIVITIES:
         raise InputError(
             f'connectivity {connectivity!r} is unknown; known are {CONNECTIVITIES[0]} and {CONNECTIVITIES[1]}'

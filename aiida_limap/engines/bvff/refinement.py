@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aiida_limap.engines.bvff.continuum import Continuum, Saddles
-from aiida_limap.engines.bvff.percolation import Percolation
+from aiida_limap.engines.bvff.percolation import Percolation, neighbour_moves
 from aiida_limap.engines.bvff.symmetry import SymmetricGrid
 from aiida_limap.engines.errors import StructureTooLargeError
 
@@ -116,24 +116,24 @@ def percolate_graph(energies: NDArray, edges: NDArray, saddle_energies: NDArray)
 def refine_network(
     grid: SymmetricGrid,
     energy: NDArray[np.float32],
+    order: NDArray[np.int64],
     coarse: Percolation,
     *,
     spacing: float,
-    maximum: float,
     everything: bool = False,
 ) -> RefinedNetwork:
     """Refine the sites and passes of a grid of energies.
 
     :param grid: the grid and its symmetry.
     :param energy: (n1, n2, n3) energies, eV.
+    :param order: (m,) its points by ascending energy, up to the cap.
     :param coarse: how the grid percolates.
     :param spacing: distance of grid points, Å.
-    :param maximum: passes above this energy are closed, eV.
     :param everything: refine all passes up to the highest threshold, not only those near a threshold.
     :returns: the network with its thresholds in the continuum.
     :raises StructureTooLargeError: if the grid has more basins than can be told apart.
     """
-    return _Refinement(grid, energy, spacing=spacing).run(coarse, maximum, everything)
+    return _Refinement(grid, energy, order, spacing=spacing).run(coarse, everything)
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,9 +151,12 @@ class _Passes:
 class _Refinement:
     """The grid network and what has been refined of it so far."""
 
-    def __init__(self, grid: SymmetricGrid, energy: NDArray[np.float32], *, spacing: float) -> None:
+    def __init__(
+        self, grid: SymmetricGrid, energy: NDArray[np.float32], order: NDArray[np.int64], *, spacing: float
+    ) -> None:
         self.grid = grid
         self.energy = np.ascontiguousarray(energy).ravel()
+        self.order = order
         self.continuum = Continuum(grid.framework)
         self.representatives = grid.representatives()
         self.window = _WINDOW_EV + _WINDOW_EV_PER_ANGSTROM * spacing
@@ -162,10 +165,10 @@ class _Refinement:
         self.passes = Saddles(np.empty((0, 3)), np.empty(0), np.empty(0, dtype=np.bool_), np.empty((0, 2, 3)))
         self.labels = np.full(len(self.energy), -1, dtype=np.int64)
 
-    def run(self, coarse: Percolation, maximum: float, everything: bool = False) -> RefinedNetwork:
+    def run(self, coarse: Percolation, everything: bool = False) -> RefinedNetwork:
         """Flood, refine the sites, then refine passes until none near a threshold is left."""
         finite = [threshold for threshold in coarse.thresholds if threshold < math.inf]
-        top = min(maximum, max(finite) + self.window) if len(finite) == 3 else maximum
+        top = max(finite) + self.window if len(finite) == 3 else math.inf
         self._flood(top)
         self._refine_sites()
         refined = np.zeros(len(self.places), dtype=np.bool_)
@@ -186,9 +189,8 @@ class _Refinement:
     def _flood(self, top: float) -> None:
         from aiida_limap.engines.bvff._flood import flood, unpack_cells
 
-        candidates = np.flatnonzero(self.energy <= top)
-        order = candidates[np.argsort(self.energy[candidates], kind='stable')]
-        moves = np.array([move for move in itertools.product((-1, 0, 1), repeat=3) if any(move)], dtype=np.int64)
+        order = self.order[: np.searchsorted(self.energy[self.order], top, side='right')]
+        moves = neighbour_moves(26)
         basins, contacts, places, used = flood(order, self.energy, np.array(self.grid.shape), moves, self.labels)
         if used < len(order):
             raise StructureTooLargeError(f'the grid has more than {len(basins)} basins; take a wider spacing')

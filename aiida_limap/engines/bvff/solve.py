@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from aiida_limap.engines.bvff.framework import Framework, build_framework
 from aiida_limap.engines.bvff.landscape import site_energy_landscape
 from aiida_limap.engines.bvff.options import BvffOptions
-from aiida_limap.engines.bvff.percolation import Percolation, percolate
+from aiida_limap.engines.bvff.percolation import Percolation, insertion_order, percolate_ordered
 from aiida_limap.engines.bvff.refinement import RefinedNetwork, refine_network
 from aiida_limap.engines.bvff.symmetry import SymmetricGrid, plain_grid, symmetric_grid
 from aiida_limap.engines.chemistry.elements import parse_ion
@@ -252,12 +252,12 @@ def _solve_on_grid(framework: Framework, options: BvffOptions, spacing: float, h
     clock.check('before the energies of the grid')
     energy = grid_energies(grid, threads=threads, device=options.device)
     clock.check('before the percolation')
-    maximum = float(energy.min()) + options.energy_cap_eV
-    coarse = percolate(energy, maximum=maximum)
+    order = insertion_order(energy, float(energy.min()) + options.energy_cap_eV)
+    coarse = percolate_ordered(energy, order)
     clock.check('before the estimate of the grid error')
-    narrow = percolate(energy, connectivity=6, maximum=maximum).thresholds[1]
+    narrow = percolate_ordered(energy, order, connectivity=6).thresholds[1]
     network = None
     if options.refine:
         clock.check('before the refinement')
-        network = refine_network(grid, energy, coarse, spacing=spacing, maximum=maximum, everything=everything)
+        network = refine_network(grid, energy, order, coarse, spacing=spacing, everything=everything)
     return _Level(grid, coarse, narrow, network)

@@ -243,11 +243,14 @@ def _divisions(least: tuple[int, int, int], rotations: NDArray, translations: ND
         if entry
     }
     best: tuple[int, int, int] | None = None
-    for triple in itertools.product(*candidates):
-        if best is not None and math.prod(triple) >= math.prod(best):
-            continue
-        if all(triple[a] * entry % triple[b] == 0 for a, b, entry in couplings):
-            best = triple[0], triple[1], triple[2]
+    for first, second in itertools.product(candidates[0], candidates[1]):
+        for third in candidates[2]:
+            triple = first, second, third
+            if best is not None and first * second * third >= math.prod(best):
+                break
+            if all(triple[a] * entry % triple[b] == 0 for a, b, entry in couplings):
+                best = triple
+                break
     return best
 
 
