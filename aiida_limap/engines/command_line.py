@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import sys
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -59,16 +60,26 @@ for _task in TASKS:
     '--spacing', type=click.FloatRange(min=0.03, max=1.0), default=0.2, show_default=True, help='Grid spacing, Å.'
 )
 @click.option('--mobile-ion', default='Li+', show_default=True, help='The ion that moves.')
+@click.option('--grid-only', is_flag=True, help='Do not refine minima and saddles off the grid.')
+@click.option('--occupancies', is_flag=True, help='Weight shared and partially occupied sites by their occupancy.')
+@click.option('--device', default='cpu', show_default=True, help='Where the grid is computed: cpu, or cuda with torch.')
+@click.option(
+    '--save',
+    type=click.Path(file_okay=False, path_type=Path),
+    help='Folder for the landscapes (npz) and migration networks (JSON).',
+)
 @click.option('--json', 'as_json', is_flag=True, help='Print JSON instead of a table.')
-def bvff(files: tuple[str, ...], preset: str, spacing: float, mobile_ion: str, as_json: bool) -> None:
+def bvff(files: tuple[str, ...], as_json: bool, save: Path | None, **choices: Any) -> None:
     """Print migration barriers (eV) of structure files, or run a job file.
 
-    FILE is a CIF, POSCAR or any other file that pymatgen reads; a single job.json is run as a job.
+    FILE is a CIF, POSCAR or any other file that pymatgen reads; a single job.json is run as a job. Several structures
+    are computed at a time: OMP_NUM_THREADS says how many.
 
     \b
     Examples:
       limap-engine bvff LiFePO4.cif Li3PO4.cif --spacing 0.1
-      limap-engine bvff Li3PO4.cif --json > barriers.json
+      limap-engine bvff *.cif --json > barriers.json
+      limap-engine bvff Li3PO4.cif --save results
       limap-engine bvff job.json
     """
     if len(files) == 1 and Path(files[0]).name == 'job.json':
@@ -76,8 +87,9 @@ def bvff(files: tuple[str, ...], preset: str, spacing: float, mobile_ion: str, a
             raise click.UsageError(f'there is no file {files[0]}')
         _run_task('bvff', files[0])
     logging.getLogger().setLevel(logging.WARNING)
-    options: dict[str, Any] = {'preset': preset, 'spacing_angstrom': spacing, 'mobile_ion': mobile_ion}
-    items = _barriers_of_files(files, options)
+    # Readers of structure files warn of every rounded coordinate.
+    warnings.filterwarnings('ignore', module='pymatgen')
+    items = _barriers_of_files(files, _options(choices, save), save)
     if as_json:
         rows = [{'file': item.id, 'status': str(item.status), 'message': item.message, **item.values} for item in items]
         click.echo(json.dumps(rows, indent=1))
@@ -87,17 +99,40 @@ def bvff(files: tuple[str, ...], preset: str, spacing: float, mobile_ion: str, a
         raise SystemExit(1)
 
 
-def _barriers_of_files(files: tuple[str, ...], options: dict[str, Any]) -> list[Any]:
+def _options(choices: dict[str, Any], save: Path | None) -> dict[str, Any]:
+    return {
+        'preset': choices['preset'],
+        'spacing_angstrom': choices['spacing'],
+        'mobile_ion': choices['mobile_ion'],
+        'refine': not choices['grid_only'],
+        'disorder': 'occupancy' if choices['occupancies'] else 'refuse',
+        'device': choices['device'],
+        'landscapes': save is not None,
+        'networks': save is not None and not choices['grid_only'],
+    }
+
+
+def _barriers_of_files(files: tuple[str, ...], options: dict[str, Any], folder: Path | None) -> list[Any]:
     from rich.console import Console
     from rich.progress import Progress
 
     from aiida_limap.engines.bvff.files import run_files
     from aiida_limap.engines.errors import InputError
 
+    if folder is not None:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise click.UsageError(f'the folder {folder} cannot be made: {error.strerror}') from error
     with Progress(console=Console(stderr=True), transient=True) as progress:
         bar = progress.add_task('migration energies', total=len(files))
         try:
-            return run_files([Path(name) for name in files], options, on_result=lambda _item: progress.advance(bar))
+            return run_files(
+                [Path(name) for name in files],
+                options,
+                on_result=lambda _item: progress.advance(bar),
+                folder=folder,
+            )
         except InputError as error:
             raise click.UsageError(str(error)) from error
 

@@ -10,17 +10,23 @@ from typing import TYPE_CHECKING
 from aiida_limap.common.lazy import lazy_attributes
 
 if TYPE_CHECKING:
-    from aiida_limap.engines.bvff.migration import MigrationEnergy, migration_energy
+    from aiida_limap.engines.bvff.bottleneck import bottleneck_radii
+    from aiida_limap.engines.bvff.migration import MigrationEnergy, migration_energy, migration_network
+    from aiida_limap.engines.bvff.network import MigrationNetwork, read_network
     from aiida_limap.engines.bvff.options import BvffOptions
     from aiida_limap.engines.bvff.percolation import Percolation, percolate, percolation_thresholds
 
 __all__ = [
     'BvffOptions',
     'MigrationEnergy',
+    'MigrationNetwork',
     'Percolation',
+    'bottleneck_radii',
     'migration_energy',
+    'migration_network',
     'percolate',
     'percolation_thresholds',
+    'read_network',
 ]
 
 __getattr__, __dir__ = lazy_attributes(
@@ -28,6 +34,10 @@ __getattr__, __dir__ = lazy_attributes(
     {
         'BvffOptions': 'options',
         'MigrationEnergy': 'migration',
+        'MigrationNetwork': 'network',
+        'bottleneck_radii': 'bottleneck',
+        'migration_network': 'migration',
+        'read_network': 'network',
         'Percolation': 'percolation',
         'migration_energy': 'migration',
         'percolate': 'percolation',

@@ -14,7 +14,9 @@ from aiida_limap.engines.bvff.solve import Solution, solve
 if TYPE_CHECKING:
     from pymatgen.core import Structure
 
-__all__ = ['MigrationEnergy', 'compute', 'migration_energy', 'summarise']
+    from aiida_limap.engines.bvff.network import MigrationNetwork
+
+__all__ = ['MigrationEnergy', 'compute', 'migration_energy', 'migration_network', 'summarise']
 
 
 @dataclass(frozen=True)
@@ -126,6 +128,28 @@ def migration_energy(
     """
     named = {'mobile_ion': mobile_ion, 'preset': preset, 'spacing_angstrom': spacing}
     return compute(structure, BvffOptions.from_mapping({**options, **named}), oxidation_states)
+
+
+def migration_network(
+    structure: Structure,
+    *,
+    oxidation_states: Mapping[str, float] | Sequence[float] | None = None,
+    threads: int = 1,
+    **options: Any,
+) -> MigrationNetwork:
+    """Find the sites of the mobile ion, the passes between them and the paths that limit migration.
+
+    :param structure: a pymatgen structure.
+    :param oxidation_states: by element symbol, or one per site; None lets them be found.
+    :param threads: number of threads.
+    :param options: options by the names of :class:`~aiida_limap.engines.bvff.options.BvffOptions`.
+    :returns: the network in the cell of the structure.
+    :raises LimapError: as :func:`migration_energy`.
+    """
+    from aiida_limap.engines.bvff.sites import build_network
+
+    known = BvffOptions.from_mapping({**options, 'networks': True})
+    return build_network(solve(structure, known, oxidation_states, threads=threads, everything=True))
 
 
 def compute(

@@ -82,6 +82,10 @@ class BvffOptions:
         for name, choices in CHOICES.items():
             if getattr(self, name) not in choices:
                 raise InputError(f'option {name} must be {" or ".join(choices)}, not {getattr(self, name)!r}')
+        if self.networks and not self.refine:
+            raise InputError(
+                'option networks needs the option refine: its sites and saddles are those of the continuum'
+            )
         if not isinstance(self.device, str) or not self.device:
             raise InputError(f'option device must name a device such as cpu or cuda, not {self.device!r}')
 

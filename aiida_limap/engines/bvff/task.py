@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import logging
+import os
 import time
 from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from aiida_limap.common.status import Status
-from aiida_limap.engines.bvff.migration import compute
+from aiida_limap.engines.bvff.migration import summarise
 from aiida_limap.engines.bvff.options import BvffOptions
+from aiida_limap.engines.bvff.outputs import extra_values, write_files
 from aiida_limap.engines.bvff.parameters import default_parameters
+from aiida_limap.engines.bvff.solve import solve
 from aiida_limap.engines.chemistry.structures import structure_from_record
 from aiida_limap.engines.errors import InputError, LimapError
 from aiida_limap.formats.job import Job
@@ -22,7 +27,7 @@ from aiida_limap.formats.structures import read_structures
 if TYPE_CHECKING:
     from pymatgen.core import Structure
 
-__all__ = ['compute_item', 'run']
+__all__ = ['available_threads', 'compute_item', 'compute_items', 'run']
 
 LOGGER = logging.getLogger(__name__)
 
@@ -32,7 +37,7 @@ def run(job: Job, directory: Path, writer: ResultsWriter) -> None:
 
     :param job: its ``inputs['structures']`` names a structures file; its parameters are those of
         :class:`~aiida_limap.engines.bvff.options.BvffOptions`.
-    :param directory: folder of the input files.
+    :param directory: folder of the input files; landscapes and networks are written into folders below it.
     :param writer: takes one item per structure and the summary.
     :raises InputError: if a parameter is unknown or unusable, or the job names no structures.
     :raises FormatError: if the structures file is unusable.
@@ -45,27 +50,83 @@ def run(job: Job, directory: Path, writer: ResultsWriter) -> None:
     settings = {name: value for name, value in asdict(options).items() if value != float('inf')}
     writer.summary(options=settings, parameters_citation=parameters.citation, parameters_checksum=parameters.checksum)
     counts: Counter[str] = Counter()
-    for number, record in enumerate(records, start=1):
-        item = compute_item(record.id, lambda record=record: structure_from_record(record), options)
+    loaders = [(record.id, lambda record=record: structure_from_record(record)) for record in records]
+    for number, item in enumerate(compute_items(loaders, options, folder=Path(directory)), start=1):
         writer.add(item)
         counts[str(item.status)] += 1
-        LOGGER.info('%d/%d %s %s %s', number, len(records), record.id, item.status, item.message)
+        LOGGER.info('%d/%d %s %s %s', number, len(records), item.id, item.status, item.message)
     writer.summary(counts=dict(counts))
 
 
-def compute_item(identifier: str, load: Any, options: BvffOptions) -> ItemResult:
+def available_threads() -> int:
+    """Return how many threads to use: ``OMP_NUM_THREADS`` where it is set, else the processors of this process."""
+    wanted = os.environ.get('OMP_NUM_THREADS', '')
+    if wanted.isdigit() and int(wanted) > 0:
+        return int(wanted)
+    if hasattr(os, 'sched_getaffinity'):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def compute_items(
+    loaders: Sequence[tuple[str, Callable[[], Structure]]],
+    options: BvffOptions,
+    *,
+    folder: Path | None = None,
+    threads: int | None = None,
+) -> Iterator[ItemResult]:
+    """Compute many structures, several at a time; the result does not depend on how many.
+
+    :param loaders: for each structure the id of its row and what gives it, see :func:`compute_item`.
+    :param options: all options.
+    :param folder: where landscapes and networks are written, if the options ask for them.
+    :param threads: how many structures at a time; None for :func:`available_threads`.
+    :returns: the rows, in the order of the structures, each as soon as it and those before it are finished.
+    """
+    available = threads or available_threads()
+    workers = max(1, min(available, len(loaders)))
+
+    def compute(entry: tuple[str, Callable[[], Structure]]) -> ItemResult:
+        return compute_item(*entry, options, folder=folder, threads=available // workers)
+
+    executor = ThreadPoolExecutor(workers, thread_name_prefix='bvff')
+    try:
+        yield from executor.map(compute, loaders)
+    finally:
+        # Whoever stops listening, also because the scheduler ends the job, does not wait for what has not begun.
+        executor.shutdown(cancel_futures=True)
+
+
+def compute_item(
+    identifier: str,
+    load: Callable[[], Structure],
+    options: BvffOptions,
+    *,
+    folder: Path | None = None,
+    threads: int = 1,
+) -> ItemResult:
     """Compute one structure and turn whatever happens to it into a result row.
 
     :param identifier: id of the row.
     :param load: called without arguments, gives the pymatgen structure; oxidation states that decorate it count as
         given.
     :param options: all options.
+    :param folder: where its landscape and network are written, if the options ask for them.
+    :param threads: number of threads for this structure.
     :returns: the row; its status word is never an exception.
     """
     started = time.monotonic()
     try:
-        structure: Structure = load()
-        result = compute(structure, options)
+        solution = solve(load(), options, threads=threads, everything=options.networks)
+        result = summarise(solution)
+        values = {**result.values(), **extra_values(solution)}
+        message = result.message
+        if folder is not None:
+            try:
+                values.update(write_files(solution, identifier, folder, threads=threads))
+            except LimapError as error:
+                # The barriers stand without the files.
+                message = '; '.join(filter(None, (message, f'landscape and network were not written: {error}')))
     except LimapError as error:
         return ItemResult(identifier, error.status, str(error), {'wall_s': time.monotonic() - started})
     except Exception as error:
@@ -74,4 +135,4 @@ def compute_item(identifier: str, load: Any, options: BvffOptions) -> ItemResult
         return ItemResult(
             identifier, Status.FAILED, f'{type(error).__name__}: {error}', {'wall_s': time.monotonic() - started}
         )
-    return ItemResult(identifier, result.status, result.message, result.values())
+    return ItemResult(identifier, result.status, message, {**values, 'wall_s': time.monotonic() - started})

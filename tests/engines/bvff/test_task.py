@@ -9,14 +9,16 @@ import pytest
 from pymatgen.core import Lattice, Structure
 
 from aiida_limap.common.status import Status
-from aiida_limap.engines.bvff import migration_energy
+from aiida_limap.engines.bvff import BvffOptions, migration_energy, read_network
 from aiida_limap.engines.bvff import task as bvff_task
 from aiida_limap.engines.bvff.files import run_files
 from aiida_limap.engines.bvff.parameters import default_parameters
+from aiida_limap.engines.bvff.task import compute_items
 from aiida_limap.engines.chemistry.structures import record_from_structure
 from aiida_limap.engines.errors import InputError
 from aiida_limap.formats._files import FormatError
 from aiida_limap.formats.job import Job
+from aiida_limap.formats.landscape import read_landscape
 from aiida_limap.formats.results import ResultsWriter, read_results
 from aiida_limap.formats.structures import write_structures
 
@@ -86,13 +88,13 @@ def test_time_limit_costs_one_row(tmp_path):
 
 
 def test_unexpected_error_costs_one_row(tmp_path, monkeypatch):
-    def stumble(structure, _options):
+    def stumble(structure, *args, **kwargs):
         if len(structure) == 2:
             raise ZeroDivisionError('by zero')
-        return compute(structure, _options)
+        return solve(structure, *args, **kwargs)
 
-    compute = bvff_task.compute
-    monkeypatch.setattr(bvff_task, 'compute', stumble)
+    solve = bvff_task.solve
+    monkeypatch.setattr(bvff_task, 'solve', stumble)
     results = run_batch(tmp_path, {'bad': halide('Li', 'Cl'), 'good': lithium_oxide()}, {'spacing_angstrom': 0.4})
     assert [item.status for item in results.items] == [Status.FAILED, Status.OK]
     assert results.items[0].message == 'ZeroDivisionError: by zero'
@@ -129,3 +131,48 @@ def test_files_give_rows_in_their_order(tmp_path):
 def test_files_refuse_unknown_options(tmp_path):
     with pytest.raises(InputError, match='resolution'):
         run_files([tmp_path / 'a.cif'], {'resolution': 0.1})
+
+
+def test_rows_do_not_depend_on_how_many_are_computed_at_a_time():
+    loaders = [(name, lithium_oxide) for name in ('a', 'b', 'c')]
+    loaders.insert(1, ('salt', lambda: halide('Na', 'Cl')))
+    options = BvffOptions(spacing_angstrom=0.4)
+    one, many = (list(compute_items(loaders, options, threads=threads)) for threads in (1, 3))
+    assert [item.id for item in many] == ['a', 'salt', 'b', 'c']
+    for first, second in zip(one, many, strict=True):
+        first.values.pop('wall_s'), second.values.pop('wall_s')
+        assert first == second
+
+
+def test_landscapes_and_networks_are_written_on_request(tmp_path):
+    results = run_batch(
+        tmp_path, {'oxide/1': lithium_oxide()}, {'spacing_angstrom': 0.4, 'landscapes': True, 'networks': True}
+    )
+    values = results.items[0].values
+    record = read_landscape(tmp_path / values['landscape'])
+    network = read_network(tmp_path / values['network'])
+    assert record.id == 'oxide/1'
+    assert record.energy.shape == (12, 12, 12)
+    assert record.barrier_eV(2) == pytest.approx(values['barrier_2d_eV'])
+    # The lowest point of the grid is not below the minimum of the continuum.
+    assert record.energy_minimum_eV <= record.energy.min() + 1e-4
+    assert network.barriers_eV[1] == pytest.approx(values['barrier_2d_eV'])
+    tetrahedral = [site for site in network.sites if site.nearest_mobile_distance_angstrom < 0.1]
+    assert [site.site_symmetry for site in tetrahedral] == ['-43m'] * 8
+    assert {site.nearest_mobile_site for site in tetrahedral} == set(range(8))
+    assert 0 < values['bottleneck_radius_1d_angstrom'] < 2
+    assert values['bond_valence_sum_mobile'] == pytest.approx(1, abs=0.4)
+
+
+def test_a_landscape_that_is_too_large_leaves_the_barriers(tmp_path):
+    supercell = lithium_oxide() * (2, 2, 2)
+    results = run_batch(tmp_path, {'a': supercell}, {'spacing_angstrom': 0.3, 'landscapes': True, 'max_voxels': 10_000})
+    assert results.items[0].status is Status.OK
+    assert 'landscape' not in results.items[0].values
+    assert 'not written: a grid of 31 x 31 x 31 points' in results.items[0].message
+
+
+def test_files_of_one_name_cannot_share_a_folder(tmp_path):
+    paths = [tmp_path / 'a' / 'POSCAR', tmp_path / 'b' / 'POSCAR']
+    with pytest.raises(InputError, match='POSCAR stands for several files'):
+        run_files(paths, {}, folder=tmp_path)
