@@ -29,6 +29,8 @@ from aiida_limap.workflows.protocols.mixin import OPTIONS, ParametersOf, Protoco
 __all__ = ['BvffBaseWorkChain']
 
 _NAMESPACE = 'bvff'
+#: Jobs of its own that a structure gets; one that stops them all would use up the iterations of the others.
+_ATTEMPTS_ALONE = 2
 
 
 class BvffBaseWorkChain(ProtocolMixin, BaseRestartWorkChain):
@@ -36,7 +38,7 @@ class BvffBaseWorkChain(ProtocolMixin, BaseRestartWorkChain):
 
     Rows of a job that ran out of walltime, crashed or was killed are kept, and the other structures are submitted
     again. A job that finished none of its structures is divided in two, so that one structure which stops every job is
-    found. ``max_iterations`` bounds the number of jobs.
+    found; it is given up when it has stopped two jobs of its own. ``max_iterations`` bounds the number of jobs.
     """
 
     PROTOCOL = 'bvff'
@@ -123,6 +125,7 @@ class BvffBaseWorkChain(ProtocolMixin, BaseRestartWorkChain):
         super().setup()
         self.ctx.queue = [self._uuids()]
         self.ctx.tables = []
+        self.ctx.failed_alone = []
         self.ctx.last_reason = ''
         self.ctx.is_retryable = True
 
@@ -171,6 +174,11 @@ class BvffBaseWorkChain(ProtocolMixin, BaseRestartWorkChain):
         if not self.ctx.is_retryable:
             self.report(f'{what} This would happen again, so they are given up')
             return
+        if len(self.ctx.piece) == 1:
+            self.ctx.failed_alone.append(self.ctx.piece[0])
+            if self.ctx.failed_alone.count(self.ctx.piece[0]) >= _ATTEMPTS_ALONE:
+                self.report(f'{what} It is given up after {_ATTEMPTS_ALONE} jobs of its own')
+                return
         parts = divide(unfinished, has_rows)
         self.ctx.queue.extend(parts)
         self.report(f'{what} They wait for another job' if len(parts) == 1 else f'{what} They are divided in two')

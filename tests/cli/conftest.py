@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -14,6 +14,17 @@ from aiida_limap.cli import main
 from aiida_limap.engines.chemistry import prototypes
 
 __all__ = ['cif', 'fails', 'graph', 'library', 'run', 'stand_in_code']
+
+
+@pytest.fixture(autouse=True)
+def logging_as_before() -> Iterator[None]:
+    """Undo what a command of verdi does to the logging of its process: reports would no longer reach the database."""
+    from aiida.common import log
+
+    yield
+    if log.CLI_ACTIVE:
+        log.CLI_ACTIVE = log.CLI_LOG_LEVEL = None
+        log.configure_logging(with_orm=True)
 
 
 @pytest.fixture

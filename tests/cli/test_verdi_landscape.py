@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -34,9 +35,27 @@ def verdi(tmp_path, monkeypatch, aiida_profile) -> Callable[..., Result]:
     return lambda *arguments: CliRunner().invoke(data_limap, ['landscape', *(str(argument) for argument in arguments)])
 
 
+_COMPUTED: dict[str, SimpleNamespace] = {}
+
+
 @pytest.fixture
-def jobs(stand_in_code) -> SimpleNamespace:
+def jobs(aiida_profile, stand_in_code) -> SimpleNamespace:
     """Return jobs over the same two structures: without landscapes, on the computer, retrieved."""
+    if aiida_profile.name not in _COMPUTED:
+        made = compute_all(stand_in_code)
+        _COMPUTED[aiida_profile.name] = SimpleNamespace(
+            structures=[node.uuid for node in made.structures],
+            **{name: getattr(made, name).uuid for name in ('none', 'remote', 'retrieved')},
+        )
+    # Nodes are loaded anew for each test: another test may have closed the session between.
+    known = _COMPUTED[aiida_profile.name]
+    return SimpleNamespace(
+        structures=[orm.load_node(uuid) for uuid in known.structures],
+        **{name: orm.load_node(getattr(known, name)) for name in ('none', 'remote', 'retrieved')},
+    )
+
+
+def compute_all(stand_in_code: Callable) -> SimpleNamespace:
     code, structures = stand_in_code(), [make_structure(1.5), make_structure(1.6)]
     wanted = {'parameters': {'landscapes': True}}
     return SimpleNamespace(
@@ -106,9 +125,8 @@ def test_what_cannot_be_exported_is_said_in_one_sentence(jobs, verdi, stand_in_c
     assert f'job {failed.pk} gave it the status no_parameters' in sentence(verdi('export', other.pk))
 
 
-def test_a_landscape_that_is_gone_is_called_gone(jobs, verdi):
-    from pathlib import Path
-
+def test_a_landscape_that_is_gone_is_called_gone(stand_in_code, verdi):
+    jobs = compute_all(stand_in_code)
     second = jobs.structures[1]
     folder = Path(jobs.remote.outputs.remote_folder.get_remote_path())
     (folder / 'landscapes' / f'{second.uuid}.npz').unlink()

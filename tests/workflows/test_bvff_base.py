@@ -73,7 +73,7 @@ def test_only_what_a_stopped_job_left_is_submitted_again(stand_in_code):
 
 def test_a_structure_that_stops_every_job_is_found_and_given_up(stand_in_code):
     structures = make_structures(4)
-    outputs, node, jobs = launch(stand_in_code(poison='3.1'), structures, {'max_iterations': 6})
+    outputs, node, jobs = launch(stand_in_code(poison='3.1'), structures)
     assert node.exit_status == 710
     assert 'complete but for 1 structures' in node.exit_message
     # All four, the first two, the last two, the first, the second, and the second once more.
@@ -81,13 +81,14 @@ def test_a_structure_that_stops_every_job_is_found_and_given_up(stand_in_code):
     assert sorted(outputs['table'].ids) == [structures[index].uuid for index in (0, 2, 3)]
     parameters = outputs['output_parameters'].get_dict()
     assert (parameters['unfinished'], parameters['complete']) == ([structures[1].uuid], False)
-    assert '1 structures are given up after 6 jobs' in get_workchain_report(node, 'REPORT')
+    assert 'It is given up after 2 jobs of its own' in get_workchain_report(node, 'REPORT')
 
 
 def test_the_number_of_jobs_is_bounded(stand_in_code):
     outputs, node, jobs = launch(stand_in_code(stop_after=1), make_structures(3), {'max_iterations': 2})
     assert (node.exit_status, len(jobs)) == (710, 2)
     assert 'exit status 400' in node.exit_message
+    assert '1 structures are given up after 2 jobs' in get_workchain_report(node, 'REPORT')
     assert len(outputs['table']) == 2
     with pytest.raises(ValueError, match='must be 1 or more'):
         launch(stand_in_code(), make_structures(1), {'max_iterations': 0})
@@ -104,14 +105,14 @@ def test_a_partial_table_of_the_only_job_is_passed_on(stand_in_code):
 @pytest.mark.parametrize(
     ('settings', 'status', 'words', 'n_jobs'),
     [
-        ({'crash': 'bvff'}, 410, 'No job brought anything back; the last one ended with: exit status 303', 3),
+        ({'crash': 'bvff'}, 410, 'No job brought anything back; the last one ended with: exit status 303', 2),
         ({'error': 'bvff'}, 340, 'the stand-in was told to give up', 1),
         ({'word': 'failed'}, 411, 'failed: 1', 1),
         ({'word': 'no_mobile_ion'}, 210, 'None of the structures holds the mobile ion', 1),
     ],
 )
 def test_a_batch_without_any_answer_fails(stand_in_code, settings, status, words, n_jobs):
-    outputs, node, jobs = launch(stand_in_code(**settings), make_structures(1), {'max_iterations': 3})
+    outputs, node, jobs = launch(stand_in_code(**settings), make_structures(1))
     assert (node.exit_status, len(jobs)) == (status, n_jobs)
     assert words in node.exit_message
     assert ('table' in outputs) == (status in {210, 411})
