@@ -18,8 +18,8 @@ MAX_BASINS = 2**19
 _BIAS = (128 << 16) + (128 << 8) + 128
 _CELLS = (1 << 24) - 1
 _SIGN = 1 << 24
-#: Contacts with other basins that are followed at one point; its neighbours tell the rest.
-_CONTACTS = 12
+#: Contacts with other basins at one point: at most one for each neighbour.
+_CONTACTS = 26
 
 
 def unpack_cells(packed: NDArray[np.int64]) -> NDArray[np.int64]:
