@@ -140,8 +140,7 @@ def symmetric_grid(framework: Framework, spacing: float, *, max_voxels: int | No
     :returns: the grid; that of :func:`plain_grid` where no symmetry can be found.
     :raises StructureTooLargeError: if there are more points.
     """
-    atoms = np.concatenate(framework.positions)
-    kinds = np.repeat(np.arange(len(framework.positions)), [len(places) for places in framework.positions])
+    atoms, kinds = np.concatenate(framework.positions), _kinds(framework)
     dataset = _dataset(framework.cell, atoms, kinds)
     if dataset is None:
         return plain_grid(framework, spacing, max_voxels=max_voxels)
@@ -162,9 +161,20 @@ def symmetric_grid(framework: Framework, spacing: float, *, max_voxels: int | No
         mobile_positions=(framework.mobile_positions @ transformation) % 1.0,
     )
     to_reduced = transformation.T.astype(np.float64)
+    if multiplicity > 1:
+        # A large cell hides the operations that do not map its own lattice onto itself.
+        dataset = _dataset(cell, np.concatenate(reduced.positions), _kinds(reduced))
+        to_reduced = np.eye(3)
+        if dataset is None:
+            return plain_grid(framework, spacing, max_voxels=max_voxels)
     origin = to_reduced @ (-np.linalg.solve(dataset.transformation_matrix, dataset.origin_shift)) % 1.0
     rotations, translations = _operations_in_cell(dataset, to_reduced)
     return _compatible_grid(reduced, transformation, origin, rotations, translations, (spacing, max_voxels))
+
+
+def _kinds(framework: Framework) -> NDArray[np.int64]:
+    """Return for each ion the number of its term."""
+    return np.repeat(np.arange(len(framework.positions)), [len(places) for places in framework.positions])
 
 
 def _dataset(cell: NDArray, positions: NDArray, kinds: NDArray) -> spglib.SpglibDataset | None:
