@@ -67,6 +67,36 @@ def make_code(shell: Shell, folder: Path, script: Path, setting: str) -> str:
     return f'{executable.name}@localhost'
 
 
+def test_a_real_landscape_is_fetched_exported_and_drawn(shell, tmp_path):
+    rows = json.loads(shell('verdi', 'data', 'limap', 'barriers', newest_chain(shell), '--json').stdout)
+    name = next(row['name'] for row in rows if row['status'] == 'ok')
+    launch = ('aiida-limap', 'launch', 'bvff', name, '--protocol', 'fast', '--landscapes', '--networks', '--wait')
+    (row,) = json.loads(shell(*launch, '--json').stdout)
+    assert row['landscape'] == f'landscapes/{row["structure_uuid"]}.npz'
+    listed = shell('verdi', 'data', 'limap', 'landscape', 'list').stdout
+    assert 'remote' in listed
+    assert name in listed
+    document = json.loads(shell('verdi', 'data', 'limap', 'landscape', 'show', name).stdout)
+    assert document['barrier_2d_eV'] == pytest.approx(row['barrier_2d_eV'], abs=1e-4)
+    cube, picture = tmp_path / 'site-energy.cube', tmp_path / 'surface.png'
+    shell(
+        'verdi', 'data', 'limap', 'landscape', 'export', name, '--output', str(cube), '--picture', str(picture)
+    )  # fmt: skip
+    divisions = [int(line.split()[0]) for line in cube.read_text().splitlines()[3:6]]
+    assert divisions == document['grid']
+    assert picture.stat().st_size > 5000
+    (job,) = jobs(shell)
+    network = shell('verdi', 'calcjob', 'outputcat', str(job['pk']), row['network']).stdout
+    assert json.loads(network)
+
+
+def newest_chain(shell: Shell) -> str:
+    """Return the pk of the newest work chain."""
+    options = ('--all', '--raw', '--project', 'pk', '--process-label', 'BvffBaseWorkChain')
+    listed = shell('verdi', 'process', 'list', *options)
+    return max(listed.stdout.split(), key=int)
+
+
 @pytest.fixture
 def waiting(shell, tmp_path) -> Callable[[], tuple[subprocess.Popen[str], int]]:
     """Return a function that launches a batch whose first job waits to be killed, and gives command and process id."""

@@ -21,7 +21,7 @@ _BARRIER = (
 )
 _NETWORK = 'as {}, counted from the minimum of the percolating part of the landscape'
 _GRID = 'as {}, on the grid, before the refinement'
-_BOTTLENECK = 'radius of the narrowest place on the limiting path in at least {} direction{}'
+_BOTTLENECK = 'radius of the largest sphere that passes between the ions in at least {} direction{}'
 _DESCRIPTIONS = {
     'status': 'what became of the structure',
     'message': 'why, where the status is not ok',
@@ -48,6 +48,7 @@ _DESCRIPTIONS = {
     'energy_minimum_eV': 'lowest site energy of the mobile ion',
     'sublattice_index': 'number of interpenetrating copies of the three-dimensional network',
     'grid': 'number of grid points along the three axes',
+    'symmetry_operations': 'number of operations that map the grid onto itself, the identity included',
     'sites': 'number of sites in the cell',
     'mobile_sites': 'number of sites of the mobile ion in the cell',
     'oxidation_states': 'formal charges in units of e, by element or by site',

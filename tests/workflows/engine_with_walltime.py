@@ -11,23 +11,20 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from aiida_limap.engines.bvff import task
 from aiida_limap.engines.command_line import main
+from aiida_limap.formats.results import ItemResult, ResultsWriter
 
 MARK = Path(os.environ['WALLTIME_MARK'])
-compute_item = task.compute_item
-computed: list[str] = []
+add = ResultsWriter.add
 
 
-def compute_until_walltime(identifier: str, *arguments: Any) -> Any:
-    if computed and not MARK.exists():
-        MARK.write_text(computed[0])
+def add_until_walltime(writer: ResultsWriter, item: ItemResult, rows: Any = None) -> None:
+    add(writer, item, rows)
+    if not MARK.exists():
+        MARK.write_text(item.id)
         os.kill(os.getpid(), signal.SIGTERM)
-    item = compute_item(identifier, *arguments)
-    computed.append(identifier)
-    return item
 
 
 if __name__ == '__main__':
-    task.compute_item = compute_until_walltime
+    ResultsWriter.add = add_until_walltime  # type: ignore[method-assign]
     sys.exit(main())
