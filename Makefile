@@ -2,15 +2,18 @@
 PYTHON ?= python3
 VENV ?= .venv
 DEMO ?= demo-output
+BENCH ?= bench-output
+DATA ?=
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet --constraint constraints.txt
 
-.PHONY: help demo test lint tests docs wheel clean
+.PHONY: help demo test lint tests docs bench wheel clean
 
 help:
 	@echo 'make demo   draw a map of the embedded structures and print the path of its page'
 	@echo 'make test   style, types, layers and all tests'
 	@echo 'make docs   build the documentation into docs/_build/html'
+	@echo 'make bench  measure accuracy, speed and memory, also of the peer bvlain; some of it takes long'
 	@echo 'make wheel  build the wheel into dist'
 	@echo 'make clean  remove the virtual environment and all that was built'
 
@@ -31,6 +34,10 @@ $(VENV)/.installed-docs: $(VENV)/.installed
 	$(PIP) --editable '.[docs]'
 	@touch $@
 
+$(VENV)/.installed-bench: $(VENV)/.installed
+	$(PIP) --editable '.[bench]'
+	@touch $@
+
 demo: $(VENV)/.installed
 	$(BIN)/aiida-limap demo --folder $(DEMO)
 
@@ -47,6 +54,9 @@ tests: $(VENV)/.installed-tests
 
 docs: $(VENV)/.installed-docs
 	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build/html
+
+bench: $(VENV)/.installed-bench
+	$(BIN)/python -m benchmarks all --output $(BENCH) $(if $(DATA),--data $(DATA))
 
 wheel: $(VENV)/.installed-tests
 	$(BIN)/python -m build --wheel

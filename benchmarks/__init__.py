@@ -1,0 +1,1 @@
+"""Measurements of the force field: speed, agreement with another program, accuracy. See README.md."""

@@ -1,0 +1,55 @@
+"""``python -m benchmarks``: run one benchmark, or all of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from benchmarks.agreement import agreement
+from benchmarks.batch import batch
+from benchmarks.common import shared_options
+from benchmarks.literature import literature
+from benchmarks.peer import peer
+from benchmarks.published import published
+from benchmarks.refinement import refinement
+
+PARTS = (published, literature, refinement, agreement, batch, peer)
+
+
+@click.group(context_settings={'help_option_names': ['-h', '--help']})
+def main() -> None:
+    """Measure the force field: accuracy, agreement with bvlain, time and memory.
+
+    \b
+    Examples:
+      python -m benchmarks all
+      python -m benchmarks refinement --structures 5
+      python -m benchmarks peer --help
+    """
+
+
+for _part in PARTS:
+    main.add_command(_part)
+
+
+@main.command('all')
+@shared_options
+@click.pass_context
+def run_all(context: click.Context, data: Path | None, output: Path) -> None:
+    """Run all benchmarks with their defaults.
+
+    \b
+    Example:
+      python -m benchmarks all --output bench-output
+    """
+    for part in PARTS:
+        click.echo(f'\n{part.name}')
+        try:
+            context.invoke(part, data=data, output=output)
+        except click.ClickException as error:
+            click.echo(f'{part.name} was left out: {error.message}')
+
+
+if __name__ == '__main__':
+    main(prog_name='python -m benchmarks')

@@ -1,0 +1,77 @@
+"""The plots of the benchmarks, in the look of the figures of the package."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from aiida_limap.visualisation.style import new_figure, save_figure, styled
+from benchmarks.common import filled
+
+__all__ = ['curves', 'scatter']
+
+#: Colours that are told apart with every kind of colour vision (Okabe and Ito), and shapes for print in grey.
+COLOURS = ('#0072b2', '#d55e00', '#009e73', '#cc79a7')
+MARKERS = ('o', 's', '^', 'D')
+Points = tuple[str, Sequence[float | None], Sequence[float | None]]
+
+
+def scatter(path: Path, groups: Sequence[Points], *, labels: tuple[str, str], logarithmic: bool = False) -> None:
+    """Draw one set of values over another, with the line of equal values.
+
+    :param path: the file.
+    :param groups: name, values along x and values along y of each group; pairs with a missing value are left out.
+    :param labels: of the two axes, with units.
+    :param logarithmic: whether both axes are.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with styled():
+        figure = new_figure(3.1)
+        axes = figure.add_subplot()
+        low, high = np.inf, -np.inf
+        for place, (name, first, second) in enumerate(groups):
+            x, y = filled(first, second)
+            axes.plot(
+                x, y, MARKERS[place], color=COLOURS[place], markersize=3.5, alpha=0.8, label=name, markeredgewidth=0
+            )
+            for values in (x, y):
+                positive = values[values > 0] if logarithmic else values
+                if len(positive):
+                    low, high = min(low, positive.min()), max(high, positive.max())
+        if low < high:
+            low, high = (0.8 * low, 1.25 * high) if logarithmic else (0.0, 1.05 * high)
+            axes.plot([low, high], [low, high], color='0.6', linewidth=0.7, zorder=0)
+            axes.set(xlim=(low, high), ylim=(low, high))
+        if logarithmic:
+            axes.set(xscale='log', yscale='log')
+        axes.set(xlabel=labels[0], ylabel=labels[1])
+        if len(groups) > 1:
+            axes.legend()
+        save_figure(figure, path)
+
+
+def curves(path: Path, lines: Sequence[Points], *, labels: tuple[str, str]) -> None:
+    """Draw lines with points over logarithmic axes.
+
+    :param path: the file.
+    :param lines: name, values along x and values along y of each line.
+    :param labels: of the two axes, with units.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with styled():
+        figure = new_figure(2.6)
+        axes = figure.add_subplot()
+        for place, (name, first, second) in enumerate(lines):
+            x, y = filled(first, second)
+            axes.plot(
+                x, y, color=COLOURS[place // 2 % len(COLOURS)], marker=MARKERS[place // 2 % len(MARKERS)],
+                linestyle='-' if place % 2 == 0 else '--', markersize=3, linewidth=0.9, label=name,
+            )  # fmt: skip
+        axes.set(xscale='log', yscale='log', xlabel=labels[0], ylabel=labels[1])
+        ticks = sorted({value for _, first, _ in lines for value in first if value is not None})
+        axes.set_xticks(ticks, [f'{value:g}' for value in ticks])
+        axes.minorticks_off()
+        axes.legend()
+        save_figure(figure, path)

@@ -1,0 +1,91 @@
+"""The benchmark scripts run on an embedded structure and leave readable results."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PARTS = ('published', 'literature', 'refinement', 'agreement', 'batch', 'peer')
+needs_bvlain = pytest.mark.skipif(importlib.util.find_spec('bvlain') is None, reason='bvlain is not installed')
+
+
+def benchmark(*arguments: str) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [sys.executable, '-W', 'ignore', '-m', 'benchmarks', *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=ROOT,
+        timeout=600,
+    )
+
+
+def results(folder: Path, part: str, *arguments: str) -> dict:
+    done = benchmark(part, '--embedded', '--structures', '1', '--output', str(folder), *arguments)
+    assert done.returncode == 0, done.stderr
+    document = json.loads((folder / f'{part}.json').read_text())
+    assert document['benchmark'] == part
+    assert document['environment']['versions']['numba']
+    return document
+
+
+@pytest.mark.parametrize('part', PARTS)
+def test_every_part_has_help_with_an_example(part):
+    done = benchmark(part, '--help')
+    assert done.returncode == 0, done.stderr
+    assert f'python -m benchmarks {part}' in done.stdout
+    assert f'({part}.py)' in (ROOT / 'benchmarks' / 'README.md').read_text()
+
+
+@pytest.mark.parametrize('part', ['published', 'literature'])
+def test_a_part_that_needs_data_says_so(part, tmp_path):
+    done = benchmark(part, '--embedded', '--output', str(tmp_path))
+    assert done.returncode == 1
+    assert '--data' in done.stderr
+
+
+def test_a_data_folder_without_structures_is_refused(tmp_path):
+    done = benchmark('batch', '--data', str(tmp_path))
+    assert done.returncode == 2
+    assert 'there is no mp_li_oxides.jsonl.gz' in done.stderr
+
+
+def test_refinement_comes_closer_to_the_fine_grid(tmp_path):
+    document = results(tmp_path, 'refinement', '--spacing', '0.4', '--fine', '0.1', '--no-memory')
+    grid, refined = (
+        next(item for item in document['summary'] if (item['values'], item['reference']) == (kind, 'fine_grid_eV'))
+        for kind in ('grid_eV', 'refined_eV')
+    )
+    assert grid['eV']['count'] == refined['eV']['count'] == 3
+    assert refined['eV']['mean'] < grid['eV']['mean']
+    assert (tmp_path / 'refinement.png').stat().st_size > 0
+
+
+def test_a_batch_is_timed_and_counted(tmp_path):
+    document = results(tmp_path, 'batch', '--spacing', '0.4')
+    assert document['status'] == {'ok': 1}
+    assert document['lost'] == []
+    assert document['wall_s'] > 0
+
+
+@needs_bvlain
+def test_barriers_agree_with_bvlain(tmp_path):
+    document = results(tmp_path, 'agreement', '--resolution', '0.4')
+    (row,) = document['rows']
+    assert document['summary']['barriers'] == 3
+    assert row['verdict'] == ['equal'] * 3
+
+
+@needs_bvlain
+def test_times_and_memory_of_both_are_measured(tmp_path):
+    document = results(tmp_path, 'peer', '--resolution', '0.4', '--threads', '1', '--repeats', '1', '--no-compile')
+    (row,) = document['rows']
+    assert all(seconds > 0 for seconds in row['seconds'].values())
+    assert row['peak_MB']['peer'] > 0
+    assert row['ratio']['total'] > 0
