@@ -48,6 +48,15 @@ def test_the_barriers_of_files_go_on_after_one_without_lithium(tmp_path):
     assert 'no_mobile_ion: ' in line
 
 
+def test_paths_and_landscape_of_a_garnet_are_drawn(tmp_path):
+    text = run('energy_profile.py', folder=tmp_path)
+    assert text.startswith('Li7La3Zr2O12: barriers (')
+    assert '4 sites D: 0.111 eV, site symmetry -4, 0.00 Å from the nearest lithium site' in text
+    for name in ('profile.png', 'landscape.png', 'landscape.cube'):
+        assert f'wrote {name}' in text
+        assert (tmp_path / name).stat().st_size > 10_000
+
+
 def test_a_map_is_drawn_without_aiida(tmp_path):
     text = run('map_without_aiida.py', 'out', folder=tmp_path)
     written = [tmp_path / line.removeprefix('wrote ') for line in text.splitlines() if line.startswith('wrote ')]

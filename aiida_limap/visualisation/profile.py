@@ -20,6 +20,9 @@ __all__ = ['Profile', 'draw_profile']
 HEIGHT_INCH = 2.4
 #: Readable with every kind of colour vision, and as greys.
 _COLOURS = ('#2a788e', '#d1495b', '#edae49', '#66557d')
+#: Size of the letters in parts of the width and the height of the axes.
+_CHARACTER_WIDTH = 0.022
+_LINE_HEIGHT = 0.08
 _STYLES = ('-', '--', '-.', ':')
 
 
@@ -137,8 +140,11 @@ def _draw_points(axes: Axes, profiles: Sequence[Profile]) -> None:
                 markeredgewidth=0.5, zorder=3, clip_on=False,
             )  # fmt: skip
             here = (place / (right - left), height / (top - bottom), text)
-            # Paths often begin at the same site: its name is written once.
-            if any(text == word and abs(here[0] - x) < 0.04 and abs(here[1] - y) < 0.08 for x, y, word in written):
+            # Paths often share sites, and long ones are crowded: a word that would cover another is left out.
+            if any(
+                abs(here[0] - x) < _CHARACTER_WIDTH * (len(text) + len(word)) / 2 and abs(here[1] - y) < _LINE_HEIGHT
+                for x, y, word in written
+            ):
                 continue
             written.append(here)
             axes.annotate(
