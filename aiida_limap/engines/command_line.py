@@ -78,7 +78,7 @@ def bvff(files: tuple[str, ...], as_json: bool, save: Path | None, **choices: An
     \b
     Examples:
       limap-engine bvff LiFePO4.cif Li3PO4.cif --spacing 0.1
-      limap-engine bvff *.cif --json > barriers.json
+      limap-engine bvff Li3PO4.cif LiFePO4.cif --json > barriers.json
       limap-engine bvff Li3PO4.cif --save results
       limap-engine bvff job.json
     """
