@@ -20,6 +20,10 @@ __all__ = ['refinement']
 
 SPACINGS = (0.4, 0.3, 0.2, 0.15, 0.1, 0.075)
 FINE_ANGSTROM = 0.05
+#: The other reference is refined from this spacing, Å.
+REFERENCE_ANGSTROM = 0.1
+#: Smaller deviations are drawn as this one, meV.
+LEAST_SHOWN_MEV = 0.01
 #: Memory is measured for the cell whose volume is nearest to this one, Å^3.
 LARGE_VOLUME_ANGSTROM3 = 2000.0
 
@@ -63,11 +67,7 @@ def refinement(
     curves(
         output / 'refinement.png',
         [
-            (
-                name,
-                [item['spacing_angstrom'] for item in members],
-                [1000 * (item['eV']['p90'] or 0) for item in members],
-            )
+            (name, [item['spacing_angstrom'] for item in members], [_meV_shown(item) for item in members])
             for name, members in _lines(summary)
         ],
         labels=('grid spacing (Å)', 'deviation of barriers,\n90th percentile (meV)'),
@@ -99,7 +99,7 @@ def _measured(entry: Entry, spacings: tuple[float, ...], fine: float, max_voxels
                 'unresolved_saddles': found.unresolved_saddles,
             }
         )
-    reference = result(0.1, refine=True)
+    reference = result(REFERENCE_ANGSTROM, refine=True)
     return {
         'id': entry.id,
         'formula': entry.formula,
@@ -134,6 +134,10 @@ def _summary(rows: list[dict[str, Any]], spacings: tuple[float, ...]) -> list[di
     return found
 
 
+def _meV_shown(item: dict[str, Any]) -> float:  # noqa: N802
+    return max(LEAST_SHOWN_MEV, 1000 * item['eV']['p90'])
+
+
 def _lines(summary: list[dict[str, Any]]) -> list[tuple[str, list[dict[str, Any]]]]:
     names = {
         ('grid_eV', 'fine_grid_eV'): 'grid, against fine grid',
@@ -143,8 +147,13 @@ def _lines(summary: list[dict[str, Any]]) -> list[tuple[str, list[dict[str, Any]
     }
     lines = []
     for key, name in names.items():
-        # The reference itself deviates by nothing and has no place on a logarithmic axis.
-        members = [item for item in summary if (item['values'], item['reference']) == key and item['eV']['p90']]
+        members = [
+            item
+            for item in summary
+            if (item['values'], item['reference']) == key
+            and item['eV']['p90'] is not None
+            and (name != 'refined, against refined' or item['spacing_angstrom'] != REFERENCE_ANGSTROM)
+        ]
         lines.append((name, members))
     return lines
 
