@@ -63,21 +63,50 @@ def table(shared_data):
     return found
 
 
-def test_published_migration_energies_are_reproduced(table):
-    results = {name: migration_energy(table[name]) for name in PAPER_EV}
-    ours = np.array([results[name].barrier_2d for name in PAPER_EV])
+def deviation_from_the_paper(values):
     published = np.array(list(PAPER_EV.values()))
-    assert spearmanr(ours, published).statistic >= 0.9
-    assert np.median(abs(ours - published)) <= 0.06
-    # Divisions of the grid differ by one, which moves a barrier by as much as the grid may be wrong by.
-    deviations = abs(ours - np.array(list(INDEPENDENT_EV.values())))
-    assert np.median(deviations) <= 0.01
-    assert deviations.max() <= 0.08
+    return spearmanr(values, published).statistic, np.median(abs(values - published))
+
+
+def test_published_migration_energies_are_reproduced_by_the_grid(table):
+    """Their authors took values of a grid, so that those of a grid come closest."""
+    results = {name: migration_energy(table[name], refine=False, symmetry=False) for name in PAPER_EV}
+    ours = np.array([results[name].barrier_2d for name in PAPER_EV])
+    correlation, deviation = deviation_from_the_paper(ours)
+    assert correlation >= 0.91
+    assert deviation <= 0.056
     for result in results.values():
         assert result.status is Status.OK
+        assert not result.refined
+        assert (result.barrier_1d, result.barrier_2d, result.barrier_3d) == pytest.approx(result.grid_barriers)
         assert result.barrier_1d <= result.barrier_2d <= result.barrier_3d
         assert result.network_barrier_2d <= result.barrier_2d
         assert 0 <= result.grid_error < 0.12
+
+
+def test_grid_agrees_with_an_independent_calculation(table):
+    ours = []
+    for name in PAPER_EV:
+        # That calculation took charges which tell equal sites apart: La as 2+, 2+ and 3+ beside Ti as 4+.
+        charges = [1, 2, 2, 3, 4, 4, 4, 4, *[-2] * 12] if name == 'mp-1222522' else None
+        result = migration_energy(table[name], refine=False, symmetry=False, oxidation_states=charges)
+        ours.append(result.barrier_2d)
+    # Divisions of the grid differ by one, which moves a barrier by as much as the grid may be wrong by.
+    deviations = abs(np.array(ours) - np.array(list(INDEPENDENT_EV.values())))
+    assert np.median(deviations) <= 0.01
+    assert deviations.max() <= 0.08
+
+
+def test_published_migration_energies_are_close_to_those_of_the_continuum(table):
+    results = {name: migration_energy(table[name]) for name in PAPER_EV}
+    correlation, deviation = deviation_from_the_paper(np.array([result.barrier_2d for result in results.values()]))
+    assert correlation >= 0.89
+    assert deviation <= 0.065
+    for result in results.values():
+        assert result.refined
+        assert result.unresolved_saddles == 0
+        assert result.barrier_1d <= result.barrier_2d <= result.barrier_3d
+        assert abs(result.barrier_2d - result.grid_barriers[1]) < 0.12
 
 
 @pytest.mark.parametrize(
@@ -90,12 +119,25 @@ def test_published_migration_energies_are_reproduced(table):
     ],
 )
 def test_lithium_phosphate_agrees_with_an_independent_calculation(table, preset, spacing, expected):
-    result = migration_energy(table[LITHIUM_PHOSPHATE], preset=preset, spacing=spacing)
+    structure = table[LITHIUM_PHOSPHATE]
+    result = migration_energy(structure, preset=preset, spacing=spacing, refine=False, symmetry=False)
     assert (result.barrier_1d, result.barrier_2d, result.barrier_3d) == pytest.approx(expected, abs=0.003)
 
 
+@pytest.mark.parametrize(('preset', 'expected'), [('bvse', (0.444, 0.445, 0.765)), ('bvff', (0.718, 0.722, 0.885))])
+def test_lithium_phosphate_of_the_continuum_is_what_fine_grids_approach(table, preset, expected):
+    for spacing in (0.4, 0.2):
+        result = migration_energy(table[LITHIUM_PHOSPHATE], preset=preset, spacing=spacing)
+        assert result.refined
+        # The values are those of a grid of 0.075 Å, which still lie some meV too high.
+        for value, fine in zip((result.barrier_1d, result.barrier_2d, result.barrier_3d), expected, strict=True):
+            assert fine - 0.012 <= value <= fine + 0.002
+
+
 def test_half_the_morse_depth_gives_other_barriers(table):
-    full, half = (migration_energy(table['mp-559776'], preset=preset) for preset in ('bvff', 'bvse'))
+    full, half = (
+        migration_energy(table['mp-559776'], preset=preset, refine=False, symmetry=False) for preset in ('bvff', 'bvse')
+    )
     # Values of an independent calculation for this garnet: 0.467 / 0.472 / 0.486 and 0.416 / 0.417 / 0.417 eV.
     assert full.barrier_2d == pytest.approx(0.47, abs=0.02)
     assert half.barrier_2d == pytest.approx(0.417, abs=0.02)
@@ -122,8 +164,8 @@ def test_cell_choice_and_supercell_do_not_matter(table):
         coords_are_cartesian=True,
     )
     other = migration_energy(sheared, spacing=0.2)
-    # Another grid over the same landscape: equal within what grids are wrong by.
-    assert other.barrier_3d == pytest.approx(expected.barrier_3d, abs=0.06)
+    # Another grid over the same landscape.
+    assert other.barrier_3d == pytest.approx(expected.barrier_3d, abs=1e-3)
 
 
 # bvlain imports a scipy name from where it is about to vanish.
@@ -144,9 +186,15 @@ def test_agrees_with_an_independent_program(table):
 def test_result_row_has_plain_values_with_units():
     result = migration_energy(lithium_oxide(), spacing=0.3)
     row = result.values()
+    assert row['refined'] is True
+    assert row['unresolved_saddles'] == 0
+    assert row['grid_barrier_2d_eV'] == result.grid_barriers[1] > 0
     assert json.loads(json.dumps(row)) == row
     assert row['barrier_2d_eV'] == result.barrier_2d > 0
-    assert row['grid'] == [16, 16, 16]
+    # The primitive cell of the oxygen sublattice has a quarter of the volume.
+    assert row['grid'] == [11, 11, 11]
+    assert row['symmetry_operations'] == 48
+    assert migration_energy(lithium_oxide(), spacing=0.3, symmetry=False).grid == (16, 16, 16)
     assert (row['sites'], row['mobile_sites']) == (12, 8)
     assert row['oxidation_states'] == {'Li': 1.0, 'O': -2.0}
     assert row['oxidation_method'] == 'composition'
@@ -178,7 +226,9 @@ def test_mean_states_are_told():
 
 
 def test_sixfold_estimate_bounds_the_barrier_from_above():
-    coarse, fine = (migration_energy(lithium_oxide(), spacing=spacing) for spacing in (0.4, 0.1))
+    coarse, fine = (
+        migration_energy(lithium_oxide(), spacing=spacing, symmetry=False, refine=False) for spacing in (0.41, 0.1)
+    )
     assert fine.grid_error < coarse.grid_error
     assert abs(coarse.barrier_2d - fine.barrier_2d) <= coarse.grid_error + 0.05
 
