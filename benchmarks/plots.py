@@ -73,5 +73,5 @@ def curves(path: Path, lines: Sequence[Points], *, labels: tuple[str, str]) -> N
         ticks = sorted({value for _, first, _ in lines for value in first if value is not None})
         axes.set_xticks(ticks, [f'{value:g}' for value in ticks])
         axes.minorticks_off()
-        axes.legend()
+        axes.legend(loc='center right')
         save_figure(figure, path)
