@@ -12,6 +12,7 @@ from scipy.optimize import minimize_scalar
 
 from aiida_limap.common.status import Status
 from aiida_limap.engines.bvff import migration_energy
+from aiida_limap.engines.bvff import solve as solve_module
 from aiida_limap.engines.bvff.continuum import Continuum
 from aiida_limap.engines.bvff.framework import build_framework
 from aiida_limap.engines.bvff.options import BvffOptions
@@ -20,6 +21,14 @@ from aiida_limap.engines.bvff.solve import solve
 from aiida_limap.engines.chemistry.prototypes import load_prototypes
 
 DIMENSIONS = (1, 2, 3)
+
+
+@pytest.fixture(scope='module', autouse=True)
+def symmetry_of_small_grids():
+    """Use symmetry also where a grid is so small that it does not pay."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(solve_module, '_SMALL_GRID', 0, raising=False)
+        yield
 
 
 @functools.cache

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from pymatgen.core import Structure
 
 from aiida_limap.engines.bvff import migration_energy
+from aiida_limap.engines.bvff import solve as solve_module
 from aiida_limap.engines.bvff import symmetry as symmetry_module
 from aiida_limap.engines.bvff.continuum import Continuum
 from aiida_limap.engines.bvff.framework import build_framework
@@ -37,6 +38,14 @@ CASES = {
     'Li5La3Ta2O12': 48,  # large
 }
 BARRIERS = tuple(f'{kind}_{dimension}d' for kind in ('barrier', 'network_barrier') for dimension in (1, 2, 3))
+
+
+@pytest.fixture(scope='module', autouse=True)
+def symmetry_of_small_grids():
+    """Use symmetry also where a grid is so small that it does not pay."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(solve_module, '_SMALL_GRID', 0, raising=False)
+        yield
 
 
 @functools.cache
