@@ -88,6 +88,45 @@ def _contact_key(own: int, other: int) -> int:
 
 
 @compiled()
+def _lowest_label(near: NDArray, shifts: NDArray, labels: NDArray, energy: NDArray) -> int:
+    """Return the label of the lowest labelled neighbour as seen from a point, or -1."""
+    own, lowest = -1, np.inf
+    for move in range(near.shape[0]):
+        other = near[move]
+        if labels[other] >= 0 and energy[other] < lowest:
+            lowest = energy[other]
+            own = labels[other] + shifts[move]
+    return own
+
+
+@compiled()
+def _contacts(own: int, near: NDArray, shifts: NDArray, labels: NDArray, keys: NDArray) -> int:
+    """Fill the keys of the different contacts of a point with neighbours of other labels; return their number."""
+    n_keys = 0
+    for move in range(near.shape[0]):
+        label = labels[near[move]]
+        if label < 0 or label + shifts[move] == own:
+            continue
+        key = _contact_key(own, label + shifts[move])
+        known = False
+        for index in range(n_keys):
+            known = known or keys[index] == key
+        if not known and n_keys < keys.shape[0]:
+            keys[n_keys] = key
+            n_keys += 1
+    return n_keys
+
+
+@compiled()
+def _is_fresh(contact: int, near: NDArray, marks: NDArray) -> bool:
+    """Return whether no neighbour is a place of the same contact."""
+    for move in range(near.shape[0]):
+        if marks[near[move], 0] == contact or marks[near[move], 1] == contact:
+            return False
+    return True
+
+
+@compiled()
 def flood(
     order: NDArray, energy: NDArray, shape: NDArray, moves: NDArray, labels: NDArray
 ) -> tuple[NDArray, NDArray, NDArray, int]:
@@ -117,12 +156,7 @@ def flood(
     for position in range(order.shape[0]):
         point = order[position]
         _neighbours(point, shape, moves, near, shifts)
-        own, lowest = -1, np.inf
-        for move in range(n_moves):
-            other = near[move]
-            if labels[other] >= 0 and energy[other] < lowest:
-                lowest = energy[other]
-                own = labels[other] + shifts[move]
+        own = _lowest_label(near, shifts, labels, energy)
         if own < 0:
             if n_basins == MAX_BASINS:
                 return basins[:n_basins], contacts[:n_contacts], places[:n_places], position
@@ -132,18 +166,7 @@ def flood(
             own = (n_basins << 24) + _BIAS
             n_basins += 1
         labels[point] = own
-        n_keys = 0
-        for move in range(n_moves):
-            label = labels[near[move]]
-            if label < 0 or label + shifts[move] == own:
-                continue
-            key = _contact_key(own, label + shifts[move])
-            known = False
-            for index in range(n_keys):
-                known = known or keys[index] == key
-            if not known and n_keys < _CONTACTS:
-                keys[n_keys] = key
-                n_keys += 1
+        n_keys = _contacts(own, near, shifts, labels, keys)
         for index in range(n_keys):
             row = _slot(table, keys[index])
             if table[row, 0] == -1:
@@ -157,9 +180,7 @@ def flood(
             contact = table[row, 1]
             if 2 * n_contacts > table.shape[0]:
                 table = _larger_table(table)
-            fresh = True
-            for move in range(n_moves):
-                fresh = fresh and marks[near[move], 0] != contact and marks[near[move], 1] != contact
+            fresh = _is_fresh(contact, near, marks)
             if fresh:
                 if n_places == places.shape[0]:
                     places = _larger(places)

@@ -235,6 +235,7 @@ def refine_saddles(
     energies: NDArray,
     good: NDArray,
     ends: NDArray,
+    end_energies: NDArray,
 ) -> None:
     """Move points to saddles of index one and find the two minima that each of them connects.
 
@@ -244,6 +245,7 @@ def refine_saddles(
     :param energies: (k,) gets the energies, eV.
     :param good: (k,) gets whether a saddle and both minima were reached.
     :param ends: (k, 2, 3) gets the two minima, Å.
+    :param end_energies: (k, 2) gets their energies, eV.
     """
     scratch = _room(field)
     mode, other, trail = np.zeros(3), np.zeros(3), np.empty((0, 4))
@@ -254,7 +256,7 @@ def refine_saddles(
         for side in range(2):
             end = ends[index, side]
             end[:] = points[index] + (_NUDGE if side == 0 else -_NUDGE) * mode
-            _, found, _ = _search(end, 0, 20.0, field, scratch, other, trail)
+            end_energies[index, side], found, _ = _search(end, 0, 20.0, field, scratch, other, trail)
             good[index] = good[index] and found
 
 

@@ -9,6 +9,9 @@ from aiida_limap.engines.bvff._compile import compiled
 
 __all__ = ['extend_basis', 'insert_edges', 'insert_points']
 
+#: Energies of copies of one saddle by symmetry differ by less, eV.
+SAME_EDGE = 1e-7
+
 
 @compiled()
 def _find(node: int, parent: NDArray, offset: NDArray, total: NDArray) -> int:
@@ -111,15 +114,97 @@ def _with_room(windings: NDArray, n_windings: int) -> NDArray:
 
 
 @compiled()
+def _noted(entries: NDArray, count: int, entry: int) -> NDArray:
+    """Return the list of entries with one more, twice as long where it was full."""
+    if count == entries.shape[0]:
+        larger = np.zeros(2 * count, dtype=np.int64)
+        larger[:count] = entries
+        entries = larger
+    entries[count] = entry
+    return entries
+
+
+@compiled()
+def _join(
+    root: int,
+    target: int,
+    vector: NDArray,
+    forest: tuple[NDArray, NDArray, NDArray, NDArray],
+    size: NDArray,
+    windings: NDArray,
+    energies: NDArray,
+) -> int:
+    """Join two components, ``vector`` (3,) pointing from the root of the first to that of the second; return the root.
+
+    The vector is destroyed; ``forest``, ``windings`` and ``energies`` are those of :func:`_record`.
+    """
+    parent, offset, place, lowest = forest
+    if size[root] > size[target]:
+        # The smaller tree hangs below the larger one; seen from there the vector points the other way.
+        root, target = target, root
+        vector[0], vector[1], vector[2] = -vector[0], -vector[1], -vector[2]
+    _hang(root, target, vector, parent, offset)
+    size[target] += size[root]
+    if energies[lowest[root]] < energies[lowest[target]]:
+        lowest[target] = lowest[root]
+    _merge_windings(windings, place, root, target, vector)
+    return target
+
+
+@compiled()
+def _record(
+    witnesses: NDArray,
+    positions: NDArray,
+    best: int,
+    forest: tuple[NDArray, NDArray, NDArray, NDArray],
+    windings: NDArray,
+    energies: NDArray,
+    found: tuple[NDArray, NDArray, NDArray],
+) -> int:
+    """Note the components that have reached a higher rank, once all of one energy has been inserted.
+
+    :param witnesses: (w,) a node of each component whose rank may be higher.
+    :param positions: places in the order of insertion at which that was seen.
+    :param best: highest rank that was noted before.
+    :param forest: parents, offsets, places in ``windings`` and, at each root, which of ``energies`` is its lowest one.
+    :param windings: bases of the components.
+    :param energies: where ``forest`` points.
+    :param found: positions, lowest nodes and bases by dimension, to be filled.
+    :returns: the highest rank now.
+    """
+    parent, offset, place, lowest = forest
+    reached, deepest, bases = found
+    before, scratch = best, np.zeros(3, np.int64)
+    for index in range(witnesses.shape[0]):
+        root = _find(witnesses[index], parent, offset, scratch)
+        for dimension in range(before, _rank(windings[place[root]])):
+            # Of components that percolate at one energy, the deepest one counts.
+            if dimension >= best or energies[lowest[root]] < energies[deepest[dimension]]:
+                reached[dimension] = positions[index]
+                deepest[dimension] = lowest[root]
+                bases[dimension] = windings[place[root]]
+                best = max(best, dimension + 1)
+    return best
+
+
+@compiled()
 def insert_points(
-    order: NDArray, shape: NDArray, moves: NDArray, reached: NDArray, deepest: NDArray, bases: NDArray
+    order: NDArray,
+    values: NDArray,
+    shape: NDArray,
+    moves: NDArray,
+    reached: NDArray,
+    deepest: NDArray,
+    bases: NDArray,
 ) -> None:
     """Insert grid points one by one and note when a component first percolates in one, two and three dimensions.
 
     Every point keeps an integer vector to its parent: the cell in which the parent's image lies. When two points of one
     component meet with different vectors, their difference is a lattice translation along which the component repeats.
+    Points of equal energy are inserted together: what is noted does not depend on their order.
 
     :param order: (m,) flat indices of the grid points, in the order of insertion.
+    :param values: (m,) their energies, ascending.
     :param shape: (3,) grid divisions.
     :param moves: (k, 3) steps to the neighbours of a point.
     :param reached: (3,) gets the position in ``order`` at which the rank became at least 1, 2, 3; -1 where it did not.
@@ -130,7 +215,7 @@ def insert_points(
     n_points = n1 * n2 * n3
     parent = np.full(n_points, -1, dtype=np.int32)
     offset = np.zeros((n_points, 3), dtype=np.int32)
-    first = np.empty(n_points, dtype=np.int32)
+    lowest = np.empty(n_points, dtype=np.int64)
     size = np.ones(n_points, dtype=np.int32)
     # Few components ever wind: their bases live in a list that grows, and the root knows the place.
     place = np.full(n_points, -1, dtype=np.int32)
@@ -138,20 +223,32 @@ def insert_points(
     n_windings = 0
     own, other, vector = np.zeros(3, np.int64), np.zeros(3, np.int64), np.zeros(3, np.int64)
     reached[:] = -1
-    best = 0
+    best, n_witnesses, raised = 0, 0, False
+    witnesses, positions = np.zeros(16, dtype=np.int64), np.zeros(16, dtype=np.int64)
+    forest, found = (parent, offset, place, lowest), (reached, deepest, bases)
     for position in range(order.shape[0]):
         point = order[position]
         parent[point] = point
-        first[point] = position
+        lowest[point] = position
         i, j, k = point // (n3 * n2), (point // n3) % n2, point % n3
+        inside = 0 < i < n1 - 1 and 0 < j < n2 - 1 and 0 < k < n3 - 1
+        root = point
+        own[:] = 0
         for move in range(moves.shape[0]):
+            w1 = w2 = w3 = 0
             i2, j2, k2 = i + moves[move, 0], j + moves[move, 1], k + moves[move, 2]
-            w1, w2, w3 = _cell(i2, n1), _cell(j2, n2), _cell(k2, n3)
+            if not inside:
+                w1, w2, w3 = _cell(i2, n1), _cell(j2, n2), _cell(k2, n3)
             neighbour = ((i2 - w1 * n1) * n2 + (j2 - w2 * n2)) * n3 + (k2 - w3 * n3)
-            if parent[neighbour] < 0:
+            target = parent[neighbour]
+            if target < 0:
                 continue
-            root = _find(point, parent, offset, own)
-            target = _find(neighbour, parent, offset, other)
+            if target == root:
+                # Most neighbours hang directly below the root of the point.
+                for axis in range(3):
+                    other[axis] = offset[neighbour, axis]
+            else:
+                target = _find(neighbour, parent, offset, other)
             vector[0] = own[0] + w1 - other[0]
             vector[1] = own[1] + w2 - other[1]
             vector[2] = own[2] + w3 - other[2]
@@ -164,33 +261,37 @@ def insert_points(
                     n_windings += 1
                 extend_basis(windings[place[root]], vector)
             else:
-                if size[root] > size[target]:
-                    # The smaller tree hangs below the larger one; seen from there the vector points the other way.
-                    root, target = target, root
-                    vector[0], vector[1], vector[2] = -vector[0], -vector[1], -vector[2]
-                _hang(root, target, vector, parent, offset)
-                size[target] += size[root]
-                first[target] = min(first[target], first[root])
-                _merge_windings(windings, place, root, target, vector)
-                root = target
-            if place[root] >= 0:
-                rank = _rank(windings[place[root]])
-                while best < rank:
-                    reached[best] = position
-                    deepest[best] = first[root]
-                    bases[best] = windings[place[root]]
-                    best += 1
-                if best == 3:
-                    return
+                _join(root, target, vector, forest, size, windings, values)
+                root = _find(point, parent, offset, own)
+            if place[root] >= 0 and _rank(windings[place[root]]) > best:
+                raised = True
+        if raised:
+            witnesses = _noted(witnesses, n_witnesses, point)
+            positions = _noted(positions, n_witnesses, position)
+            n_witnesses += 1
+            raised = False
+        if n_witnesses == 0 or (position + 1 < order.shape[0] and values[position + 1] == values[position]):
+            continue
+        best = _record(witnesses[:n_witnesses], positions, best, forest, windings, values, found)
+        n_witnesses = 0
+        if best == 3:
+            return
 
 
 @compiled()
 def insert_edges(
-    edges: NDArray, energies: NDArray, reached: NDArray, deepest: NDArray, bases: NDArray, component: NDArray
+    edges: NDArray,
+    values: NDArray,
+    energies: NDArray,
+    reached: NDArray,
+    deepest: NDArray,
+    bases: NDArray,
+    component: NDArray,
 ) -> None:
     """Insert the edges of a periodic graph by ascending energy, as :func:`insert_points` does with grid points.
 
     :param edges: (m, 5) first node, second node and the cell of the second as seen from the first, in order of energy.
+    :param values: (m,) their energies, ascending; those within :data:`SAME_EDGE` of each other count as equal.
     :param energies: (n,) energy of each node.
     :param reached: (3,) gets the edge at which the rank became at least 1, 2, 3; -1 where it did not.
     :param deepest: (3,) gets the lowest node of the component that percolated; -1 where none did.
@@ -208,37 +309,35 @@ def insert_edges(
     own, other, vector = np.zeros(3, np.int64), np.zeros(3, np.int64), np.zeros(3, np.int64)
     reached[:] = -1
     deepest[:] = -1
-    best = 0
+    best, n_witnesses = 0, 0
+    witnesses, positions = np.zeros(16, dtype=np.int64), np.zeros(16, dtype=np.int64)
+    forest, found = (parent, offset, place, lowest), (reached, deepest, bases)
     for position in range(edges.shape[0]):
         root = _find(edges[position, 0], parent, offset, own)
         target = _find(edges[position, 1], parent, offset, other)
         for axis in range(3):
             vector[axis] = own[axis] + edges[position, 2 + axis] - other[axis]
         if root == target:
-            if vector[0] == 0 and vector[1] == 0 and vector[2] == 0:
-                continue
-            if place[root] < 0:
-                place[root] = n_windings
-                n_windings += 1
-            extend_basis(windings[place[root]], vector)
+            if vector[0] != 0 or vector[1] != 0 or vector[2] != 0:
+                if place[root] < 0:
+                    place[root] = n_windings
+                    n_windings += 1
+                extend_basis(windings[place[root]], vector)
         else:
-            if size[root] > size[target]:
-                root, target = target, root
-                vector[0], vector[1], vector[2] = -vector[0], -vector[1], -vector[2]
-            _hang(root, target, vector, parent, offset)
-            size[target] += size[root]
-            if energies[lowest[root]] < energies[lowest[target]]:
-                lowest[target] = lowest[root]
-            _merge_windings(windings, place, root, target, vector)
+            target = _join(root, target, vector, forest, size, windings, energies)
             root = target
-        if place[root] >= 0:
-            rank = _rank(windings[place[root]])
-            while best < rank:
-                reached[best] = position
-                deepest[best] = lowest[root]
-                bases[best] = windings[place[root]]
-                for node in range(n_nodes):
-                    component[best, node] = _find(node, parent, offset, own) == root
-                best += 1
-            if best == 3:
-                return
+        if place[root] >= 0 and _rank(windings[place[root]]) > best:
+            witnesses = _noted(witnesses, n_witnesses, edges[position, 0])
+            positions = _noted(positions, n_witnesses, position)
+            n_witnesses += 1
+        if n_witnesses == 0 or (position + 1 < edges.shape[0] and values[position + 1] - values[position] <= SAME_EDGE):
+            continue
+        before = best
+        best = _record(witnesses[:n_witnesses], positions, best, forest, windings, energies, found)
+        n_witnesses = 0
+        for dimension in range(before, best):
+            root = _find(deepest[dimension], parent, offset, own)
+            for node in range(n_nodes):
+                component[dimension, node] = _find(node, parent, offset, own) == root
+        if best == 3:
+            return

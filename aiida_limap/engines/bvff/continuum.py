@@ -14,6 +14,8 @@ __all__ = ['Continuum', 'Saddles']
 
 #: Room for neighbours of a point that has left the one around which they were collected, Å.
 _MARGIN_ANGSTROM = 0.8
+#: A step of this size at the range of the repulsion does not hinder the search of stationary points.
+_NEGLIGIBLE_EV = 1e-11
 #: A descent has at most so many points.
 _TRAIL = 400
 
@@ -26,12 +28,14 @@ class Saddles:
     :param energies: (k,) energies, eV.
     :param found: (k,) whether a saddle was reached from the start, and a minimum on either side of it.
     :param ends: (k, 2, 3) fractional coordinates of the minima to which it leads.
+    :param end_energies: (k, 2) their energies, eV.
     """
 
     positions: NDArray[np.float64]
     energies: NDArray[np.float64]
     found: NDArray[np.bool_]
     ends: NDArray[np.float64]
+    end_energies: NDArray[np.float64]
 
     def joined(self, others: Saddles) -> Saddles:
         """Return these saddles followed by others.
@@ -44,6 +48,7 @@ class Saddles:
             np.concatenate([self.energies, others.energies]),
             np.concatenate([self.found, others.found]),
             np.concatenate([self.ends, others.ends]),
+            np.concatenate([self.end_energies, others.end_energies]),
         )
 
 
@@ -63,7 +68,8 @@ class Continuum:
                 cutoff = term.cutoff
                 terms.append((1.0, term.depth_eV, term.alpha, term.r_min, term.shift_eV, cutoff))
             else:
-                cutoff = min(term.cutoff, coulomb_range(term.strength_eV_angstrom, term.screening_length))
+                reach = coulomb_range(term.strength_eV_angstrom, term.screening_length, negligible_eV=_NEGLIGIBLE_EV)
+                cutoff = min(term.cutoff, reach)
                 terms.append((0.0, term.strength_eV_angstrom, 1 / term.screening_length, 0.0, 0.0, cutoff))
             images.append(periodic_images(cell, positions, cutoff + _MARGIN_ANGSTROM))
         self._starts = np.cumsum([0, *(len(places) for places in images)])
@@ -113,16 +119,17 @@ class Continuum:
 
         points = np.asarray(starts, dtype=np.float64).reshape(-1, 3) @ self.cell
         energies, good = np.zeros(len(points)), np.zeros(len(points), dtype=np.bool_)
-        ends = np.zeros((len(points), 2, 3))
-        refine_saddles(points, reach, self._field, energies, good, ends)
+        ends, end_energies = np.zeros((len(points), 2, 3)), np.zeros((len(points), 2))
+        refine_saddles(points, reach, self._field, energies, good, ends, end_energies)
         inverse = self._lattice[1]
-        return Saddles(points @ inverse, energies, good, ends @ inverse)
+        return Saddles(points @ inverse, energies, good, ends @ inverse, end_energies)
 
     def descents(self, saddle: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Trace the two ways down from a saddle.
 
         :param saddle: (3,) fractional coordinates.
-        :returns: for each side (t, 4): fractional coordinates and energy (eV), from the saddle to the minimum.
+        :returns: for each side (t, 4): fractional coordinates and energy (eV), from a point beside the saddle to the
+            minimum.
         """
         from aiida_limap.engines.bvff._stationary import trace_descent
 

@@ -134,14 +134,14 @@ def migration_network(
     structure: Structure,
     *,
     oxidation_states: Mapping[str, float] | Sequence[float] | None = None,
-    threads: int = 1,
+    threads: int | None = None,
     **options: Any,
 ) -> MigrationNetwork:
     """Find the sites of the mobile ion, the passes between them and the paths that limit migration.
 
     :param structure: a pymatgen structure.
     :param oxidation_states: by element symbol, or one per site; None lets them be found.
-    :param threads: number of threads.
+    :param threads: number of threads, which does not change the result; None for all, or ``OMP_NUM_THREADS``.
     :param options: options by the names of :class:`~aiida_limap.engines.bvff.options.BvffOptions`.
     :returns: the network in the cell of the structure.
     :raises LimapError: as :func:`migration_energy`.
@@ -157,14 +157,14 @@ def compute(
     options: BvffOptions,
     oxidation_states: Mapping[str, float] | Sequence[float] | None = None,
     *,
-    threads: int = 1,
+    threads: int | None = None,
 ) -> MigrationEnergy:
     """Do what :func:`migration_energy` does, with ready options.
 
     :param structure: an ordered pymatgen structure.
     :param options: all options.
     :param oxidation_states: by element symbol, or one per site; None lets them be found.
-    :param threads: number of threads.
+    :param threads: number of threads, which does not change the result; None for all, or ``OMP_NUM_THREADS``.
     :returns: as :func:`migration_energy`.
     :raises LimapError: as :func:`migration_energy`.
     """

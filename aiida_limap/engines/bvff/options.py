@@ -15,6 +15,9 @@ __all__ = ['CHOICES', 'BvffOptions']
 
 #: Values of the options that are words.
 CHOICES = {'radii': ('cordero', 'softbv'), 'disorder': ('refuse', 'occupancy')}
+#: Beyond these the sums mean nothing: half a bond length from point to point, no second shell of ions, or a repulsion
+#: that reaches past the cut-off.
+_BOUNDS = {'spacing_angstrom': (0.01, 1.0), 'cutoff_angstrom': (4.0, 30.0), 'screening_factor': (0.1, 2.0)}
 
 
 @dataclass(frozen=True)
@@ -72,6 +75,9 @@ class BvffOptions:
                 raise InputError(f'option {name} must be a positive number, not {value!r}')
             if math.isinf(value) and name != 'time_limit_s':
                 raise InputError(f'option {name} must be finite')
+            low, high = _BOUNDS.get(name, (0, math.inf))
+            if not low <= value <= high:
+                raise InputError(f'option {name} must lie between {low:g} and {high:g}, not {value:g}')
         for name in ('max_sites', 'max_voxels'):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int) or value < 1:

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aiida_limap.engines.bvff.continuum import Continuum
+from aiida_limap.engines.bvff.graph import percolate_graph
 from aiida_limap.engines.bvff.network import MigrationPath, NetworkEdge, NetworkSite
-from aiida_limap.engines.bvff.refinement import percolate_graph
 
 __all__ = ['limiting_paths']
 

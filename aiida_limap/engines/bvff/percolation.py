@@ -113,7 +113,22 @@ def insertion_order(energy: NDArray, maximum: float = math.inf) -> NDArray[np.in
     """
     flat = energy.ravel()
     candidates = np.flatnonzero((flat <= maximum) & (flat < np.inf))
-    return candidates[np.argsort(flat[candidates], kind='stable')]
+    return candidates[_stable_order(flat[candidates])]
+
+
+def _stable_order(values: NDArray) -> NDArray[np.int64]:
+    """Return the indices that sort finite numbers; equal ones keep their order.
+
+    Single precision is sorted by its bits in two passes over 16 of them, for which numpy has a radix sort: several
+    times faster than its sort of floating-point numbers.
+    """
+    if values.dtype != np.float32:
+        return np.argsort(values, kind='stable')
+    # Adding zero turns -0.0 into 0.0, so that equal numbers have equal bits.
+    bits = (values + np.float32(0)).view(np.uint32)
+    keys = np.where(bits >> 31, ~bits, bits | np.uint32(0x80000000))
+    order = np.argsort(keys.astype(np.uint16), kind='stable')
+    return order[np.argsort((keys >> 16).astype(np.uint16)[order], kind='stable')]
 
 
 def percolate_ordered(energy: NDArray, order: NDArray[np.int64], *, connectivity: int = 26) -> Percolation:
@@ -132,7 +147,7 @@ def percolate_ordered(energy: NDArray, order: NDArray[np.int64], *, connectivity
     deepest = np.full(3, -1, dtype=np.int64)
     bases = np.zeros((3, 3, 3), dtype=np.int64)
     shape = np.array(energy.shape, dtype=np.int64)
-    insert_points(order, shape, neighbour_moves(connectivity), reached, deepest, bases)
+    insert_points(order, flat[order], shape, neighbour_moves(connectivity), reached, deepest, bases)
 
     def energies(positions: NDArray[np.int64]) -> tuple[float, float, float]:
         one, two, three = (float(flat[order[place]]) if place >= 0 else math.inf for place in positions)

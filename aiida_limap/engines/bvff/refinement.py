@@ -15,102 +15,33 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aiida_limap.engines.bvff.continuum import Continuum, Saddles
+from aiida_limap.engines.bvff.graph import RefinedNetwork, percolate_graph
 from aiida_limap.engines.bvff.percolation import Percolation, neighbour_moves
 from aiida_limap.engines.bvff.symmetry import SymmetricGrid
 from aiida_limap.engines.errors import StructureTooLargeError
 
-__all__ = ['GraphPercolation', 'RefinedNetwork', 'percolate_graph', 'refine_network']
+__all__ = ['refine_network']
 
-#: How far saddles of the grid may lie from those of the continuum: a constant (eV) and per spacing (eV/Å).
+#: How far saddles of the grid may lie from those of the continuum: a constant (eV) and per square of the spacing
+#: (eV/Å^2).
 _WINDOW_EV = 0.05
-_WINDOW_EV_PER_ANGSTROM = 0.6
+_WINDOW_EV_PER_SQUARE = 4.0
 #: Saddles below a threshold are refined down to so many windows.
 _WINDOWS_BELOW = 2.0
 #: Largest distance of a saddle from its place on the grid, Å: along a flat ridge the grid has false lows.
 _REACH_ANGSTROM = 2.5
-#: A saddle within so many spacings of its place explains it, whichever minima it connects.
+#: Copies of a site by symmetry differ by less in energy, eV.
+_SAME_SITE_EV = 2e-4
+#: Sites that the grid does not know are passed through, so many in a row.
+_SHALLOW_SITES = 3
+#: Displacement from such a site from which the climb to its other side starts, Å.
+_LEAVE_ANGSTROM = 0.1
+#: Stationary points closer than this are the same one, Å.
+_SAME_PLACE_ANGSTROM = 0.02
+#: A saddle so close to its place explains it, whichever minima it connects: in spacings, but at most so many Å.
 _NEAR_SPACINGS = 2.0
+_NEAR_ANGSTROM = 0.4
 _ROUNDS = 20
-
-
-@dataclass(frozen=True, eq=False)
-class GraphPercolation:
-    """Where a periodic graph percolates; entry d - 1 belongs to d dimensions.
-
-    :param thresholds: energies at which a component repeats along d lattice translations; infinity where none does.
-    :param critical: the edge that made it so, by its place in the list of edges; -1 where there is none.
-    :param deepest: lowest node of that component at that moment; -1 where there is none.
-    :param translations: (3, 3, 3) its lattice translations, one below the other, in units of the cell.
-    :param members: (3, n) whether a node belongs to it.
-    """
-
-    thresholds: tuple[float, float, float]
-    critical: tuple[int, int, int]
-    deepest: tuple[int, int, int]
-    translations: NDArray[np.int64]
-    members: NDArray[np.bool_]
-
-    @property
-    def sublattice_index(self) -> int | None:
-        """Index of the translations of the three-dimensional network within those of the cell, or None."""
-        if self.critical[2] < 0:
-            return None
-        return abs(math.prod(int(entry) for entry in np.diagonal(self.translations[2])))
-
-
-@dataclass(frozen=True, eq=False)
-class RefinedNetwork:
-    """Sites of the mobile ion and the passes between them, in the cell of the grid.
-
-    :param positions: (n, 3) fractional coordinates of the sites, not wrapped.
-    :param energies: (n,) their energies, eV.
-    :param is_site: (n,) whether an entry is a site of its own; else it has been merged with another one.
-    :param edges: (m, 5) first site, second site and the cell of the second as seen from the first.
-    :param saddle_energies: (m,) energy of each pass, eV.
-    :param saddle_positions: (m, 3) fractional coordinates of the saddles, as seen from the first site.
-    :param refined: (m,) whether a pass is a saddle of the continuum; else it is the one of the grid.
-    :param percolation: thresholds and components.
-    """
-
-    positions: NDArray[np.float64]
-    energies: NDArray[np.float64]
-    is_site: NDArray[np.bool_]
-    edges: NDArray[np.int64]
-    saddle_energies: NDArray[np.float64]
-    saddle_positions: NDArray[np.float64]
-    refined: NDArray[np.bool_]
-    percolation: GraphPercolation
-
-    @property
-    def unresolved(self) -> int:
-        """How many of the thresholds rest on a pass that could not be refined."""
-        return sum(edge >= 0 and not self.refined[edge] for edge in self.percolation.critical)
-
-
-def percolate_graph(energies: NDArray, edges: NDArray, saddle_energies: NDArray) -> GraphPercolation:
-    """Find where a periodic graph percolates in one, two and three dimensions, in one pass over its edges.
-
-    :param energies: (n,) energies of the nodes.
-    :param edges: (m, 5) first node, second node and the cell of the second as seen from the first.
-    :param saddle_energies: (m,) energies at which the edges open.
-    :returns: thresholds, critical edges and components.
-    """
-    from aiida_limap.engines.bvff._union_find import insert_edges
-
-    order = np.argsort(saddle_energies, kind='stable')
-    reached, deepest = np.full(3, -1, dtype=np.int64), np.full(3, -1, dtype=np.int64)
-    bases = np.zeros((3, 3, 3), dtype=np.int64)
-    members = np.zeros((3, len(energies)), dtype=np.bool_)
-    insert_edges(np.ascontiguousarray(edges[order]), energies, reached, deepest, bases, members)
-    critical = [int(order[place]) if place >= 0 else -1 for place in reached]
-    thresholds = [float(saddle_energies[edge]) if edge >= 0 else math.inf for edge in critical]
-    return GraphPercolation(
-        thresholds=(thresholds[0], thresholds[1], thresholds[2]),
-        critical=(critical[0], critical[1], critical[2]),
-        deepest=(int(deepest[0]), int(deepest[1]), int(deepest[2])),
-        translations=bases,
-        members=members,
-    )
 
 
 def refine_network(
@@ -145,6 +76,7 @@ class _Passes:
     positions: NDArray[np.float64]
     found: NDArray[np.bool_]
     near: NDArray[np.bool_]
+    ends_known: NDArray[np.bool_]
     places: NDArray[np.int64]
 
 
@@ -159,16 +91,29 @@ class _Refinement:
         self.order = order
         self.continuum = Continuum(grid.framework)
         self.representatives = grid.representatives()
-        self.window = _WINDOW_EV + _WINDOW_EV_PER_ANGSTROM * spacing
-        self.near = _NEAR_SPACINGS * spacing
+        self.window = _WINDOW_EV + _WINDOW_EV_PER_SQUARE * spacing**2
+        self.near = min(_NEAR_SPACINGS * spacing, _NEAR_ANGSTROM)
         self.pass_points = np.empty(0, dtype=np.int32)
-        self.passes = Saddles(np.empty((0, 3)), np.empty(0), np.empty(0, dtype=np.bool_), np.empty((0, 2, 3)))
+        self.passes = Saddles(
+            np.empty((0, 3)), np.empty(0), np.empty(0, dtype=np.bool_), np.empty((0, 2, 3)), np.empty((0, 2))
+        )
         self.labels = np.full(len(self.energy), -1, dtype=np.int64)
 
     def run(self, coarse: Percolation, everything: bool = False) -> RefinedNetwork:
         """Flood, refine the sites, then refine passes until none near a threshold is left."""
-        finite = [threshold for threshold in coarse.thresholds if threshold < math.inf]
-        top = max(finite) + self.window if len(finite) == 3 else math.inf
+        top = self._top(coarse.thresholds)
+        while True:
+            network = self._run_below(top, coarse, everything)
+            higher = self._top(network.percolation.thresholds)
+            # A threshold above what was flooded may rest on passes beyond it.
+            if higher <= top + self.window:
+                return network
+            top = higher
+
+    def _top(self, thresholds: tuple[float, float, float]) -> float:
+        return max(thresholds) + self.window
+
+    def _run_below(self, top: float, coarse: Percolation, everything: bool) -> RefinedNetwork:
         self._flood(top)
         self._refine_sites()
         refined = np.zeros(len(self.places), dtype=np.bool_)
@@ -191,6 +136,7 @@ class _Refinement:
 
         order = self.order[: np.searchsorted(self.energy[self.order], top, side='right')]
         moves = neighbour_moves(26)
+        self.labels[:] = -1
         basins, contacts, places, used = flood(order, self.energy, np.array(self.grid.shape), moves, self.labels)
         if used < len(order):
             raise StructureTooLargeError(f'the grid has more than {len(basins)} basins; take a wider spacing')
@@ -217,17 +163,18 @@ class _Refinement:
         self.site_of = np.arange(count)
         self.site_cells = np.zeros((count, 3), dtype=np.int64)
         targets, shifts = self._locate(self.site_positions)
-        # From the lowest basin up, so that each one hangs below a basin that is settled.
         for basin in range(count):
-            target = targets[basin]
-            if target != basin and self.site_of[target] != basin:
-                self.site_of[basin] = self.site_of[target]
-                self.site_cells[basin] = shifts[basin] + self.site_cells[target]
+            root, cells = int(targets[basin]), shifts[basin].copy()
+            while root >= 0 and self.site_of[root] != root:
+                cells += self.site_cells[root]
+                root = int(self.site_of[root])
+            if root >= 0 and root != basin:
+                self.site_of[basin], self.site_cells[basin] = root, cells
         self._settle()
 
     def _settle(self) -> None:
         """Let every basin name its final site, whatever the order in which they were merged."""
-        for _ in range(len(self.site_of)):
+        while True:
             further = self.site_of[self.site_of]
             if (further == self.site_of).all():
                 return
@@ -235,7 +182,7 @@ class _Refinement:
             self.site_of = further
 
     def _locate(self, positions: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Return the basin of each (k, 3) fractional position and the cell of its minimum."""
+        """Return the basin of each (k, 3) fractional position, -1 where there is none, and the cell of its minimum."""
         from aiida_limap.engines.bvff._flood import unpack_cells
 
         shape = np.array(self.grid.shape)
@@ -262,7 +209,66 @@ class _Refinement:
         known = self.pass_points
         fresh = np.setdiff1d(unique, known)
         self.pass_points = np.concatenate([known, fresh])
-        self.passes = self.passes.joined(self.continuum.saddles(self.grid.fractional(fresh), reach=_REACH_ANGSTROM))
+        found = self.continuum.saddles(self.grid.fractional(fresh), reach=_REACH_ANGSTROM)
+        self.passes = self.passes.joined(self._beyond_shallow_sites(found))
+
+    def _beyond_shallow_sites(self, passes: Saddles) -> Saddles:
+        """Lead passes on that end in a site which the grid does not know: too shallow, it belongs to a basin behind.
+
+        The pass out of it on the other side may be the higher one; the two count as one pass, as high as that.
+        """
+        energies, positions = passes.energies.copy(), passes.positions.copy()
+        ends, end_energies = passes.ends.copy(), passes.end_energies.copy()
+        gates = np.repeat(passes.positions[:, None], 2, axis=1)
+        open_ends = np.repeat(passes.found[:, None], 2, axis=1)
+        for _ in range(_SHALLOW_SITES):
+            rows, sides = np.nonzero(open_ends)
+            sites, _ = self._sites_at(ends[rows, sides])
+            # An end below its site is the site: the basin holds two minima, and the deeper one counts.
+            unknown = (sites >= 0) & (end_energies[rows, sides] > self.site_energies[sites] + _SAME_SITE_EV)
+            open_ends[rows[~unknown], sides[~unknown]] = False
+            rows, sides = rows[unknown], sides[unknown]
+            if not len(rows):
+                break
+            onward, good = self._ways_out(ends[rows, sides], gates[rows, sides])
+            open_ends[rows[~good], sides[~good]] = False
+            for index in np.flatnonzero(good):
+                row, side = rows[index], sides[index]
+                ends[row, side], end_energies[row, side] = onward.ends[index, 1], onward.end_energies[index, 1]
+                gates[row, side] = onward.positions[index]
+                if onward.energies[index] > energies[row]:
+                    energies[row], positions[row] = onward.energies[index], onward.positions[index]
+        return Saddles(positions, energies, passes.found, ends, end_energies)
+
+    def _ways_out(self, sites: NDArray[np.float64], gates: NDArray[np.float64]) -> tuple[Saddles, NDArray[np.bool_]]:
+        """Find for each site the lowest saddle beside the one through which it was entered.
+
+        :param sites: (k, 3) fractional coordinates of minima.
+        :param gates: (k, 3) those of the saddles.
+        :returns: the saddles, whose second end lies beyond, and whether there is one.
+        """
+        cell = self.grid.framework.cell
+        curvatures = self.continuum.derivatives(sites)[2]
+        modes = np.linalg.eigh(curvatures)[1].transpose(0, 2, 1) @ np.linalg.inv(cell)
+        starts = sites[:, None] + _LEAVE_ANGSTROM * np.concatenate([modes, -modes], axis=1)
+        trials = self.continuum.saddles(starts.reshape(-1, 3), reach=_REACH_ANGSTROM)
+        at = np.repeat(np.arange(len(sites)), 6)
+        apart = np.linalg.norm((trials.ends - sites[at, None]) @ cell, axis=-1)
+        moved = np.linalg.norm((trials.positions - gates[at]) @ cell, axis=-1)
+        usable = trials.found & (apart.min(axis=1) < _SAME_PLACE_ANGSTROM) & (moved > _SAME_PLACE_ANGSTROM)
+        heights = np.where(usable, trials.energies, np.inf).reshape(-1, 6)
+        best = heights.argmin(axis=1) + 6 * np.arange(len(sites))
+        near_first = apart[best].argmin(axis=1)
+        order = np.column_stack([near_first, 1 - near_first])
+        lines = np.arange(len(best))[:, None]
+        lowest = Saddles(
+            trials.positions[best],
+            trials.energies[best],
+            trials.found[best],
+            trials.ends[best][lines, order],
+            trials.end_energies[best][lines, order],
+        )
+        return lowest, usable[best]
 
     def _mapped_passes(self, chosen: NDArray[np.int64]) -> _Passes:
         """Return the refined passes of the chosen places, with all copies by symmetry."""
@@ -276,19 +282,31 @@ class _Refinement:
             for positions in (self.passes.positions[rows], self.passes.ends[rows, 0], self.passes.ends[rows, 1])
         )
         (first, first_cells), (second, second_cells) = (self._sites_at(end) for end in ends)
+        found = self.passes.found[rows] & (first >= 0) & (second >= 0)
+        self._lower_sites(rows[found], (first[found], second[found]))
         moved = (position - self.grid.fractional(points[copies])) @ self.grid.framework.cell
+        ends_known = np.ones(len(rows), dtype=np.bool_)
+        for side, site in enumerate((first, second)):
+            # A minimum that the grid does not see may hide a higher pass to the site around it.
+            ends_known &= np.abs(self.passes.end_energies[rows, side] - self.site_energies[site]) < _SAME_SITE_EV
         return _Passes(
             edges=np.column_stack([first, second, second_cells - first_cells]),
             energies=self.passes.energies[rows],
             positions=position - first_cells,
-            found=self.passes.found[rows],
-            near=self.passes.found[rows] & (np.linalg.norm(moved, axis=1) < self.near),
+            found=found,
+            near=found & (np.linalg.norm(moved, axis=1) < self.near),
+            ends_known=ends_known,
             places=chosen[copies],
         )
 
     def _sites_at(self, positions: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         basins, cells = self._locate(positions)
-        return self.site_of[basins], cells + self.site_cells[basins]
+        return np.where(basins >= 0, self.site_of[basins], -1), cells + self.site_cells[basins]
+
+    def _lower_sites(self, rows: NDArray[np.int64], sites: tuple[NDArray[np.int64], NDArray[np.int64]]) -> None:
+        """Let descents that end below the minimum of a basin, which holds two of them, correct its energy."""
+        for side, reached in enumerate(sites):
+            np.minimum.at(self.site_energies, reached, self.passes.end_energies[rows, side])
 
     def _assemble(self, chosen: NDArray[np.bool_]) -> RefinedNetwork:
         """Join the refined passes with the places of the grid that they do not replace."""
@@ -313,7 +331,7 @@ class _Refinement:
             edges = np.concatenate([edges, passes.edges[passes.found]])
             energies = np.concatenate([energies, passes.energies[passes.found]])
             positions = np.concatenate([positions, passes.positions[passes.found]])
-            refined = np.concatenate([refined, np.ones(passes.found.sum(), dtype=np.bool_)])
+            refined = np.concatenate([refined, passes.ends_known[passes.found]])
             keep = np.concatenate([keep, np.ones(passes.found.sum(), dtype=np.bool_)])
         # A pass from a site to itself in the same cell, as between basins that have become one site, leads nowhere.
         keep &= (edges[:, 0] != edges[:, 1]) | edges[:, 2:].any(axis=1)

@@ -11,10 +11,10 @@ import spglib
 from numpy.typing import NDArray
 
 from aiida_limap.engines.bvff.continuum import Continuum
+from aiida_limap.engines.bvff.graph import RefinedNetwork
 from aiida_limap.engines.bvff.network import MigrationNetwork, NetworkEdge, NetworkSite, site_letters
 from aiida_limap.engines.bvff.paths import limiting_paths
-from aiida_limap.engines.bvff.refinement import RefinedNetwork
-from aiida_limap.engines.bvff.symmetry import SymmetricGrid
+from aiida_limap.engines.bvff.symmetry import symmetric_grid
 from aiida_limap.engines.chemistry.elements import parse_ion
 from aiida_limap.engines.errors import InputError
 
@@ -54,7 +54,7 @@ def build_network(solution: Solution) -> MigrationNetwork:
     finite = [threshold for threshold in solution.thresholds if np.isfinite(threshold)]
     top = max(finite) if finite else zero + solution.options.energy_cap_eV
     graph = _cleaned(solution.network, top)
-    kinds, symmetries = _site_kinds(solution.grid, graph)
+    kinds, symmetries = _site_kinds(solution, graph.positions)
     expanded, source = in_cell_of_structure(graph, solution.grid.transformation)
     labels = _labels(kinds[source], expanded.energies)
     nearest, distances = _nearest_mobile_sites(solution, expanded.positions)
@@ -141,20 +141,28 @@ def _same_pass(network: RefinedNetwork, first: int, second: int) -> bool:
     return bool(np.abs(difference - np.rint(difference)).max() < 1e-3)
 
 
-def _site_kinds(grid: SymmetricGrid, graph: _Graph) -> tuple[NDArray[np.int64], list[str]]:
-    """Return for each site the first one that is equivalent to it, and the point group of each site."""
-    kinds = np.arange(len(graph.positions))
+def _site_kinds(solution: Solution, positions: NDArray[np.float64]) -> tuple[NDArray[np.int64], list[str]]:
+    """Return for each site the first one that is equivalent to it, and the point group of each site.
+
+    :param solution: what was found; its grid may have been made without regard to symmetry.
+    :param positions: (n, 3) fractional coordinates in the cell of its grid.
+    """
+    grid = solution.grid
+    if len(grid.rotations) == 1:
+        # Any spacing will do: only the operations are wanted.
+        grid = symmetric_grid(solution.framework, 1.0)
+        positions = positions @ np.linalg.inv(solution.grid.transformation) @ grid.transformation
+    kinds = np.arange(len(positions))
     symmetries = []
-    for index, position in enumerate(graph.positions):
+    for index, position in enumerate(positions):
         images = grid.rotations @ position + grid.translations
-        differences = images[:, None, :] - graph.positions[None, :, :]
+        differences = images[:, None, :] - positions[None, :, :]
         differences -= np.rint(differences)
         close = np.linalg.norm(differences @ grid.framework.cell, axis=-1) < _SAME_ANGSTROM
         equivalent = np.flatnonzero(close.any(axis=0))
         if len(equivalent):
             kinds[index] = min(kinds[equivalent].min(), index)
-        own = grid.rotations[close[:, index]]
-        symmetries.append(_point_group(own))
+        symmetries.append(_point_group(grid.rotations[close[:, index]]))
     return kinds, symmetries
 
 

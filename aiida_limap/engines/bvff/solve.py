@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,21 +14,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aiida_limap.engines.bvff.framework import Framework, build_framework
-from aiida_limap.engines.bvff.landscape import site_energy_landscape
+from aiida_limap.engines.bvff.graph import RefinedNetwork
+from aiida_limap.engines.bvff.landscape import grid_shape, site_energy_landscape
 from aiida_limap.engines.bvff.options import BvffOptions
 from aiida_limap.engines.bvff.percolation import Percolation, insertion_order, percolate_ordered
-from aiida_limap.engines.bvff.refinement import RefinedNetwork, refine_network
+from aiida_limap.engines.bvff.refinement import refine_network
 from aiida_limap.engines.bvff.symmetry import SymmetricGrid, plain_grid, symmetric_grid
 from aiida_limap.engines.chemistry.elements import parse_ion
 from aiida_limap.engines.chemistry.oxidation import OxidationStates, assign_oxidation_states
 from aiida_limap.engines.chemistry.structures import check_structure
-from aiida_limap.engines.errors import OutOfTimeError
+from aiida_limap.engines.errors import OutOfTimeError, StructureTooLargeError
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
 
-__all__ = ['Clock', 'Solution', 'grid_energies', 'solve']
+__all__ = ['Clock', 'Solution', 'available_threads', 'grid_energies', 'solve']
 
+#: With fewer grid points in the cell as given, the search for symmetry takes longer than it saves.
+_SMALL_GRID = 20_000
 #: Finer grids, as parts of the spacing, for structures with a threshold that could not be refined.
 _FINER = (0.7, 0.5)
 
@@ -65,7 +69,7 @@ class Solution:
     :param options: what was asked for.
     :param states: its oxidation states.
     :param framework: its immobile ions, in its own cell.
-    :param grid: the grid, which may lie in a smaller cell.
+    :param grid: the grid, which may lie in a smaller cell, and be finer than asked for where that was needed.
     :param coarse: percolation of the grid with 26 neighbours of a point.
     :param narrow_threshold_2d: two-dimensional threshold of the grid with 6 neighbours, eV.
     :param network: sites and passes of the continuum; None where only the grid was asked for.
@@ -141,6 +145,16 @@ class Solution:
         return difference if 0 <= difference < math.inf else None
 
 
+def available_threads() -> int:
+    """Return how many threads to use: ``OMP_NUM_THREADS`` where it is set, else the processors of this process."""
+    wanted = os.environ.get('OMP_NUM_THREADS', '')
+    if wanted.isdigit() and int(wanted) > 0:
+        return int(wanted)
+    if hasattr(os, 'sched_getaffinity'):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def grid_energies(grid: SymmetricGrid, *, threads: int = 1, device: str = 'cpu') -> NDArray[np.float32]:
     """Compute the energies of a grid, each orbit of its symmetry once.
 
@@ -191,7 +205,7 @@ def solve(
     options: BvffOptions,
     oxidation_states: Mapping[str, float] | Sequence[float] | None = None,
     *,
-    threads: int = 1,
+    threads: int | None = None,
     everything: bool = False,
 ) -> Solution:
     """Find the energies of the grid, where they percolate, and the sites and passes of the continuum.
@@ -199,7 +213,7 @@ def solve(
     :param structure: a pymatgen structure.
     :param options: all options.
     :param oxidation_states: by element symbol, or one per site; None lets them be found.
-    :param threads: number of threads.
+    :param threads: number of threads; None for :func:`available_threads`. It does not change the result.
     :param everything: refine all passes up to the highest threshold, as a migration network needs them.
     :returns: all that was found.
     :raises LimapError: one of its kinds says why the structure has no answer.
@@ -212,14 +226,18 @@ def solve(
         structure, given=oxidation_states, time_limit_s=options.time_limit_s, disordered=disordered
     )
     framework = build_framework(structure, states, options)
-    how = (clock, threads, everything)
+    how = (clock, threads or available_threads(), everything)
     level = _solve_on_grid(framework, options, options.spacing_angstrom, how)
     for factor in _FINER:
         # Few thresholds rest on a saddle of the grid that leads nowhere; a finer grid finds what it stands for.
         unresolved = 0 if level.network is None else level.network.unresolved
         if unresolved == 0 or level.grid.n_points > options.max_voxels * factor**3:
             break
-        finer = _solve_on_grid(framework, options, options.spacing_angstrom * factor, how)
+        try:
+            finer = _solve_on_grid(framework, options, options.spacing_angstrom * factor, how)
+        except (OutOfTimeError, StructureTooLargeError):
+            # What is known already is better than nothing, and says what it lacks.
+            break
         if finer.network is not None and finer.network.unresolved < unresolved:
             level = finer
     return Solution(
@@ -245,10 +263,15 @@ class _Level:
     network: RefinedNetwork | None
 
 
+def _make_grid(framework: Framework, options: BvffOptions, spacing: float) -> SymmetricGrid:
+    if options.symmetry and math.prod(grid_shape(framework.cell, spacing)) > _SMALL_GRID:
+        return symmetric_grid(framework, spacing, max_voxels=options.max_voxels)
+    return plain_grid(framework, spacing, max_voxels=options.max_voxels)
+
+
 def _solve_on_grid(framework: Framework, options: BvffOptions, spacing: float, how: tuple[Clock, int, bool]) -> _Level:
     clock, threads, everything = how
-    make_grid = symmetric_grid if options.symmetry else plain_grid
-    grid = make_grid(framework, spacing, max_voxels=options.max_voxels)
+    grid = _make_grid(framework, options, spacing)
     clock.check('before the energies of the grid')
     energy = grid_energies(grid, threads=threads, device=options.device)
     clock.check('before the percolation')

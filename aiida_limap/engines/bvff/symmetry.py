@@ -221,7 +221,9 @@ def _compatible_grid(
     shifted = (translations + rotations @ origin - origin) % 1.0
     shape = _divisions(least, rotations, shifted)
     if shape is None or (max_voxels is not None and math.prod(shape) > max_voxels):
-        shape, rotations, shifted = least, rotations[:1], shifted[:1]
+        shape = _best_divisions(least, rotations, shifted, max_voxels)
+        fitting = _fits(np.array(shape), rotations, shifted)
+        rotations, shifted = rotations[fitting], shifted[fitting]
     n = np.array(shape)
     return SymmetricGrid(
         framework=framework,
@@ -261,6 +263,32 @@ def _divisions(least: tuple[int, int, int], rotations: NDArray, translations: ND
             if all(triple[a] * entry % triple[b] == 0 for a, b, entry in couplings):
                 best = triple
                 break
+    return best
+
+
+def _fits(shape: NDArray, rotations: NDArray, translations: NDArray) -> NDArray[np.bool_]:
+    """Return which operations map a grid onto itself; they form a group, and the identity is among them."""
+    turned = shape[:, None] * rotations % shape[None, :] == 0
+    misses = np.abs(translations * shape - np.rint(translations * shape)) < _INDEX_TOLERANCE
+    return turned.all(axis=(1, 2)) & misses.all(axis=1)
+
+
+def _best_divisions(
+    least: tuple[int, int, int], rotations: NDArray, translations: NDArray, max_voxels: int | None
+) -> tuple[int, int, int]:
+    """Return the divisions with the fewest points that are not equivalent, where no grid has all the symmetry.
+
+    In long body-centred cells, for instance, the reduced primitive cell couples axes of different lengths.
+    """
+    best, fewest = least, math.inf
+    for extra in itertools.product(range(_EXTRA_DIVISIONS // 2), repeat=3):
+        shape = np.array(least) + extra
+        points = int(shape.prod())
+        if points >= fewest * len(rotations) or (max_voxels is not None and points > max_voxels):
+            continue
+        irreducible = points / int(_fits(shape, rotations, translations).sum())
+        if irreducible < fewest:
+            best, fewest = (int(shape[0]), int(shape[1]), int(shape[2])), irreducible
     return best
 
 

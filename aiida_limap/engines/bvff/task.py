@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -17,7 +16,7 @@ from aiida_limap.engines.bvff.migration import summarise
 from aiida_limap.engines.bvff.options import BvffOptions
 from aiida_limap.engines.bvff.outputs import extra_values, write_files
 from aiida_limap.engines.bvff.parameters import default_parameters
-from aiida_limap.engines.bvff.solve import solve
+from aiida_limap.engines.bvff.solve import available_threads, solve
 from aiida_limap.engines.chemistry.structures import structure_from_record
 from aiida_limap.engines.errors import InputError, LimapError
 from aiida_limap.formats.job import Job
@@ -27,7 +26,7 @@ from aiida_limap.formats.structures import read_structures
 if TYPE_CHECKING:
     from pymatgen.core import Structure
 
-__all__ = ['available_threads', 'compute_item', 'compute_items', 'run']
+__all__ = ['compute_item', 'compute_items', 'run']
 
 LOGGER = logging.getLogger(__name__)
 
@@ -56,16 +55,6 @@ def run(job: Job, directory: Path, writer: ResultsWriter) -> None:
         counts[str(item.status)] += 1
         LOGGER.info('%d/%d %s %s %s', number, len(records), item.id, item.status, item.message)
     writer.summary(counts=dict(counts))
-
-
-def available_threads() -> int:
-    """Return how many threads to use: ``OMP_NUM_THREADS`` where it is set, else the processors of this process."""
-    wanted = os.environ.get('OMP_NUM_THREADS', '')
-    if wanted.isdigit() and int(wanted) > 0:
-        return int(wanted)
-    if hasattr(os, 'sched_getaffinity'):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def compute_items(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,6 +13,7 @@ from aiida_limap.engines.errors import (
     LimapError,
     NoMobileIonError,
     OverlappingSitesError,
+    OxidationStatesError,
     StructureTooLargeError,
 )
 from aiida_limap.formats.structures import StructureRecord
@@ -28,6 +30,10 @@ MAX_SITES = 1000
 #: refined structures lie below.
 OVERLAP_FRACTION = 0.5
 _FULL = 1e-3
+#: Larger cells are nearly empty, and the search of neighbours takes time in proportion to the volume, Å^3.
+MAX_VOLUME_PER_SITE = 1e5
+#: No crystal is so dense, Å^3: the cell vectors lie in one plane or nearly so.
+MIN_VOLUME_PER_SITE = 0.5
 
 
 def structure_from_record(record: StructureRecord) -> Structure:
@@ -36,6 +42,7 @@ def structure_from_record(record: StructureRecord) -> Structure:
     :param record: the structure in plain numbers.
     :returns: the structure, with the sites in the order of the record.
     :raises LimapError: if a species is not an element.
+    :raises OxidationStatesError: if an oxidation state is not finite.
     """
     from pymatgen.core import Composition, Element, Lattice, Species, Structure
 
@@ -48,6 +55,10 @@ def structure_from_record(record: StructureRecord) -> Structure:
             species.append(Composition(dict(site)))
         else:
             state = record.oxidation_states[index]
+            if not math.isfinite(state):
+                raise OxidationStatesError(
+                    f'structure {record.id}: the oxidation state of site {index} is not a finite number'
+                )
             species.append(Composition({Species(symbol, state): part for symbol, part in site.items()}))
     return Structure(Lattice(record.cell), species, record.positions)
 
@@ -102,8 +113,8 @@ def check_structure(
     :param mobile_element: symbol of the element that moves; None where none has to be present.
     :param max_sites: largest number of sites.
     :param disordered: whether sites may be shared or partially occupied.
-    :raises LimapError: if it has no sites or a coordinate is not finite.
-    :raises StructureTooLargeError: if there are more sites than ``max_sites``.
+    :raises LimapError: if it has no sites, its cell no volume, or a coordinate is not finite.
+    :raises StructureTooLargeError: if there are more sites than ``max_sites``, or the cell is nearly empty.
     :raises NoMobileIonError: if the mobile element is absent.
     :raises DisorderedStructureError: if a site is shared or partially occupied.
     :raises OverlappingSitesError: if two sites, images included, are closer than any bond.
@@ -113,6 +124,7 @@ def check_structure(
     if not (np.isfinite(structure.lattice.matrix).all() and np.isfinite(structure.frac_coords).all()):
         raise LimapError(f'{structure.formula}: a lattice vector or a coordinate is not a finite number')
     name = structure.composition.reduced_formula
+    _check_cell(structure, name)
     if len(structure) > max_sites:
         raise StructureTooLargeError(f'{name}: {len(structure)} sites are more than the limit of {max_sites}')
     if mobile_element is not None and mobile_element not in {
@@ -129,6 +141,18 @@ def check_structure(
             f'{name}: site {index} is {site.species_string}, shared or partially occupied; use an ordered approximation'
         )
     _check_distances(structure, name)
+
+
+def _check_cell(structure: Structure, name: str) -> None:
+    cell = structure.lattice.matrix
+    with np.errstate(over='ignore', invalid='ignore'):
+        volume = abs(float(np.linalg.det(cell)))
+    if volume > MAX_VOLUME_PER_SITE * len(structure) or not np.isfinite(volume):
+        raise StructureTooLargeError(
+            f'{name}: the cell has {volume:.3g} Å³ for {len(structure)} sites; it is nearly empty, look at its lengths'
+        )
+    if volume < MIN_VOLUME_PER_SITE * len(structure):
+        raise LimapError(f'{name}: the cell has no volume; its vectors lie in one plane or on one line')
 
 
 def _check_distances(structure: Structure, name: str) -> None:

@@ -13,8 +13,8 @@ from pymatgen.core import Lattice, Structure
 from aiida_limap.engines.bvff import BvffOptions, migration_energy, migration_network, read_network
 from aiida_limap.engines.bvff.continuum import Continuum
 from aiida_limap.engines.bvff.framework import build_framework
+from aiida_limap.engines.bvff.graph import percolate_graph
 from aiida_limap.engines.bvff.network import site_letters
-from aiida_limap.engines.bvff.refinement import percolate_graph
 from aiida_limap.engines.bvff.sites import build_network
 from aiida_limap.engines.bvff.solve import solve
 from aiida_limap.engines.chemistry.prototypes import load_prototypes

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from aiida_limap.engines.bvff._flood import flood, unpack_cells
+from aiida_limap.engines.bvff.graph import percolate_graph
 from aiida_limap.engines.bvff.percolation import percolate, percolation_thresholds
-from aiida_limap.engines.bvff.refinement import percolate_graph
 from aiida_limap.engines.errors import InputError
 
 WALL, FLOOR = 5.0, 0.3
@@ -185,12 +185,6 @@ def test_supercells_do_not_matter(grid, copies):
     assert repeated.energy_minimum == result.energy_minimum
 
 
-NOT_CLOSED = pytest.mark.xfail(
-    reason='components are recorded before all points of one energy are in', raises=AssertionError, strict=True
-)
-
-
-@NOT_CLOSED
 @settings(max_examples=200, deadline=None)
 @given(energies, st.tuples(*[st.integers(-6, 6)] * 3), st.permutations([0, 1, 2]))
 def test_component_at_the_threshold_does_not_depend_on_the_order_of_points(grid, shift, axes):
@@ -287,7 +281,6 @@ def test_network_of_basins_percolates_where_the_points_do(grid, share, seed):
         assert network.thresholds == percolate(field).thresholds
 
 
-@NOT_CLOSED
 @settings(max_examples=500, deadline=None)
 @given(energies, st.integers(0, 1000))
 def test_network_of_basins_has_the_component_of_the_points(grid, seed):

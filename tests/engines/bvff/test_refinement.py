@@ -15,8 +15,8 @@ from aiida_limap.engines.bvff import migration_energy
 from aiida_limap.engines.bvff import solve as solve_module
 from aiida_limap.engines.bvff.continuum import Continuum
 from aiida_limap.engines.bvff.framework import build_framework
+from aiida_limap.engines.bvff.graph import percolate_graph
 from aiida_limap.engines.bvff.options import BvffOptions
-from aiida_limap.engines.bvff.refinement import percolate_graph
 from aiida_limap.engines.bvff.solve import solve
 from aiida_limap.engines.chemistry.prototypes import load_prototypes
 
@@ -144,15 +144,18 @@ def test_barriers_move_smoothly_with_strain():
     assert np.abs(np.diff(steps, axis=0)).max() < 2e-4
 
 
-@pytest.mark.xfail(
-    reason='a descent that ends in a site too shallow for the grid counts as one to the site around it', strict=True
+@pytest.mark.parametrize(
+    'spacing',
+    [
+        0.4,
+        pytest.param(0.3, marks=pytest.mark.xfail(reason='26 meV of 5.39 eV are missed on this grid', strict=True)),
+        0.2,
+    ],
 )
-def test_pass_into_a_shallow_site_is_not_taken_for_one_to_the_site_behind_it():
-    values = [barriers(prototype('Li2SrNb2O7'), spacing=spacing)[2] for spacing in (0.4, 0.3, 0.2)]
-    assert np.ptp(values) < 1e-3
+def test_pass_into_a_shallow_site_is_not_taken_for_one_to_the_site_behind_it(spacing):
+    assert barriers(prototype('Li2SrNb2O7'), spacing=spacing)[2] == pytest.approx(5.3863, abs=1e-3)
 
 
-@pytest.mark.xfail(reason='a narrow pass may lie above the window of a very coarse grid', strict=True)
 def test_narrow_pass_is_found_from_a_very_coarse_grid():
     values = [barriers(prototype('Li2TiSiO5'), spacing=spacing)[1] for spacing in (0.4, 0.3)]
     assert np.ptp(values) < 1e-3

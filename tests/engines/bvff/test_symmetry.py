@@ -252,4 +252,4 @@ def test_more_points_for_symmetry_than_allowed_leave_the_operations_out():
     assert least < rich.n_points
     poor = symmetric_grid(framework, 0.3, max_voxels=int(least))
     assert poor.n_points == least
-    assert len(poor.rotations) == 1
+    assert 1 <= len(poor.rotations) < len(rich.rotations)
