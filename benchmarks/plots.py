@@ -73,5 +73,5 @@ def curves(path: Path, lines: Sequence[Points], *, labels: tuple[str, str]) -> N
         ticks = sorted({value for _, first, _ in lines for value in first if value is not None})
         axes.set_xticks(ticks, [f'{value:g}' for value in ticks])
         axes.minorticks_off()
-        axes.legend(loc='center right')
+        axes.legend(loc='upper center', bbox_to_anchor=(0.5, -0.2), ncols=2)
         save_figure(figure, path)

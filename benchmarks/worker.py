@@ -90,11 +90,10 @@ class Task:
         )
 
     def symmetric_energies(self) -> Any:
-        """Compute our energies on the symmetric grid with the same spacing, the search for symmetry included."""
-        from aiida_limap.engines.bvff.solve import grid_energies
-        from aiida_limap.engines.bvff.symmetry import symmetric_grid
+        """Compute our energies on the default grid of the same spacing, the search for symmetry included."""
+        from aiida_limap.engines.bvff.solve import grid_energies, make_grid
 
-        return grid_energies(symmetric_grid(self._build(), self.spacing), threads=self.threads)
+        return grid_energies(make_grid(self._build(), self.options, self.spacing), threads=self.threads)
 
     def percolate(self, energies: Any) -> Any:
         """Find all three thresholds of a grid, with the cap that bvlain has."""

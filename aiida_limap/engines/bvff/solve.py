@@ -28,7 +28,7 @@ from aiida_limap.engines.errors import OutOfTimeError, StructureTooLargeError
 if TYPE_CHECKING:
     from pymatgen.core import Structure
 
-__all__ = ['Clock', 'Solution', 'available_threads', 'grid_energies', 'solve']
+__all__ = ['Clock', 'Solution', 'available_threads', 'grid_energies', 'make_grid', 'solve']
 
 #: With fewer grid points in the cell as given, the search for symmetry takes longer than it saves.
 _SMALL_GRID = 20_000
@@ -263,7 +263,15 @@ class _Level:
     network: RefinedNetwork | None
 
 
-def _make_grid(framework: Framework, options: BvffOptions, spacing: float) -> SymmetricGrid:
+def make_grid(framework: Framework, options: BvffOptions, spacing: float) -> SymmetricGrid:
+    """Return the grid for a framework: symmetric where that is asked for and pays, else plain.
+
+    :param framework: the immobile ions in the cell of the structure.
+    :param options: whether symmetry is wanted, and the largest number of points.
+    :param spacing: largest distance of grid points, Å.
+    :returns: the grid.
+    :raises StructureTooLargeError: if there are too many points.
+    """
     if options.symmetry and math.prod(grid_shape(framework.cell, spacing)) > _SMALL_GRID:
         return symmetric_grid(framework, spacing, max_voxels=options.max_voxels)
     return plain_grid(framework, spacing, max_voxels=options.max_voxels)
@@ -271,7 +279,7 @@ def _make_grid(framework: Framework, options: BvffOptions, spacing: float) -> Sy
 
 def _solve_on_grid(framework: Framework, options: BvffOptions, spacing: float, how: tuple[Clock, int, bool]) -> _Level:
     clock, threads, everything = how
-    grid = _make_grid(framework, options, spacing)
+    grid = make_grid(framework, options, spacing)
     clock.check('before the energies of the grid')
     energy = grid_energies(grid, threads=threads, device=options.device)
     clock.check('before the percolation')
