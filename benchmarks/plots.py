@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from aiida_limap.visualisation.style import new_figure, save_figure, styled
 from benchmarks.common import filled
@@ -47,6 +48,11 @@ def scatter(path: Path, groups: Sequence[Points], *, labels: tuple[str, str], lo
         if logarithmic:
             axes.set(xscale='log', yscale='log')
         axes.set(xlabel=labels[0], ylabel=labels[1])
+        if logarithmic:
+            for axis in (axes.xaxis, axes.yaxis):
+                axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+                axis.set_major_formatter(FuncFormatter(lambda value, _: f'{value:g}'))
+                axis.set_minor_formatter(NullFormatter())
         if len(groups) > 1:
             axes.legend()
         save_figure(figure, path)
