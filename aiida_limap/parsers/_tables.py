@@ -35,7 +35,7 @@ _DESCRIPTIONS = {
     'grid_barrier_2d_eV': _GRID.format('barrier_2d_eV'),
     'grid_barrier_3d_eV': _GRID.format('barrier_3d_eV'),
     'refined': 'whether the barriers are those of the continuum (1) or of the grid (0)',
-    'unresolved_saddles': 'number of saddles near the thresholds that were not found in the continuum',
+    'unresolved_saddles': 'number of the three thresholds that rest on a point of the grid instead of a saddle',
     'directions': 'lattice vectors along which paths percolate, in units of the cell',
     'bond_valence_sum_mobile': 'mean bond-valence sum of the mobile ions, valence units',
     'global_instability_index': 'root mean square deviation of the bond-valence sums, valence units',
@@ -44,7 +44,8 @@ _DESCRIPTIONS = {
     'bottleneck_radius_3d_angstrom': _BOTTLENECK.format('three', 's'),
     'landscape': 'file of the energy landscape in the folder of the job',
     'network': 'file of the migration network in the folder of the job',
-    'grid_error_eV': 'estimated error of the barriers from the spacing of the grid',
+    'grid_error_eV': 'difference of the two-dimensional threshold of the grid between 6 and 26 neighbours of a point: a hint '
+    'at the error of the barriers of the grid, before the refinement',
     'energy_minimum_eV': 'lowest site energy of the mobile ion',
     'sublattice_index': 'number of interpenetrating copies of the three-dimensional network',
     'grid': 'number of grid points along the three axes',

@@ -44,7 +44,11 @@ _COLUMNS = {
         'eV',
         'Barrier that the map predicts from its codes.',
     ),
-    'grid_error_eV': ('Grid error', 'eV', 'Uncertainty of the barrier from the grid: 6 against 26 neighbours.'),
+    'grid_error_eV': (
+        'Grid error',
+        'eV',
+        'What the grid would leave uncertain without refinement: 6 against 26 neighbours.',
+    ),
     'reconstruction_mse_composition': ('Composition error', '', 'Mean squared error of the decoded composition block.'),
     'reconstruction_mse_structure': ('Structure error', '', 'Mean squared error of the decoded structure block.'),
     'status': ('Status', '', 'What became of the migration energy.'),
