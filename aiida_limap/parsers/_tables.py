@@ -44,8 +44,8 @@ _DESCRIPTIONS = {
     'bottleneck_radius_3d_angstrom': _BOTTLENECK.format('three', 's'),
     'landscape': 'file of the energy landscape in the folder of the job',
     'network': 'file of the migration network in the folder of the job',
-    'grid_error_eV': 'difference of the two-dimensional threshold of the grid between 6 and 26 neighbours of a point: a hint '
-    'at the error of the barriers of the grid, before the refinement',
+    'grid_error_eV': 'difference of the two-dimensional threshold of the grid between 6 and 26 neighbours of a point: '
+    'a hint at the error of the barriers of the grid, before the refinement',
     'energy_minimum_eV': 'lowest site energy of the mobile ion',
     'sublattice_index': 'number of interpenetrating copies of the three-dimensional network',
     'grid': 'number of grid points along the three axes',
