@@ -2,17 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+
+from aiida_limap.cli.base import DEFAULT_CODE
 
 if TYPE_CHECKING:
     from aiida import orm
 
     from aiida_limap.data.dataset import DatasetData
 
-__all__ = ['chosen_structures', 'dataset_of_group', 'load_dataset', 'load_usable']
+__all__ = ['chosen_structures', 'dataset_of_group', 'load_dataset', 'load_usable', 'source_and_protocol_options']
+
+Command = TypeVar('Command', bound=Callable[..., Any])
+
+_SOURCE_AND_PROTOCOL = (
+    click.option('-G', '--group', help='Group of structures, as `aiida-limap import` names it.'),
+    click.option('-D', '--dataset', help='Dataset node, by pk or UUID, instead of a group.'),
+    click.option('-X', '--code', default=DEFAULT_CODE, show_default=True, help='Code of the engines.'),
+    click.option('--protocol', default=None, help='fast, balanced or stringent.'),
+    click.option(
+        '--overrides',
+        type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        help='YAML file with changes of the protocol.',
+    ),
+)
+
+
+def source_and_protocol_options(command: Command) -> Command:
+    """Give a command the options that say what is submitted, and how: those of every ``launch``.
+
+    :param command: the function.
+    :returns: the function with its options.
+    """
+    for option in reversed(_SOURCE_AND_PROTOCOL):
+        command = option(command)
+    return command
 
 
 def chosen_structures(

@@ -7,8 +7,8 @@ from typing import Any
 
 import click
 
-from aiida_limap.cli.base import DEFAULT_CODE, load_code, require_daemon, with_profile
-from aiida_limap.cli.choosing import dataset_of_group, load_dataset
+from aiida_limap.cli.base import load_code, require_daemon, with_profile
+from aiida_limap.cli.choosing import dataset_of_group, load_dataset, source_and_protocol_options
 from aiida_limap.cli.launch_bvff import bvff_command
 
 __all__ = ['launch', 'submit_map', 'why_unfinished']
@@ -32,15 +32,7 @@ launch.add_command(bvff_command)
 
 
 @launch.command('map')
-@click.option('-G', '--group', help='Group of structures, as `aiida-limap import` names it.')
-@click.option('-D', '--dataset', help='Dataset node, by pk or UUID, instead of a group.')
-@click.option('-X', '--code', default=DEFAULT_CODE, show_default=True, help='Code of the engines.')
-@click.option('--protocol', default=None, help='fast, balanced or stringent.')
-@click.option(
-    '--overrides',
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help='YAML file with changes of the protocol.',
-)
+@source_and_protocol_options
 @click.option('--wait', is_flag=True, help='Stay and show the progress.')
 @with_profile
 def map_command(

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from aiida_limap.cli.barriers import echo_barriers
-from aiida_limap.cli.base import DEFAULT_CODE, load_code, require_daemon, with_profile
-from aiida_limap.cli.choosing import chosen_structures, load_usable
+from aiida_limap.cli.base import load_code, require_daemon, with_profile
+from aiida_limap.cli.choosing import chosen_structures, load_usable, source_and_protocol_options
 
 if TYPE_CHECKING:
     from aiida import orm
@@ -32,15 +31,7 @@ _PARAMETERS = {
 
 @click.command('bvff')
 @click.argument('structures', metavar='[STRUCTURE]...', nargs=-1)
-@click.option('-G', '--group', help='Group of structures, as `aiida-limap import` names it.')
-@click.option('-D', '--dataset', help='Dataset node, by pk or UUID, instead of a group.')
-@click.option('-X', '--code', default=DEFAULT_CODE, show_default=True, help='Code of the engines.')
-@click.option('--protocol', default=None, help='fast, balanced or stringent.')
-@click.option(
-    '--overrides',
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help='YAML file with changes of the protocol.',
-)
+@source_and_protocol_options
 @click.option('--preset', type=click.Choice(['bvff', 'bvse']), help='Force field: full or half Morse depth.')
 @click.option('--spacing', type=click.FloatRange(0, min_open=True), help='Largest distance of grid points, Å.')
 @click.option('--mobile-ion', help='The ion that moves, e.g. Na+; by default Li+.')

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from aiida_limap.engines.bvff._compile import compiled
 
-__all__ = ['MAX_BASINS', 'flood', 'unpack_cells']
+__all__ = ['MAX_BASINS', 'flood', 'unpack_cells', 'unpack_labels']
 
 #: Basins that a packed contact can tell apart.
 MAX_BASINS = 2**19
@@ -30,6 +30,15 @@ def unpack_cells(packed: NDArray[np.int64]) -> NDArray[np.int64]:
     """
     biased = packed + _BIAS
     return np.stack([(biased >> 16) - 128, ((biased >> 8) & 255) - 128, (biased & 255) - 128], axis=-1)
+
+
+def unpack_labels(labels: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return what labels say.
+
+    :param labels: (m,) labels; -1 stands for none.
+    :returns: (m,) basins, -1 where there is none, and (m, 3) cells of their minima.
+    """
+    return labels >> 24, unpack_cells((labels & _CELLS) - _BIAS)
 
 
 @compiled()
@@ -180,8 +189,7 @@ def flood(
             contact = table[row, 1]
             if 2 * n_contacts > table.shape[0]:
                 table = _larger_table(table)
-            fresh = _is_fresh(contact, near, marks)
-            if fresh:
+            if _is_fresh(contact, near, marks):
                 if n_places == places.shape[0]:
                     places = _larger(places)
                 places[n_places, 0], places[n_places, 1] = contact, point

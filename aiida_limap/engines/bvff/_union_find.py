@@ -125,6 +125,19 @@ def _noted(entries: NDArray, count: int, entry: int) -> NDArray:
 
 
 @compiled()
+def _wind(root: int, vector: NDArray, place: NDArray, windings: NDArray, n_windings: int) -> tuple[NDArray, int]:
+    """Add a translation, which is destroyed, to those of a component; zero is none. Return the list of bases."""
+    if vector[0] == 0 and vector[1] == 0 and vector[2] == 0:
+        return windings, n_windings
+    if place[root] < 0:
+        windings = _with_room(windings, n_windings)
+        place[root] = n_windings
+        n_windings += 1
+    extend_basis(windings[place[root]], vector)
+    return windings, n_windings
+
+
+@compiled()
 def _join(
     root: int,
     target: int,
@@ -253,13 +266,7 @@ def insert_points(
             vector[1] = own[1] + w2 - other[1]
             vector[2] = own[2] + w3 - other[2]
             if root == target:
-                if vector[0] == 0 and vector[1] == 0 and vector[2] == 0:
-                    continue
-                if place[root] < 0:
-                    windings = _with_room(windings, n_windings)
-                    place[root] = n_windings
-                    n_windings += 1
-                extend_basis(windings[place[root]], vector)
+                windings, n_windings = _wind(root, vector, place, windings, n_windings)
             else:
                 _join(root, target, vector, forest, size, windings, values)
                 root = _find(point, parent, offset, own)
@@ -304,7 +311,7 @@ def insert_edges(
     size = np.ones(n_nodes, dtype=np.int32)
     lowest = np.arange(n_nodes)
     place = np.full(n_nodes, -1, dtype=np.int32)
-    windings = np.zeros((n_nodes, 3, 3), dtype=np.int64)
+    windings = np.zeros((16, 3, 3), dtype=np.int64)
     n_windings = 0
     own, other, vector = np.zeros(3, np.int64), np.zeros(3, np.int64), np.zeros(3, np.int64)
     reached[:] = -1
@@ -318,14 +325,9 @@ def insert_edges(
         for axis in range(3):
             vector[axis] = own[axis] + edges[position, 2 + axis] - other[axis]
         if root == target:
-            if vector[0] != 0 or vector[1] != 0 or vector[2] != 0:
-                if place[root] < 0:
-                    place[root] = n_windings
-                    n_windings += 1
-                extend_basis(windings[place[root]], vector)
+            windings, n_windings = _wind(root, vector, place, windings, n_windings)
         else:
-            target = _join(root, target, vector, forest, size, windings, energies)
-            root = target
+            root = _join(root, target, vector, forest, size, windings, energies)
         if place[root] >= 0 and _rank(windings[place[root]]) > best:
             witnesses = _noted(witnesses, n_witnesses, edges[position, 0])
             positions = _noted(positions, n_witnesses, position)

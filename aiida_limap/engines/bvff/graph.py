@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ['GraphPercolation', 'RefinedNetwork', 'percolate_graph']
+__all__ = ['GraphPercolation', 'RefinedNetwork', 'SiteGraph', 'percolate_graph']
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,26 +37,34 @@ class GraphPercolation:
 
 
 @dataclass(frozen=True, eq=False)
-class RefinedNetwork:
-    """Sites of the mobile ion and the passes between them, in the cell of the grid.
+class SiteGraph:
+    """Sites of the mobile ion and the passes between them.
 
-    :param positions: (n, 3) fractional coordinates of the sites, not wrapped.
+    :param positions: (n, 3) fractional coordinates of the sites.
     :param energies: (n,) their energies, eV.
-    :param is_site: (n,) whether an entry is a site of its own; else it has been merged with another one.
     :param edges: (m, 5) first site, second site and the cell of the second as seen from the first.
     :param saddle_energies: (m,) energy of each pass, eV.
     :param saddle_positions: (m, 3) fractional coordinates of the saddles, as seen from the first site.
     :param refined: (m,) whether a pass is a saddle of the continuum; else it is the one of the grid.
-    :param percolation: thresholds and components.
     """
 
     positions: NDArray[np.float64]
     energies: NDArray[np.float64]
-    is_site: NDArray[np.bool_]
     edges: NDArray[np.int64]
     saddle_energies: NDArray[np.float64]
     saddle_positions: NDArray[np.float64]
     refined: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class RefinedNetwork(SiteGraph):
+    """The sites and passes in the cell of the grid, not wrapped into it, and where they percolate.
+
+    :param is_site: (n,) whether an entry is a site of its own; else it has been merged with another one.
+    :param percolation: thresholds and components.
+    """
+
+    is_site: NDArray[np.bool_]
     percolation: GraphPercolation
 
     @property

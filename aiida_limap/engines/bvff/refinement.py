@@ -183,7 +183,7 @@ class _Refinement:
 
     def _locate(self, positions: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return the basin of each (k, 3) fractional position, -1 where there is none, and the cell of its minimum."""
-        from aiida_limap.engines.bvff._flood import unpack_cells
+        from aiida_limap.engines.bvff._flood import unpack_labels
 
         shape = np.array(self.grid.shape)
         nearest = np.rint((positions - self.grid.origin) * shape).astype(np.int64)
@@ -200,8 +200,8 @@ class _Refinement:
             rows = np.arange(len(missing))
             labels[missing] = self.labels[flat[rows, best]]
             cells[missing] = around_cells[rows, best]
-        bias = (128 << 16) + (128 << 8) + 128
-        return labels >> 24, cells + unpack_cells((labels & ((1 << 24) - 1)) - bias)
+        basins, minima = unpack_labels(labels)
+        return basins, cells + minima
 
     def _refine_passes(self, chosen: NDArray[np.int64]) -> None:
         """Search a saddle from each chosen place, once for all places that are equivalent by symmetry."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,7 +10,7 @@ import spglib
 from numpy.typing import NDArray
 
 from aiida_limap.engines.bvff.continuum import Continuum
-from aiida_limap.engines.bvff.graph import RefinedNetwork
+from aiida_limap.engines.bvff.graph import RefinedNetwork, SiteGraph
 from aiida_limap.engines.bvff.network import MigrationNetwork, NetworkEdge, NetworkSite, site_letters
 from aiida_limap.engines.bvff.paths import limiting_paths
 from aiida_limap.engines.bvff.symmetry import symmetric_grid
@@ -27,18 +26,6 @@ __all__ = ['build_network', 'in_cell_of_structure']
 _SAME_ANGSTROM = 0.1
 #: Saddles of the same pair of sites whose energies differ by less are the same one, eV.
 _SAME_EV = 1e-5
-
-
-@dataclass(frozen=True, eq=False)
-class _Graph:
-    """Sites and passes with arrays as in :class:`RefinedNetwork`, cleaned of what was merged or found twice."""
-
-    positions: NDArray[np.float64]
-    energies: NDArray[np.float64]
-    edges: NDArray[np.int64]
-    saddle_energies: NDArray[np.float64]
-    saddle_positions: NDArray[np.float64]
-    refined: NDArray[np.bool_]
 
 
 def build_network(solution: Solution) -> MigrationNetwork:
@@ -102,8 +89,8 @@ def _triple(values: NDArray) -> tuple[float, float, float]:
     return float(values[0]), float(values[1]), float(values[2])
 
 
-def _cleaned(network: RefinedNetwork, top: float) -> _Graph:
-    """Keep real sites and the passes up to an energy, each pass once."""
+def _cleaned(network: RefinedNetwork, top: float) -> SiteGraph:
+    """Keep the sites that have not been merged and the passes up to an energy, each pass once."""
     keep: list[int] = []
     seen: dict[tuple[int, ...], list[int]] = {}
     for index in np.lexsort((~network.refined, network.saddle_energies)):
@@ -124,7 +111,7 @@ def _cleaned(network: RefinedNetwork, top: float) -> _Graph:
     edges = network.edges[keep].copy()
     edges[:, 0], edges[:, 1] = number[edges[:, 0]], number[edges[:, 1]]
     inside = (edges[:, :2] >= 0).all(axis=1)
-    return _Graph(
+    return SiteGraph(
         network.positions[used],
         network.energies[used],
         edges[inside],
@@ -176,7 +163,7 @@ def _point_group(rotations: NDArray[np.int64]) -> str:
         return '1'
 
 
-def in_cell_of_structure(graph: _Graph, transformation: NDArray[np.int64]) -> tuple[_Graph, NDArray[np.int64]]:
+def in_cell_of_structure(graph: SiteGraph, transformation: NDArray[np.int64]) -> tuple[SiteGraph, NDArray[np.int64]]:
     """Repeat a graph in the cell of the structure.
 
     :param graph: sites and passes in the cell of the grid.
@@ -205,7 +192,7 @@ def in_cell_of_structure(graph: _Graph, transformation: NDArray[np.int64]) -> tu
             edges.append([copy * count + edge[0], other * count + edge[1], *offset])
             saddles.append((saddle + translation) @ inverse - own)
     repeats = len(translations)
-    expanded = _Graph(
+    expanded = SiteGraph(
         np.concatenate(wrapped),
         np.tile(graph.energies, repeats),
         np.array(edges, dtype=np.int64).reshape(-1, 5),
