@@ -15,7 +15,7 @@ from aiida_limap.engines.bvff.framework import build_framework
 from aiida_limap.engines.bvff.landscape import site_energy_landscape
 from aiida_limap.engines.bvff.migration import migration_energy
 from aiida_limap.engines.bvff.options import BvffOptions
-from aiida_limap.engines.bvff.percolation import Percolation, percolate
+from aiida_limap.engines.percolation.thresholds import Percolation, percolate
 from benchmarks.bvlain_adapter import BRACKET_EV, ENERGY_CAP_EV, Peer, available_bytes, predicted_bytes, require_peer
 from benchmarks.common import Entry, load_entries, print_table, shared_options, spread, write_result
 from benchmarks.selection import comparable

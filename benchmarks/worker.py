@@ -97,7 +97,7 @@ class Task:
 
     def percolate(self, energies: Any) -> Any:
         """Find all three thresholds of a grid, with the cap that bvlain has."""
-        from aiida_limap.engines.bvff.percolation import percolate
+        from aiida_limap.engines.percolation.thresholds import percolate
 
         return percolate(energies, maximum=float(energies.min()) + self.options.energy_cap_eV)
 

@@ -13,14 +13,15 @@ def lazy_attributes(package: str, modules: Mapping[str, str]) -> tuple[Callable[
     """Return ``__getattr__`` and ``__dir__`` of a package.
 
     :param package: full name of the package.
-    :param modules: for each public name the module of the package that defines it.
+    :param modules: for each public name the module of the package that defines it, or the full name of another one.
     :returns: the two functions, to be bound at the top of the package.
     """
 
     def getattr_of_package(name: str) -> Any:
         if name not in modules:
             raise AttributeError(f'module {package!r} has no attribute {name!r}')
-        return getattr(importlib.import_module(f'{package}.{modules[name]}'), name)
+        module = modules[name]
+        return getattr(importlib.import_module(module if '.' in module else f'{package}.{module}'), name)
 
     def dir_of_package() -> list[str]:
         return sorted(modules)

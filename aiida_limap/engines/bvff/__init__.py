@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from aiida_limap.engines.bvff.migration import MigrationEnergy, migration_energy, migration_network
     from aiida_limap.engines.bvff.network import MigrationNetwork, read_network
     from aiida_limap.engines.bvff.options import BvffOptions
-    from aiida_limap.engines.bvff.percolation import Percolation, percolate, percolation_thresholds
+    from aiida_limap.engines.percolation.thresholds import Percolation, percolate, percolation_thresholds
 
 __all__ = [
     'BvffOptions',
@@ -38,9 +38,9 @@ __getattr__, __dir__ = lazy_attributes(
         'bottleneck_radii': 'bottleneck',
         'migration_network': 'migration',
         'read_network': 'network',
-        'Percolation': 'percolation',
+        'Percolation': 'aiida_limap.engines.percolation.thresholds',
         'migration_energy': 'migration',
-        'percolate': 'percolation',
-        'percolation_thresholds': 'percolation',
+        'percolate': 'aiida_limap.engines.percolation.thresholds',
+        'percolation_thresholds': 'aiida_limap.engines.percolation.thresholds',
     },
 )

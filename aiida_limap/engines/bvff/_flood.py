@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from aiida_limap.engines.bvff._compile import compiled
+from aiida_limap.engines.compiled import compiled
 
 __all__ = ['MAX_BASINS', 'flood', 'unpack_cells', 'unpack_labels']
 

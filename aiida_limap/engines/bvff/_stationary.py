@@ -13,7 +13,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from aiida_limap.engines.bvff._compile import compiled
+from aiida_limap.engines.compiled import compiled
 
 __all__ = ['refine_minima', 'refine_saddles', 'site_energy', 'trace_descent']
 

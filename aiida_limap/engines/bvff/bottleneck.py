@@ -18,8 +18,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from aiida_limap.engines.bvff.landscape import grid_shape, perpendicular_widths
-from aiida_limap.engines.bvff.percolation import percolate
 from aiida_limap.engines.chemistry.elements import Ion, covalent_radius, parse_ion
 from aiida_limap.engines.errors import (
     DisorderedStructureError,
@@ -27,6 +25,8 @@ from aiida_limap.engines.errors import (
     NoMobileIonError,
     ParametersMissingError,
 )
+from aiida_limap.engines.percolation.grids import grid_shape, perpendicular_widths
+from aiida_limap.engines.percolation.thresholds import percolate
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure

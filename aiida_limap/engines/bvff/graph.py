@@ -81,7 +81,7 @@ def percolate_graph(energies: NDArray, edges: NDArray, saddle_energies: NDArray)
     :param saddle_energies: (m,) energies at which the edges open.
     :returns: thresholds, critical edges and components.
     """
-    from aiida_limap.engines.bvff._union_find import insert_edges
+    from aiida_limap.engines.percolation.union_find import insert_edges
 
     order = np.argsort(saddle_energies, kind='stable')
     reached, deepest = np.full(3, -1, dtype=np.int64), np.full(3, -1, dtype=np.int64)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from aiida_limap.engines.bvff._compile import compiled
 from aiida_limap.engines.bvff.landscape import MIN_DISTANCE_ANGSTROM
+from aiida_limap.engines.compiled import compiled
 
 __all__ = ['BLOCKS_PER_GROUP', 'fill_site_energies']
 

@@ -99,7 +99,7 @@ def _length(sites: Sequence[NetworkSite], edge: NetworkEdge, cell: NDArray[np.fl
 
 def _translations_below(n_sites: int, edges: Sequence[NetworkEdge], critical: NetworkEdge) -> NDArray[np.int64]:
     """Return the translations, in row echelon form, of the component of the critical pass without its like."""
-    from aiida_limap.engines.bvff._union_find import extend_basis
+    from aiida_limap.engines.percolation.union_find import extend_basis
 
     lower = [edge for edge in edges if edge.saddle_eV < critical.saddle_eV - _SAME_EV]
     ways: dict[int, list[tuple[int, NDArray[np.int64]]]] = {}
@@ -123,7 +123,7 @@ def _translations_below(n_sites: int, edges: Sequence[NetworkEdge], critical: Ne
 
 def _is_new(basis: NDArray[np.int64], translation: _Cell) -> bool:
     """Return whether a translation is independent of those of a basis."""
-    from aiida_limap.engines.bvff._union_find import extend_basis
+    from aiida_limap.engines.percolation.union_find import extend_basis
 
     extended = basis.copy()
     extend_basis(extended, np.array(translation, dtype=np.int64))

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from aiida_limap.engines.bvff.continuum import Continuum, Saddles
 from aiida_limap.engines.bvff.graph import RefinedNetwork, percolate_graph
-from aiida_limap.engines.bvff.percolation import Percolation, neighbour_moves
 from aiida_limap.engines.bvff.symmetry import SymmetricGrid
 from aiida_limap.engines.errors import StructureTooLargeError
+from aiida_limap.engines.percolation.thresholds import Percolation, neighbour_moves
 
 __all__ = ['refine_network']
 

@@ -15,15 +15,16 @@ from numpy.typing import NDArray
 
 from aiida_limap.engines.bvff.framework import Framework, build_framework
 from aiida_limap.engines.bvff.graph import RefinedNetwork
-from aiida_limap.engines.bvff.landscape import grid_shape, site_energy_landscape
+from aiida_limap.engines.bvff.landscape import site_energy_landscape
 from aiida_limap.engines.bvff.options import BvffOptions
-from aiida_limap.engines.bvff.percolation import Percolation, insertion_order, percolate_ordered
 from aiida_limap.engines.bvff.refinement import refine_network
 from aiida_limap.engines.bvff.symmetry import SymmetricGrid, plain_grid, symmetric_grid
 from aiida_limap.engines.chemistry.elements import parse_ion
 from aiida_limap.engines.chemistry.oxidation import OxidationStates, assign_oxidation_states
 from aiida_limap.engines.chemistry.structures import check_structure
 from aiida_limap.engines.errors import OutOfTimeError, StructureTooLargeError
+from aiida_limap.engines.percolation.grids import grid_shape
+from aiida_limap.engines.percolation.thresholds import Percolation, insertion_order, percolate_ordered
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure

@@ -15,9 +15,9 @@ import numpy as np
 import spglib
 from numpy.typing import NDArray
 
-from aiida_limap.engines.bvff._compile import compiled
 from aiida_limap.engines.bvff.framework import Framework
-from aiida_limap.engines.bvff.landscape import grid_shape
+from aiida_limap.engines.compiled import compiled
+from aiida_limap.engines.percolation.grids import grid_shape
 
 __all__ = ['SymmetricGrid', 'plain_grid', 'symmetric_grid']
 

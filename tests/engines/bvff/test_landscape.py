@@ -16,17 +16,15 @@ from hypothesis.extra.numpy import arrays
 from numba.core import caching
 from pymatgen.core import Lattice, Structure
 
-from aiida_limap.engines.bvff._compile import compiled
 from aiida_limap.engines.bvff.framework import CoulombTerm, MorseTerm, build_framework
 from aiida_limap.engines.bvff.landscape import (
     CLIP_EV,
     coulomb_range,
-    grid_shape,
-    perpendicular_widths,
     reference_landscape,
     site_energy_landscape,
 )
 from aiida_limap.engines.bvff.options import BvffOptions
+from aiida_limap.engines.compiled import compiled
 from aiida_limap.engines.errors import (
     InputError,
     NoMobileIonError,
@@ -34,6 +32,7 @@ from aiida_limap.engines.errors import (
     ParametersMissingError,
     StructureTooLargeError,
 )
+from aiida_limap.engines.percolation.grids import grid_shape, perpendicular_widths
 
 STATES = {'Li': 1, 'O': -2, 'S': -2, 'Cl': -1, 'I': -1, 'P': 5, 'Zr': 4, 'La': 3}
 

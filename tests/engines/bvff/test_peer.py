@@ -15,9 +15,9 @@ from pymatgen.core import Structure
 from aiida_limap.engines.bvff.framework import build_framework
 from aiida_limap.engines.bvff.landscape import site_energy_landscape
 from aiida_limap.engines.bvff.options import BvffOptions
-from aiida_limap.engines.bvff.percolation import percolate
 from aiida_limap.engines.chemistry.oxidation import assign_oxidation_states
 from aiida_limap.engines.chemistry.prototypes import load_prototypes
+from aiida_limap.engines.percolation.thresholds import percolate
 
 #: Width of the bracket at which its bisection from 10 eV stops; it returns the upper end.
 BRACKET_EV = 10 / 2**10

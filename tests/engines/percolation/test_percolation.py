@@ -13,8 +13,8 @@ from hypothesis.extra.numpy import arrays
 
 from aiida_limap.engines.bvff._flood import flood, unpack_cells
 from aiida_limap.engines.bvff.graph import percolate_graph
-from aiida_limap.engines.bvff.percolation import percolate, percolation_thresholds
 from aiida_limap.engines.errors import InputError
+from aiida_limap.engines.percolation.thresholds import percolate, percolation_thresholds
 
 WALL, FLOOR = 5.0, 0.3
 SIZE = 12

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from aiida_limap.engines.bvff._compile import compiled
+from aiida_limap.engines.compiled import compiled
 
 __all__ = ['extend_basis', 'insert_edges', 'insert_points']
 

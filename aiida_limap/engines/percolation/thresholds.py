@@ -140,7 +140,7 @@ def percolate_ordered(energy: NDArray, order: NDArray[np.int64], *, connectivity
     :returns: thresholds, minima and sublattice index.
     :raises InputError: if the connectivity is unknown.
     """
-    from aiida_limap.engines.bvff._union_find import insert_points
+    from aiida_limap.engines.percolation.union_find import insert_points
 
     flat = energy.ravel()
     reached = np.full(3, -1, dtype=np.int64)
