@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import math
-import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -25,11 +24,12 @@ from aiida_limap.engines.chemistry.structures import check_structure
 from aiida_limap.engines.errors import OutOfTimeError, StructureTooLargeError
 from aiida_limap.engines.percolation.grids import grid_shape
 from aiida_limap.engines.percolation.thresholds import Percolation, insertion_order, percolate_ordered
+from aiida_limap.engines.threads import available_threads
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
 
-__all__ = ['Clock', 'Solution', 'available_threads', 'grid_energies', 'make_grid', 'solve']
+__all__ = ['Clock', 'Solution', 'grid_energies', 'make_grid', 'solve']
 
 #: With fewer grid points in the cell as given, the search for symmetry takes longer than it saves.
 _SMALL_GRID = 20_000
@@ -144,16 +144,6 @@ class Solution:
         difference = self.narrow_threshold_2d - self.coarse.thresholds[1]
         # Infinity minus a number or itself: one of the two does not percolate, so there is nothing to compare.
         return difference if 0 <= difference < math.inf else None
-
-
-def available_threads() -> int:
-    """Return how many threads to use: ``OMP_NUM_THREADS`` where it is set, else the processors of this process."""
-    wanted = os.environ.get('OMP_NUM_THREADS', '')
-    if wanted.isdigit() and int(wanted) > 0:
-        return int(wanted)
-    if hasattr(os, 'sched_getaffinity'):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def grid_energies(grid: SymmetricGrid, *, threads: int = 1, device: str = 'cpu') -> NDArray[np.float32]:

@@ -16,9 +16,10 @@ from aiida_limap.engines.bvff.migration import summarise
 from aiida_limap.engines.bvff.options import BvffOptions
 from aiida_limap.engines.bvff.outputs import extra_values, write_files
 from aiida_limap.engines.bvff.parameters import default_parameters
-from aiida_limap.engines.bvff.solve import available_threads, solve
+from aiida_limap.engines.bvff.solve import solve
 from aiida_limap.engines.chemistry.structures import structure_from_record
 from aiida_limap.engines.errors import InputError, LimapError
+from aiida_limap.engines.threads import available_threads
 from aiida_limap.formats.job import Job
 from aiida_limap.formats.results import ItemResult, ResultsWriter
 from aiida_limap.formats.structures import read_structures
