@@ -10,18 +10,29 @@ from typing import TYPE_CHECKING
 from aiida_limap.common.lazy import lazy_attributes
 
 if TYPE_CHECKING:
+    from aiida_limap.engines.descriptors.columns import Column
     from aiida_limap.engines.descriptors.composition import composition_descriptors
-    from aiida_limap.engines.descriptors.layout import Column, Layout, load_layout
-    from aiida_limap.engines.descriptors.structure import structure_descriptors
+    from aiida_limap.engines.descriptors.layout import Layout, layout_names, load_layout
+    from aiida_limap.engines.descriptors.structure import landscape_descriptors, structure_descriptors
 
-__all__ = ['Column', 'Layout', 'composition_descriptors', 'load_layout', 'structure_descriptors']
+__all__ = [
+    'Column',
+    'Layout',
+    'composition_descriptors',
+    'landscape_descriptors',
+    'layout_names',
+    'load_layout',
+    'structure_descriptors',
+]
 
 __getattr__, __dir__ = lazy_attributes(
     __name__,
     {
-        'Column': 'layout',
+        'Column': 'columns',
         'Layout': 'layout',
         'composition_descriptors': 'composition',
+        'landscape_descriptors': 'structure',
+        'layout_names': 'layout',
         'load_layout': 'layout',
         'structure_descriptors': 'structure',
     },

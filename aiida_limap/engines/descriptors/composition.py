@@ -1,31 +1,29 @@
-"""Composition rows: histograms of element properties, and the element fractions."""
+"""Composition rows: what the blocks of a layout say about atomic fractions."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from aiida_limap.engines.descriptors.elements import PROPERTIES, SYMBOLS, ElementDataError, element_property
-from aiida_limap.engines.descriptors.layout import HistogramSpec, Layout, load_layout
+from aiida_limap.engines.descriptors.elements import SYMBOLS, ElementDataError
+from aiida_limap.engines.descriptors.layout import Layout, load_layout
 
 if TYPE_CHECKING:
     from pymatgen.core import Composition
 
-__all__ = ['composition_descriptors', 'composition_row']
+__all__ = ['atomic_fractions', 'composition_descriptors', 'composition_row']
 
 
 def composition_descriptors(
     compositions: Iterable[Composition | str | Mapping[str, float]], layout: str | Layout = 'yamaguchi2023'
 ) -> NDArray[np.float64]:
-    """Describe compositions by histograms of element properties.
+    """Describe compositions by the blocks of a layout, such as histograms of element properties.
 
-    For element property p and atomic fractions c, with bin centres b and width s,
-    ``h_k = sum_e c_e exp(-(b_k - p_e)^2 / 2 s^2) / sum_k' exp(-(b_k' - p_e)^2 / 2 s^2)``, so each histogram sums to one
-    (after Yamaguchi et al., Sci. Rep. 13, 16799 (2023); the bins of the shipped layout are a reconstruction).
+    Equal compositions give equal bits, however they are written. (The element properties of the default layout are
+    those of Yamaguchi et al., Sci. Rep. 13, 16799 (2023); its bins are a reconstruction.)
 
     :param compositions: pymatgen compositions, formulas, or amounts by element symbol.
     :param layout: a name, a path of a YAML file, or a layout.
@@ -46,17 +44,17 @@ def composition_row(composition: Composition | str | Mapping[str, float], layout
     :returns: (n_columns,) row.
     :raises ElementDataError: as :func:`composition_descriptors`.
     """
-    fractions = _fractions(composition)
-    table = _element_rows(layout)
-    # Sorted by atomic number, so that polymorphs give the same bits whatever the order of their sites.
-    return sum(fraction * table(symbol) for symbol, fraction in sorted(fractions.items(), key=_atomic_number))
+    fractions = atomic_fractions(composition)
+    return np.concatenate([block.row(fractions) for block in layout.parts['composition']])
 
 
-def _atomic_number(entry: tuple[str, float]) -> int:
-    return SYMBOLS.index(entry[0])
+def atomic_fractions(composition: Any) -> dict[str, float]:
+    """Return atomic fractions in one form for all ways to write a composition.
 
-
-def _fractions(composition: Any) -> dict[str, float]:
+    :param composition: a pymatgen composition, a formula, or amounts by element symbol.
+    :returns: fractions by symbol, sorted by atomic number.
+    :raises ElementDataError: if it cannot be read, is empty, or holds something beyond nobelium.
+    """
     from pymatgen.core import Composition
 
     if not isinstance(composition, Composition):
@@ -76,41 +74,5 @@ def _fractions(composition: Any) -> dict[str, float]:
         divisor = int(np.gcd.reduce(list(counts.values())))
         amounts = {symbol: count // divisor for symbol, count in counts.items()}
     total = sum(amounts.values())
-    return {symbol: amount / total for symbol, amount in amounts.items()}
-
-
-def _element_rows(layout: Layout) -> Any:
-    """Return the function that gives the row of a pure element; a composition row is their mean."""
-    return lambda symbol: _element_row(layout, symbol)
-
-
-@lru_cache(maxsize=4096)
-def _element_row(layout: Layout, symbol: str) -> NDArray[np.float64]:
-    number = SYMBOLS.index(symbol) + 1
-    if not layout.first_element <= number <= layout.last_element:
-        raise ElementDataError(f'{symbol} has no element-fraction column in the layout {layout.name}')
-    parts = [_gaussian(spec, element_property(symbol, spec.quantity), symbol, layout) for spec in layout.histograms]
-    one_hot = np.zeros(layout.last_element - layout.first_element + 1)
-    one_hot[number - layout.first_element] = 1.0
-    row = np.concatenate([*parts, one_hot])
-    row.setflags(write=False)
-    return row
-
-
-def _gaussian(spec: HistogramSpec, value: float, symbol: str, layout: Layout) -> NDArray[np.float64]:
-    if not spec.minimum <= value <= spec.maximum:
-        unit = PROPERTIES[spec.quantity].unit
-        raise ElementDataError(
-            f'the {PROPERTIES[spec.quantity].meaning} of {symbol}, {value:g} {unit}'.rstrip()
-            + f', is outside of the range {spec.minimum:g} to {spec.maximum:g} of the layout {layout.name}; '
-            'the layout all_elements has wider ranges'
-        )
-    if spec.sigma == 0:
-        weights = np.zeros(spec.bins)
-        position = (value - spec.minimum) / (spec.maximum - spec.minimum) * spec.bins
-        weights[min(int(position), spec.bins - 1)] = 1.0
-        return weights
-    exponents = -((spec.centres - value) ** 2) / (2 * spec.sigma**2)
-    # Relative to the nearest bin, so that a width far below the bins does not underflow to 0/0.
-    weights = np.exp(exponents - exponents.max())
-    return weights / weights.sum()
+    # Sorted, so that polymorphs give the same bits whatever the order of their sites.
+    return {symbol: amounts[symbol] / total for symbol in sorted(amounts, key=SYMBOLS.index)}

@@ -8,18 +8,18 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ['angle_histogram', 'distance_histograms', 'warm_up']
+__all__ = ['REACH', 'angle_histogram', 'distance_histograms', 'warm_up']
 
 #: Gaussians are cut where 3e-12 of their weight is left, far below the accuracy that rows are compared with.
-_REACH = 7.0
+REACH = 7.0
 
 
 @numba.njit(cache=True)
 def _smear(histogram, value, sigma, width, weight):  # type: ignore[no-untyped-def]
     """Add the integral of a Gaussian over each bin; bins start at zero, what lies outside of them is lost."""
     n_bins = histogram.shape[0]
-    first = max(0, math.floor((value - _REACH * sigma) / width))
-    last = min(n_bins - 1, math.floor((value + _REACH * sigma) / width))
+    first = max(0, math.floor((value - REACH * sigma) / width))
+    last = min(n_bins - 1, math.floor((value + REACH * sigma) / width))
     scale = 1.0 / (sigma * math.sqrt(2.0))
     lower = math.erf((first * width - value) * scale)
     for index in range(first, last + 1):

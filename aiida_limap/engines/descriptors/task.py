@@ -1,22 +1,34 @@
-"""The task ``descriptors``: one composition row and one structure row per structure of a file."""
+"""The task ``descriptors``: the rows of all parts of a layout for every structure of a file."""
 
 from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from numpy.typing import NDArray
 
 from aiida_limap.common.status import Status
 from aiida_limap.engines.errors import InputError, LimapError
+from aiida_limap.engines.threads import available_threads
 from aiida_limap.formats.job import Job
 from aiida_limap.formats.results import ItemResult, ResultsWriter
-from aiida_limap.formats.structures import StructureRecord, read_structures
+from aiida_limap.formats.structures import read_structures
 
-__all__ = ['Parameters', 'run']
+if TYPE_CHECKING:
+    from pymatgen.core import Structure
 
-logger = logging.getLogger(__name__)
+    from aiida_limap.engines.descriptors.layout import Layout
+
+__all__ = ['Parameters', 'describe_item', 'describe_items', 'meaning', 'parts_of', 'run']
+
+LOGGER = logging.getLogger(__name__)
+
+Rows = dict[str, NDArray]
 
 
 @dataclass(frozen=True)
@@ -24,22 +36,27 @@ class Parameters:
     """Options of the task.
 
     :param layout: name of a shipped layout, or the whole layout as a mapping.
+    :param landscape: whether the landscape part is computed too.
     """
 
     layout: Any = 'yamaguchi2023'
+    landscape: bool = False
 
     @classmethod
     def from_job(cls, job: Job) -> Parameters:
         """Read the options of a job.
 
         :param job: the job.
-        :raises InputError: if an option is unknown.
+        :raises InputError: if an option is unknown or has a wrong type.
         """
         known = [field.name for field in fields(cls)]
         for name in job.parameters:
             if name not in known:
                 raise InputError(f'descriptors: unknown parameter {name!r}; known are {", ".join(known)}')
-        return cls(**job.parameters)
+        parameters = cls(**job.parameters)
+        if not isinstance(parameters.landscape, bool):
+            raise InputError(f'descriptors: landscape is true or false, not {parameters.landscape!r}')
+        return parameters
 
 
 def run(job: Job, directory: Path, writer: ResultsWriter) -> None:
@@ -52,44 +69,113 @@ def run(job: Job, directory: Path, writer: ResultsWriter) -> None:
     :raises FormatError: if the structures cannot be read.
     """
     from aiida_limap.engines.chemistry.structures import structure_from_record
-    from aiida_limap.engines.descriptors import kernels
-    from aiida_limap.engines.descriptors.composition import composition_row
     from aiida_limap.engines.descriptors.layout import load_layout
-    from aiida_limap.engines.descriptors.structure import structure_row
 
-    layout = load_layout(Parameters.from_job(job).layout)
+    parameters = Parameters.from_job(job)
+    layout = load_layout(parameters.layout)
     if 'structures' not in job.inputs:
         raise InputError('descriptors: the job names no input file for the role structures')
     records = read_structures(directory / job.inputs['structures'])
-    writer.summary(
-        layout=layout.as_dict(),
-        layout_checksum=layout.checksum,
-        composition_labels=layout.labels('composition'),
-        structure_labels=layout.labels('structure'),
-        blocks=layout.blocks,
-    )
+    parts = parts_of(layout, parameters.landscape)
+    writer.summary(**meaning(layout, parts))
+    loaders = [(record.id, lambda record=record: structure_from_record(record)) for record in records]
+    for number, (item, rows) in enumerate(describe_items(loaders, layout, parts), start=1):
+        writer.add(item, rows)
+        LOGGER.info('%d/%d %s %s %s', number, len(records), item.id, item.status, item.message)
+
+
+def parts_of(layout: Layout, landscape: bool) -> tuple[str, ...]:
+    """Return the parts of a layout that are computed.
+
+    :param layout: the layout.
+    :param landscape: whether the landscape part is wanted.
+    :raises InputError: if it is wanted, but the layout has none.
+    """
+    if landscape and not layout.parts['landscape']:
+        raise InputError(f'descriptors: the layout {layout.name} has no landscape part; leave out landscape')
+    return ('composition', 'structure', 'landscape') if landscape else ('composition', 'structure')
+
+
+def meaning(layout: Layout, parts: Sequence[str]) -> dict[str, Any]:
+    """Return what the numbers mean: the layout, and for each part labels, units, meanings, blocks and scales.
+
+    :param layout: the layout.
+    :param parts: parts that are computed.
+    """
+    columns = {part: layout.columns(part) for part in parts}
+    return {
+        'layout': layout.as_dict(),
+        'layout_checksum': layout.checksum,
+        **{f'{part}_labels': [column.name for column in columns[part]] for part in parts},
+        **{f'{part}_units': [column.unit for column in columns[part]] for part in parts},
+        **{f'{part}_meanings': [column.meaning for column in columns[part]] for part in parts},
+        'blocks': {part: layout.blocks(part) for part in parts},
+        'scales': {part: layout.scales(part) for part in parts},
+    }
+
+
+def describe_items(
+    loaders: Sequence[tuple[str, Callable[[], Structure]]],
+    layout: Layout,
+    parts: Sequence[str],
+    *,
+    threads: int | None = None,
+) -> Iterator[tuple[ItemResult, Rows | None]]:
+    """Describe many structures, several at a time; the result does not depend on how many.
+
+    :param loaders: for each structure the id of its row and what gives it.
+    :param layout: the layout.
+    :param parts: parts that are computed.
+    :param threads: how many structures at a time; None for :func:`available_threads`.
+    :returns: items and rows by part, in the order of the structures, each as soon as it and those before it are
+        finished.
+    """
+    from aiida_limap.engines.descriptors import kernels
+
+    def describe(entry: tuple[str, Callable[[], Structure]]) -> tuple[ItemResult, Rows | None]:
+        identifier, load = entry
+        return describe_item(identifier, load, layout, parts)
+
+    # Compiled once before the threads start, so that no structure is charged with it.
     kernels.warm_up()
+    executor = ThreadPoolExecutor(max(1, min(threads or available_threads(), len(loaders))), 'descriptors')
+    try:
+        yield from executor.map(describe, loaders)
+    finally:
+        # Whoever stops listening, also because the scheduler ends the job, does not wait for what has not begun.
+        executor.shutdown(cancel_futures=True)
 
-    def describe(record: StructureRecord, values: dict[str, Any]) -> dict[str, Any]:
-        structure = structure_from_record(record)
+
+def describe_item(
+    identifier: str, load: Callable[[], Structure], layout: Layout, parts: Sequence[str]
+) -> tuple[ItemResult, Rows | None]:
+    """Describe one structure and turn whatever happens to it into a result row.
+
+    :param identifier: id of the row.
+    :param load: called without arguments, gives the pymatgen structure.
+    :param layout: the layout.
+    :param parts: parts that are computed.
+    :returns: the item and its rows by part, None where the structure cannot be described.
+    """
+    from aiida_limap.engines.descriptors.composition import composition_row
+    from aiida_limap.engines.descriptors.geometry import Geometry
+    from aiida_limap.engines.descriptors.structure import structure_row
+
+    started = time.perf_counter()
+    rows: Rows | None = None
+    status, message, values = Status.OK, '', dict[str, Any](formula=None)
+    try:
+        structure = load()
         values['formula'] = structure.composition.reduced_formula
-        return {
-            'composition': composition_row(structure.composition, layout),
-            'structure': structure_row(structure, layout),
-        }
-
-    for record in records:
-        started = time.perf_counter()
-        rows, status, message = None, Status.OK, ''
-        values: dict[str, Any] = {'formula': None}
-        try:
-            rows = describe(record, values)
-        except LimapError as error:
-            status, message = error.status, str(error)
-        except Exception as error:
-            # One structure that a library cannot take must not end the batch; the trace goes to the log.
-            logger.exception('structure %s failed', record.id)
-            status, message = Status.FAILED, f'{type(error).__name__}: {error}'
-        values['wall_s'] = round(time.perf_counter() - started, 6)
-        writer.add(ItemResult(record.id, status, message, values), rows)
-    logger.info('described %d structures', len(records))
+        geometry = Geometry(structure, layout.classes, layout.reach)
+        found: Rows = {'composition': composition_row(structure.composition, layout)}
+        found |= {part: structure_row(geometry, layout, part) for part in parts if part != 'composition'}
+        rows = found
+    except LimapError as error:
+        status, message = error.status, str(error)
+    except Exception as error:
+        # One structure that a library cannot take must not end the batch; the trace goes to the log.
+        LOGGER.exception('structure %s failed', identifier)
+        status, message = Status.FAILED, f'{type(error).__name__}: {error}'
+    values['wall_s'] = round(time.perf_counter() - started, 6)
+    return ItemResult(identifier, status, message, values), rows

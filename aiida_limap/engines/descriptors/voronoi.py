@@ -4,17 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from aiida_limap.engines.descriptors.neighbours import Neighbours
 from aiida_limap.engines.errors import LimapError
 
-__all__ = ['OpenCellError', 'VoronoiCell', 'face_solid_angles', 'voronoi_cell']
+if TYPE_CHECKING:
+    from pymatgen.core import Structure
+
+__all__ = ['OpenCellError', 'VoronoiCells', 'voronoi_cells']
+
+#: Voronoi cells are first sought among neighbours within this distance, then within all.
+_FIRST_ANGSTROM = 5.5
+_LAST_ANGSTROM = 40.0
 
 
 class OpenCellError(LimapError):
     """The neighbours within the cut-off do not close the Voronoi cell."""
+
+
+@dataclass(frozen=True, eq=False)
+class VoronoiCells:
+    """The faces of the Voronoi cells of all sites.
+
+    :param offsets: (n + 1,) where the faces of each site begin and end.
+    :param solid_angles: (m,) solid angle under which the site sees each face, steradian; they sum to 4 pi.
+    """
+
+    offsets: NDArray[np.int64]
+    solid_angles: NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,6 +52,44 @@ class VoronoiCell:
     adjacent: NDArray[np.int64]
     corners: NDArray[np.float64]
     n_neighbours: int
+
+
+def voronoi_cells(structure: Structure, neighbours: Neighbours) -> VoronoiCells:
+    """Return the faces of the Voronoi cells of all sites.
+
+    :param structure: the structure, for neighbours beyond those that are given.
+    :param neighbours: neighbours of each site.
+    :returns: the faces.
+    :raises OpenCellError: if the sites around do not close a cell.
+    """
+    cells = [_cell(structure, neighbours, site) for site in range(len(structure))]
+    angles = [found[found > 0] for found in face_solid_angles(cells)]
+    offsets = np.cumsum([0, *(len(found) for found in angles)])
+    return VoronoiCells(offsets.astype(np.int64), np.concatenate(angles))
+
+
+def _cell(structure: Structure, neighbours: Neighbours, site: int) -> VoronoiCell:
+    own = slice(neighbours.offsets[site], neighbours.offsets[site + 1])
+    vectors, distances = neighbours.vectors[own], neighbours.distances[own]
+    order = np.argsort(distances, kind='stable')
+    vectors, distances = vectors[order], distances[order]
+    try:
+        return voronoi_cell(vectors[: np.searchsorted(distances, _FIRST_ANGSTROM)])
+    except OpenCellError:
+        pass  # an open structure: try more distant neighbours
+    cutoff = float(distances[-1]) if len(distances) else _FIRST_ANGSTROM
+    while True:
+        try:
+            return voronoi_cell(vectors)
+        except OpenCellError:
+            cutoff = 1.6 * cutoff
+            if cutoff > _LAST_ANGSTROM:
+                raise
+            found = structure.get_sites_in_sphere(structure[site].coords, cutoff)
+            lengths = np.array([entry.nn_distance for entry in found])
+            points = np.array([entry.coords for entry in found]) - structure[site].coords
+            order = np.argsort(lengths, kind='stable')
+            vectors = points[order][lengths[order] > 1e-8]
 
 
 def voronoi_cell(vectors: NDArray[np.float64]) -> VoronoiCell:
