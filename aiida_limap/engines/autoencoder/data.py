@@ -30,7 +30,7 @@ class TrainingData:
     :param migration_energy_eV: (n,) target, NaN where missing: such rows train the reconstruction only.
     :param groups: (n,) reduced formula of each row.
     :param columns: what the descriptors engine says about the columns: ``composition_labels``, ``structure_labels``,
-        ``blocks``, ``layout``, ``layout_checksum``. Without it each row is one block.
+        ``blocks``, ``scales``, ``layout``, ``layout_checksum``. Without it each row is one block.
     :raises InputError: if shapes disagree, a number is not finite, there are fewer than 10 rows, or all targets are
         equal.
     """
@@ -76,15 +76,18 @@ class TrainingData:
     def blocks(self, part: str) -> dict[str, tuple[int, int]]:
         """Return the blocks that are scaled by one number each.
 
-        The paper scales the whole composition row by one number, and each kind of structure histogram by its own.
+        The layout says which columns share a number. Where it does not, the whole composition row has one and each
+        block of the structure row its own, as in the paper.
 
         :param part: ``composition`` or ``structure``.
         :returns: first column and the one after the last by name of the block.
         :raises InputError: if the blocks do not tile the columns.
         """
         width = getattr(self, part).shape[1]
-        named = (self.columns.get('blocks') or {}).get(part)
-        if part == 'composition' or not named:
+        named = (self.columns.get('scales') or {}).get(part)
+        if not named:
+            named = None if part == 'composition' else (self.columns.get('blocks') or {}).get(part)
+        if not named:
             return {part: (0, width)}
         # In the order of the columns: a database may have stored the names in another one.
         ordered = sorted(named.items(), key=lambda entry: tuple(entry[1]))

@@ -4,10 +4,12 @@ import copy
 import json
 import warnings
 
+import numpy as np
 import pytest
 import yaml
 
 from aiida_limap.engines.descriptors import load_layout
+from aiida_limap.engines.descriptors.classes import ClassSpec
 from aiida_limap.engines.descriptors.elements import PROPERTIES, SYMBOLS, ElementDataError, element_property
 from aiida_limap.engines.descriptors.layout import layout_names
 from aiida_limap.engines.errors import InputError
@@ -20,9 +22,12 @@ def test_published_totals():
     assert len(layout.columns('structure')) == 858
     assert len(layout.columns()) == 1782 + 858
     assert len({column.name for column in layout.columns()}) == 1782 + 858
-    assert layout.blocks['structure'] == {'rdf': [0, 600], 'adf': [600, 780], 'voronoi': [780, 858]}
-    assert layout.blocks['composition']['element_fractions'] == [1680, 1782]
-    assert len(layout.histograms) == 12
+    assert layout.blocks('structure') == {'rdf': [0, 600], 'adf': [600, 780], 'voronoi': [780, 858]}
+    assert layout.blocks('composition')['element_fractions'] == [1680, 1782]
+    assert [block.kind for block in layout.parts['composition']] == [*['element_histogram'] * 12, 'element_fractions']
+    assert layout.scales('composition') == {'composition': [0, 1782]}
+    assert layout.scales('structure') == layout.blocks('structure')
+    assert layout.columns('landscape') == ()
 
 
 @pytest.mark.parametrize('name', layout_names())
@@ -38,7 +43,7 @@ def test_checksum_follows_the_numbers_only():
     document = load_layout('yamaguchi2023').as_dict()
     document['title'] = 'another title'
     assert load_layout(document).checksum == load_layout('yamaguchi2023').checksum
-    document['structure']['rdf']['sigma'] = 0.2
+    document['structure'][0]['sigma'] = 0.2
     assert load_layout(document).checksum != load_layout('yamaguchi2023').checksum
 
 
@@ -49,10 +54,31 @@ def test_order_of_keys_does_not_matter():
     assert load_layout(document).checksum == load_layout('yamaguchi2023').checksum
 
 
+def test_whole_numbers_may_be_written_as_floats():
+    document = load_layout('yamaguchi2023').as_dict()
+    document['structure'][0]['maximum'] = 10
+    assert load_layout(document).checksum == load_layout('yamaguchi2023').checksum
+
+
+def test_a_block_may_stand_twice_under_two_names(tmp_path):
+    document = load_layout('yamaguchi2023').as_dict()
+    document['structure'].append({**document['structure'][1], 'name': 'adf_coarse', 'bins': 18})
+    layout = load_layout(document)
+    assert layout.blocks('structure')['adf_coarse'] == [858, 876]
+    assert {column.block for column in layout.columns('structure')} == {'rdf', 'adf', 'voronoi', 'adf_coarse'}
+
+
+def test_classes_by_role_go_by_the_sign_of_the_charge():
+    classes = ClassSpec([{'name': 'Li', 'elements': ['Li']}, {'name': 'anion', 'role': 'anion'}], 'cation')
+    assert classes.need_charges
+    symbols, is_anion = ['Li', 'S', 'O', 'Li'], np.array([False, False, True, True])
+    assert [classes.names[index] for index in classes.assign(symbols, is_anion)] == ['Li', 'cation', 'anion', 'Li']
+
+
 def test_from_a_file(tmp_path):
     document = load_layout('yamaguchi2023').as_dict()
     document['name'] = 'mine'
-    document['structure']['adf']['bins'] = 90
+    document['structure'][1]['bins'] = 90
     path = tmp_path / 'mine.yaml'
     path.write_text(yaml.safe_dump(document))
     assert len(load_layout(path).columns('structure')) == 858 - 90
@@ -71,18 +97,27 @@ def _edit(path, value):
     ('path', 'value', 'words'),
     [
         (('colour',), 1, "unknown key 'colour'"),
-        (('structure', 'rdf', 'cutoff'), 1, "unknown key 'cutoff'"),
-        (('structure', 'rdf', 'normalisation'), 'h', 'normalisation'),
-        (('structure', 'rdf', 'pairs'), [['Li', 'X']], "unknown class 'X'"),
-        (('structure', 'rdf', 'bins'), 'many', 'rdf'),
-        (('structure', 'adf', 'outer_ratio'), 1.0, 'outer_ratio'),
-        (('structure', 'voronoi', 'small_face_ratio'), 2, 'small_face_ratio'),
-        (('structure', 'classes', 'named'), [{'name': 'Li', 'elements': ['Qq']}], "'Qq'"),
-        (('structure', 'classes', 'named'), [{'name': 'M', 'elements': ['Li']}], 'stands twice'),
-        (('composition', 'histograms', 0, 'quantity'), 'beauty', "'beauty'"),
-        (('composition', 'histograms', 0, 'maximum'), -1, 'maximum > minimum'),
-        (('composition', 'element_fractions', 'last'), 120, 'element_fractions'),
-        (('composition',), None, 'expected keys'),
+        (('structure', 0, 'cutoff'), 1, "rdf: unknown key 'cutoff'"),
+        (('structure', 0, 'kind'), 'rdff', "unknown kind of block 'rdff'; known are element_histogram"),
+        (('structure', 0, 'normalisation'), 'h', 'normalisation'),
+        (('structure', 0, 'pairs'), [['Li', 'X']], "unknown class 'X'"),
+        (('structure', 0, 'pairs'), [['Li', 'O'], ['O', 'Li']], 'stands once'),
+        (('structure', 0, 'bins'), 'many', 'rdf'),
+        (('structure', 0), 'rdf', "each block needs a 'kind', found 'rdf'"),
+        (('structure', 1), {'kind': 'element_fractions'}, "'element_fractions' cannot stand in the part 'structure'"),
+        (('structure', 1, 'outer_ratio'), 1.0, 'outer_ratio'),
+        (('structure', 2, 'name'), 'adf', "two blocks are called 'adf'"),
+        (('structure', 2, 'scale'), 'rdf', "scale 'rdf' do not stand side by side"),
+        (('structure',), {'rdf': 1}, 'expected a list of blocks, found dict'),
+        (('structure',), [], 'at least one block'),
+        (('classes', 'named'), [{'name': 'Li', 'elements': ['Qq']}], "'Qq'"),
+        (('classes', 'named'), [{'name': 'M', 'elements': ['Li']}], 'stands twice'),
+        (('classes', 'named'), [{'name': 'Li', 'role': 'metal'}], 'anion, cation'),
+        (('classes', 'named'), [{'name': 'Li'}], "'elements' or 'role'"),
+        (('composition', 0, 'quantity'), 'beauty', "'beauty'"),
+        (('composition', 0, 'maximum'), -1, 'maximum > minimum'),
+        (('composition', 12, 'last'), 120, 'element_fractions'),
+        (('composition',), None, 'expected a list'),
     ],
 )
 def test_wrong_content_is_refused(path, value, words):
@@ -92,8 +127,11 @@ def test_wrong_content_is_refused(path, value, words):
 
 def test_missing_key_and_missing_file(tmp_path):
     document = load_layout('yamaguchi2023').as_dict()
-    del document['structure']['adf']
-    with pytest.raises(InputError, match="'adf' is missing"):
+    del document['structure'][1]['bins']
+    with pytest.raises(InputError, match="adf: the key 'bins' is missing"):
+        load_layout(document)
+    del document['structure']
+    with pytest.raises(InputError, match="'structure' is missing"):
         load_layout(document)
     with pytest.raises(InputError, match='yamaguchi2023'):
         load_layout('no_such_layout')

@@ -66,12 +66,17 @@ def test_summary_describes_the_columns(tmp_path):
     assert load_layout(results.summary['layout']).checksum == layout.checksum
     assert results.summary['composition_labels'] == layout.labels('composition')
     assert results.summary['structure_labels'] == layout.labels('structure')
-    assert results.summary['blocks'] == layout.blocks
+    parts = ('composition', 'structure')
+    assert results.summary['blocks'] == {part: layout.blocks(part) for part in parts}
+    assert results.summary['scales'] == {part: layout.scales(part) for part in parts}
+    columns = layout.columns('structure')
+    assert results.summary['structure_units'] == [column.unit for column in columns]
+    assert results.summary['structure_meanings'] == [column.meaning for column in columns]
 
 
 def test_layout_as_a_mapping(tmp_path):
     document = load_layout('yamaguchi2023').as_dict()
-    document['structure']['adf']['bins'] = 60
+    document['structure'][1]['bins'] = 60
     results = run_task(tmp_path, [record('a', [{'Li': 1.0}, {'Li': 1.0}, {'O': 1.0}])], {'layout': document})
     assert results.arrays['structure'].shape == (1, 738)
 
@@ -80,6 +85,10 @@ def test_wrong_jobs(tmp_path):
     records = [record('a', [{'Li': 1.0}, {'Li': 1.0}, {'O': 1.0}])]
     with pytest.raises(InputError, match="unknown parameter 'colour'; known are layout"):
         run_task(tmp_path, records, {'colour': 1})
+    with pytest.raises(InputError, match="landscape is true or false, not 'yes'"):
+        run_task(tmp_path, records, {'landscape': 'yes'})
+    with pytest.raises(InputError, match='yamaguchi2023 has no landscape part'):
+        run_task(tmp_path, records, {'landscape': True})
     with pytest.raises(InputError, match='neither a file nor one of'):
         run_task(tmp_path, records, {'layout': 'nothing'})
     with pytest.raises(InputError, match='role structures'):
