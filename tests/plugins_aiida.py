@@ -16,6 +16,32 @@ TESTS = Path(__file__).parent
 FIXTURES = TESTS / 'fixtures'
 STAND_IN = TESTS / 'workflows' / 'stand_in_engine.py'
 
+#: What the tables of descriptors say of their columns; two parts share a column name, as layouts may.
+LAYOUT: dict[str, Any] = {'layout': {'name': 'recorded'}, 'layout_checksum': 'abc'}
+PARTS: dict[str, dict[str, Any]] = {
+    'composition': {
+        'labels': ['a', 'b', 'c', 'd'],
+        'units': ['', '', 'Å', 'Å'],
+        'meanings': ['first', 'second', 'third', 'fourth'],
+        'blocks': {'first': [0, 4]},
+        'scales': {'all': [0, 4]},
+    },
+    'structure': {
+        'labels': ['e', 'f', 'g'],
+        'units': ['Å', 'Å', 'degree'],
+        'meanings': ['a distance', 'another distance', 'an angle'],
+        'blocks': {'first': [0, 3]},
+        'scales': {'one': [0, 1], 'two': [1, 3]},
+    },
+    'landscape': {
+        'labels': ['h', 'e'],
+        'units': ['eV', 'eV'],
+        'meanings': ['an energy', 'another energy'],
+        'blocks': {'first': [0, 1], 'second': [1, 2]},
+        'scales': {'one': [0, 2]},
+    },
+}
+
 
 def make_structure(scale: float = 1.0, symbols: tuple[str, ...] = ('Li', 'O')) -> Any:
     """Return a stored cubic structure."""
@@ -34,14 +60,15 @@ def make_dataset(structures: list, name: str = 'test') -> Any:
     return DatasetData(name=name, structures=entries).store()
 
 
-def make_descriptors(ids: list[str], missing: tuple[int, ...] = ()) -> Any:
+def make_descriptors(ids: list[str], missing: tuple[int, ...] = (), landscape: bool = False) -> Any:
     """Return an unstored descriptor table; rows in ``missing`` have no descriptors."""
     from aiida_limap.data.table import TableData
 
     blocks = {'composition': np.arange(4.0 * len(ids)).reshape(-1, 4), 'structure': np.ones((len(ids), 3))}
+    if landscape:
+        blocks['landscape'] = np.full((len(ids), 2), 2.0)
     for block in blocks.values():
         block[list(missing)] = np.nan
-    info = {'layout': {'name': 'recorded'}, 'layout_checksum': 'abc'}
     return TableData.from_arrays(
         ids,
         {
@@ -49,10 +76,7 @@ def make_descriptors(ids: list[str], missing: tuple[int, ...] = ()) -> Any:
             'formula': [f'Li{row}O' for row in range(len(ids))],
         },
         blocks=blocks,
-        block_info={
-            'composition': {**info, 'labels': ['a', 'b', 'c', 'd'], 'blocks': {'first': [0, 4]}},
-            'structure': {**info, 'labels': ['e', 'f', 'g'], 'blocks': {'first': [0, 3]}},
-        },
+        block_info={part: {**LAYOUT, **PARTS[part]} for part in blocks},
         metadata={'task': 'descriptors', 'engine_version': '0.1.0'},
     )
 

@@ -12,9 +12,10 @@ from aiida.common.folders import Folder
 from aiida.engine import CalcJob, CalcJobProcessSpec
 from aiida.engine.processes.ports import PortNamespace
 
+from aiida_limap.calculations._oxidation import given_states, validate_number_of_states, validate_oxidation_states
 from aiida_limap.common.conversion import record_from_node
 from aiida_limap.common.keys import uuid_of_key
-from aiida_limap.common.parameters import TARGET, check_parameters, parameters_help
+from aiida_limap.common.parameters import TARGET, check_parameters, parameters_for_engine, parameters_help
 from aiida_limap.formats.job import JOB_FILE, Job, write_job
 from aiida_limap.formats.results import ARRAYS_FILE, RESULTS_FILE
 from aiida_limap.formats.structures import STRUCTURES_FILE, write_structures
@@ -76,7 +77,7 @@ class EngineCalculation(CalcJob):
         """Return the parameters for the engine: those of the input without the ones that the calculation consumes."""
         if 'parameters' not in self.inputs:
             return {}
-        return {name: value for name, value in self.inputs.parameters.get_dict().items() if name != TARGET}
+        return parameters_for_engine(self.TASK, self.inputs.parameters.get_dict())
 
     @property
     def target(self) -> str:
@@ -133,6 +134,16 @@ class StructuresCalculation(EngineCalculation):
             help='Structures by key; make the key with aiida_limap.common.keys.structure_key(node.uuid). Batches of 50 '
             'to 100 are best: the cost of linked inputs grows with their square.',
         )
+        spec.input(
+            'oxidation_states',
+            valid_type=orm.Dict,
+            required=False,
+            serializer=orm.to_aiida_type,
+            validator=validate_oxidation_states,
+            help='Formal charges in units of e: for the UUID of a structure a list with one number per site. '
+            'Structures that are not named get theirs from the engine.',
+        )
+        add_inputs_validator(spec, validate_number_of_states)
 
     def write_inputs(self, directory: Path) -> dict[str, str]:
         """Write the structures in the order of their keys.
@@ -140,16 +151,12 @@ class StructuresCalculation(EngineCalculation):
         :param directory: the folder of the job.
         :returns: file name by role.
         """
-        states = self.oxidation_states()
+        states = given_states(self.inputs.get('oxidation_states'))
         # Sorted, since the order of a namespace depends on how the process was loaded.
         nodes = [self.inputs.structures[key] for key in sorted(self.inputs.structures)]
         records = [record_from_node(node, states.get(node.uuid)) for node in nodes]
         write_structures(directory / STRUCTURES_FILE, records)
         return {'structures': STRUCTURES_FILE}
-
-    def oxidation_states(self) -> Mapping[str, tuple[float, ...]]:
-        """Return given oxidation states (e, one per site) by UUID of the structure; none unless a subclass has them."""
-        return {}
 
 
 def target_of(parameters: orm.Dict | None) -> str:

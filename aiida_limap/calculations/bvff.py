@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
-from uuid import UUID
 
 from aiida import orm
 from aiida.common import CalcInfo
@@ -35,15 +34,6 @@ class BvffCalculation(StructuresCalculation):
         :param spec: the specification to fill.
         """
         super().define(spec)
-        spec.input(
-            'oxidation_states',
-            valid_type=orm.Dict,
-            required=False,
-            serializer=orm.to_aiida_type,
-            validator=_validate_oxidation_states,
-            help='Formal charges in units of e: for the UUID of a structure a list with one number per site. '
-            'Structures that are not named get theirs from the engine.',
-        )
         # An input, no option of the scheduler: a cached job without the files is no answer to one that wants them.
         spec.input(
             'retrieve_landscapes',
@@ -53,7 +43,7 @@ class BvffCalculation(StructuresCalculation):
             help='Whether the energy grids (parameter landscapes) come back into the folder landscapes of retrieved. '
             'By default they stay in the remote folder: a grid of 0.1 Å has some megabytes per structure.',
         )
-        add_inputs_validator(spec, _validate_inputs)
+        add_inputs_validator(spec, _validate_landscapes)
         spec.output(
             'table',
             valid_type=TableData,
@@ -81,35 +71,8 @@ class BvffCalculation(StructuresCalculation):
             calcinfo.retrieve_list.append(LANDSCAPES_FOLDER)
         return calcinfo
 
-    def oxidation_states(self) -> Mapping[str, tuple[float, ...]]:
-        """Return the given oxidation states (e, one per site) by UUID of the structure."""
-        if 'oxidation_states' not in self.inputs:
-            return {}
-        given = self.inputs.oxidation_states.get_dict()
-        return {str(UUID(uuid)): tuple(states) for uuid, states in given.items()}
 
-
-def _validate_oxidation_states(value: orm.Dict | None, _port: Any) -> str | None:
-    if value is None:
-        return None
-    for uuid, states in value.get_dict().items():
-        try:
-            UUID(uuid)
-        except ValueError:
-            return f'oxidation_states: the key {uuid!r} is not the UUID of a structure'
-        if not isinstance(states, (list, tuple)) or not all(
-            isinstance(state, (int, float)) and not isinstance(state, bool) for state in states
-        ):
-            return f'oxidation_states: structure {uuid} needs a list with one number per site'
-    return None
-
-
-def _validate_inputs(inputs: Mapping[str, Any], _namespace: Any) -> str | None:
-    """Check inputs against each other."""
-    return _validate_landscapes(inputs) or _validate_number_of_states(inputs)
-
-
-def _validate_landscapes(inputs: Mapping[str, Any]) -> str | None:
+def _validate_landscapes(inputs: Mapping[str, Any], _namespace: Any) -> str | None:
     """Check that landscapes which are to come back are written at all."""
     wanted = inputs.get('retrieve_landscapes')
     if wanted is None or not wanted.value:
@@ -118,16 +81,3 @@ def _validate_landscapes(inputs: Mapping[str, Any]) -> str | None:
     if parameters is not None and parameters.get_dict().get('landscapes'):
         return None
     return 'retrieve_landscapes: no landscapes are written unless parameters has landscapes: true'
-
-
-def _validate_number_of_states(inputs: Mapping[str, Any]) -> str | None:
-    """Check that there is one oxidation state for each site of a structure that is named."""
-    if inputs.get('oxidation_states') is None or not inputs.get('structures'):
-        return None
-    sites = {node.uuid: len(node.sites) for node in inputs['structures'].values()}
-    for uuid, states in inputs['oxidation_states'].get_dict().items():
-        expected = sites.get(str(UUID(uuid)))
-        # Structures of other batches may be named: a work chain gives the same dictionary to all.
-        if expected is not None and len(states) != expected:
-            return f'oxidation_states: structure {uuid} has {expected} sites, but {len(states)} states are given'
-    return None

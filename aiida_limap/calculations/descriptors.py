@@ -11,9 +11,15 @@ __all__ = ['DescriptorsCalculation']
 
 
 class DescriptorsCalculation(StructuresCalculation):
-    """Two wide rows of numbers per structure: one depends on its composition only, the other on its geometry."""
+    """Wide rows of numbers per structure, in the parts of a layout.
+
+    The composition part depends on the composition only, the structure part on the geometry. The landscape part, which
+    is computed on request, reads the site energies of the mobile ion that migration energies come from as well.
+    """
 
     TASK = 'descriptors'
+    #: Since version 2 the Voronoi block counts faces in another way, and layouts have parts.
+    CACHE_VERSION = 2
 
     @classmethod
     def define(cls, spec: CalcJobProcessSpec) -> None:
@@ -26,6 +32,7 @@ class DescriptorsCalculation(StructuresCalculation):
             'table',
             valid_type=TableData,
             help='One row per finished structure, named by its UUID: status, message, formula, and the blocks '
-            '"composition" and "structure" (pure numbers; no value in the rows of failed structures).',
+            '"composition", "structure" and on request "landscape"; each of their columns has a name, a unit and a '
+            'meaning. No value in the rows of failed structures.',
         )
         define_batch_exit_codes(spec)

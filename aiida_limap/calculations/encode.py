@@ -10,10 +10,10 @@ import numpy as np
 from aiida.engine import CalcJobProcessSpec
 
 from aiida_limap.calculations._descriptors import (
-    BLOCKS,
     COLUMNS_FILE,
     check_descriptors,
     check_target,
+    descriptor_arrays,
     rows_with_descriptors,
     write_columns,
 )
@@ -45,7 +45,8 @@ class EncodeCalculation(EngineCalculation):
         spec.input(
             'descriptors',
             valid_type=TableData,
-            help='Descriptors by structure, of the layout that the model was trained with; rows without are left out.',
+            help='Descriptors by structure, of the layout that the model was trained with, with the block "landscape" '
+            'if the model reads it; rows without are left out.',
         )
         spec.input(
             'migration_energies',
@@ -62,24 +63,25 @@ class EncodeCalculation(EngineCalculation):
         :param directory: the folder of the job.
         :returns: file name by role.
         """
-        descriptors = self.inputs.descriptors
-        rows = rows_with_descriptors(descriptors)
+        descriptors, landscape = self.inputs.descriptors, self.inputs.model.reads_landscape
+        rows = rows_with_descriptors(descriptors, landscape)
         (directory / MODEL_FILE).write_bytes(self.inputs.model.get_content(mode='rb'))
         write_arrays(
             directory / DESCRIPTORS_FILE,
             {
                 'ids': np.array(descriptors.ids)[rows],
-                **{name: descriptors.block(name)[rows] for name in BLOCKS},
+                **descriptor_arrays(descriptors, rows, landscape),
             },
         )
-        write_columns(directory / COLUMNS_FILE, descriptors)
+        write_columns(directory / COLUMNS_FILE, descriptors, landscape)
         return {'model': MODEL_FILE, 'descriptors': DESCRIPTORS_FILE, 'columns': COLUMNS_FILE}
 
 
 def _validate_inputs(inputs: Mapping[str, Any], _namespace: Any) -> str | None:
     if inputs.get('descriptors') is None:
         return None
-    message = check_descriptors(inputs['descriptors'])
+    model = inputs.get('model')
+    message = check_descriptors(inputs['descriptors'], model is not None and model.reads_landscape)
     if message is None and inputs.get('migration_energies') is not None:
         message = check_target(inputs['migration_energies'], target_of(inputs.get('parameters')))
     return message

@@ -2,37 +2,59 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 from aiida import orm
 from aiida.engine import ExitCode, calcfunction
-from numpy.typing import NDArray
 
+from aiida_limap.calculations._joining import join, merge
 from aiida_limap.data.dataset import DatasetData
 from aiida_limap.data.table import TableData
 
-__all__ = ['concatenate_tables', 'join', 'summarize_batch', 'summarize_features', 'summarize_map']
+__all__ = [
+    'concatenate_tables',
+    'join',
+    'merge',
+    'merge_tables',
+    'summarize_batch',
+    'summarize_features',
+    'summarize_map',
+]
 
-#: Exit status of :func:`concatenate_tables` for tables that cannot be joined.
+#: Exit status of :func:`concatenate_tables` and :func:`merge_tables` for tables that do not fit together.
 EXIT_TABLES_DIFFER = 420
 
 
 @calcfunction
 def concatenate_tables(dataset: DatasetData | None = None, **tables: TableData) -> TableData | ExitCode:
-    """Join tables row by row.
+    """Join tables row by row, such as those of several batches.
 
-    Columns that a table lacks are filled with no value. Blocks must mean the same in all tables.
+    Columns that a table lacks are filled with no value. Blocks must mean the same in all tables: layout, column names
+    and units are compared.
 
     :param dataset: optional; rows are put into the order of its structures, and rows of other structures are refused.
-    :param tables: tables without a row in common, joined in the order of their keys.
-    :returns: the joined table.
+    :param tables: tables, joined in the order of their keys. A row that stands in two tables with the same values is
+        taken once; with different values it is refused.
+    :returns: the joined table. If engines of several versions computed it, ``engine_version`` names them all.
     """
     try:
         table = join([tables[key] for key in sorted(tables)], None if dataset is None else dataset.structure_uuids)
     except ValueError as error:
         return ExitCode(EXIT_TABLES_DIFFER, f'the tables cannot be joined: {error}')
+    return table
+
+
+@calcfunction
+def merge_tables(**tables: TableData) -> TableData | ExitCode:
+    """Put tables of the same structures side by side, such as migration energies and descriptors.
+
+    :param tables: tables by key, in the order of their keys.
+    :returns: the rows that all tables have; a name that occurs in several of them becomes ``KEY_NAME`` in each.
+    """
+    try:
+        table = merge({key: tables[key] for key in sorted(tables)})
+    except ValueError as error:
+        return ExitCode(EXIT_TABLES_DIFFER, f'the tables cannot be merged: {error}')
     return table
 
 
@@ -92,86 +114,3 @@ def summarize_map(featurize: orm.Dict, train: orm.Dict, encode: orm.Dict) -> orm
     :returns: all three, by name.
     """
     return orm.Dict({'featurize': featurize.get_dict(), 'train': train.get_dict(), 'encode': encode.get_dict()})
-
-
-def join(tables: Sequence[TableData], order: Sequence[str] | None = None) -> TableData:
-    """Return the rows of several tables as one unstored table.
-
-    :param tables: tables without a row in common.
-    :param order: identifiers in the wanted order; those without a row are passed over.
-    :returns: the joined table.
-    :raises ValueError: if there is no table, a row occurs twice, a row is not in ``order``, a column holds numbers in
-        one table and words in another, or a block differs in size or meaning.
-    """
-    if not tables:
-        raise ValueError('there are no tables to join')
-    ids = [identifier for table in tables for identifier in table.ids]
-    rows = _rows(ids, order)
-    names = list(dict.fromkeys(name for table in tables for name in table.column_names))
-    info: dict[str, dict[str, str]] = {}
-    for table in tables:
-        for entry in table.info:
-            info.setdefault(entry['name'], {'unit': entry['unit'], 'description': entry['description']})
-    blocks = list(dict.fromkeys(name for table in tables for name in table.block_names))
-    return TableData.from_arrays(
-        [ids[row] for row in rows],
-        {name: _joined_column(name, tables)[rows] for name in names},
-        column_info=info,
-        blocks={name: _joined_block(name, tables)[rows] for name in blocks},
-        block_info={name: _joined_info(name, tables) for name in blocks},
-        metadata=_joined_metadata(tables),
-    )
-
-
-def _rows(ids: list[str], order: Sequence[str] | None) -> list[int]:
-    position = {identifier: row for row, identifier in enumerate(ids)}
-    if len(position) != len(ids):
-        repeated = next(identifier for row, identifier in enumerate(ids) if position[identifier] != row)
-        raise ValueError(f'the row {repeated} stands in more than one table')
-    if order is None:
-        return list(range(len(ids)))
-    strangers = set(position) - set(order)
-    if strangers:
-        raise ValueError(f'the row {min(strangers)} belongs to no structure of the dataset')
-    return [position[identifier] for identifier in order if identifier in position]
-
-
-def _joined_column(name: str, tables: Sequence[TableData]) -> NDArray:
-    parts = [table.column(name) if name in table.column_names else None for table in tables]
-    has_words = any(part is not None and part.dtype.kind == 'U' for part in parts)
-    filled = []
-    for table, part in zip(tables, parts, strict=True):
-        if part is not None and (part.dtype.kind == 'U') == has_words:
-            filled.append(part)
-        elif part is None or np.isnan(part).all():
-            # No value in any row of this table: it fits numbers and words alike.
-            filled.append(np.full(len(table), '' if has_words else np.nan))
-        else:
-            raise ValueError(f'the column {name!r} holds numbers in one table and words in another')
-    return np.concatenate(filled)
-
-
-def _joined_block(name: str, tables: Sequence[TableData]) -> NDArray:
-    widths = {table.block(name).shape[1] for table in tables if name in table.block_names}
-    if len(widths) > 1:
-        raise ValueError(f'the block {name!r} has {" and ".join(str(width) for width in sorted(widths))} columns')
-    width = widths.pop()
-    return np.concatenate(
-        [table.block(name) if name in table.block_names else np.full((len(table), width), np.nan) for table in tables]
-    )
-
-
-def _joined_info(name: str, tables: Sequence[TableData]) -> dict[str, Any]:
-    found = [table.block_info(name) for table in tables if name in table.block_names]
-    if any(info != found[0] for info in found[1:]):
-        raise ValueError(f'the block {name!r} has another meaning (layout or labels) in one of the tables')
-    return found[0]
-
-
-def _joined_metadata(tables: Sequence[TableData]) -> dict[str, Any]:
-    found = [table.metadata for table in tables]
-    shared = {key: value for key, value in found[0].items() if all(entry.get(key) == value for entry in found[1:])}
-    versions = sorted({str(entry['engine_version']) for entry in found if entry.get('engine_version')})
-    if versions:
-        shared['engine_version'] = ', '.join(versions)
-    return shared

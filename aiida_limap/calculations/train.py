@@ -11,11 +11,12 @@ from aiida import orm
 from aiida.engine import CalcJobProcessSpec
 
 from aiida_limap.calculations._descriptors import (
-    BLOCKS,
     COLUMNS_FILE,
     check_descriptors,
     check_target,
+    descriptor_arrays,
     rows_with_descriptors,
+    wants_landscape,
     write_columns,
 )
 from aiida_limap.calculations.base import EngineCalculation, add_inputs_validator, target_of
@@ -46,7 +47,8 @@ class TrainCalculation(EngineCalculation):
         spec.input(
             'descriptors',
             valid_type=TableData,
-            help='Descriptors by structure, with the blocks "composition" and "structure"; rows without are left out.',
+            help='Descriptors by structure, with the blocks "composition", "structure" and, if the parameter landscape '
+            'is true, "landscape"; rows without are left out.',
         )
         spec.input(
             'migration_energies',
@@ -83,7 +85,8 @@ class TrainCalculation(EngineCalculation):
         :returns: file name by role.
         """
         descriptors, energies = self.inputs.descriptors, self.inputs.migration_energies
-        rows = rows_with_descriptors(descriptors)
+        landscape = wants_landscape(self.inputs.get('parameters'))
+        rows = rows_with_descriptors(descriptors, landscape)
         ids = np.array(descriptors.ids)[rows]
         known = dict(zip(energies.ids, energies.column(self.target).tolist(), strict=True))
         write_arrays(
@@ -92,10 +95,10 @@ class TrainCalculation(EngineCalculation):
                 'ids': ids,
                 'groups': _groups(descriptors)[rows],
                 'migration_energy_eV': np.array([known.get(name, np.nan) for name in ids.tolist()], dtype=np.float64),
-                **{name: descriptors.block(name)[rows] for name in BLOCKS},
+                **descriptor_arrays(descriptors, rows, landscape),
             },
         )
-        write_columns(directory / COLUMNS_FILE, descriptors)
+        write_columns(directory / COLUMNS_FILE, descriptors, landscape)
         return {'training': TRAINING_FILE, 'columns': COLUMNS_FILE}
 
 
@@ -107,6 +110,7 @@ def _groups(descriptors: TableData) -> np.ndarray:
 def _validate_inputs(inputs: Mapping[str, Any], _namespace: Any) -> str | None:
     if inputs.get('descriptors') is None or inputs.get('migration_energies') is None:
         return None
-    return check_descriptors(inputs['descriptors']) or check_target(
-        inputs['migration_energies'], target_of(inputs.get('parameters'))
+    parameters = inputs.get('parameters')
+    return check_descriptors(inputs['descriptors'], wants_landscape(parameters)) or check_target(
+        inputs['migration_energies'], target_of(parameters)
     )

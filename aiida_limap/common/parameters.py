@@ -6,12 +6,22 @@ parameter before a job is submitted, without importing an engine. A test keeps b
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
-__all__ = ['PARAMETERS', 'TARGET', 'Parameter', 'check_parameters', 'parameters_help']
+from aiida_limap.common.layouts import check_layout
+
+__all__ = [
+    'LANDSCAPE',
+    'PARAMETERS',
+    'TARGET',
+    'Parameter',
+    'check_parameters',
+    'parameters_for_engine',
+    'parameters_help',
+]
 
 _NUMBER = (int, float)
 
@@ -24,17 +34,25 @@ class Parameter:
     :param help: one clause, with the unit.
     :param optional: whether None is accepted.
     :param choices: the accepted words; empty where every value of the type is accepted.
+    :param check: returns what is wrong with a value of the right type, as the end of a sentence, or None.
+    :param consumed: whether the calculation itself uses it, so that the engine does not see it.
     """
 
     types: tuple[type, ...]
     help: str
     optional: bool = False
     choices: tuple[str, ...] = ()
+    check: Callable[[Any], str | None] | None = None
+    consumed: bool = False
 
 
-#: Consumed by the calculation: which column of the migration energies a model learns and a map shows.
+#: Which column of the migration energies a model learns and a map shows.
 TARGET = 'target'
-_TARGET = {TARGET: Parameter((str,), 'column of the migration energies that is used, by default barrier_2d_eV')}
+#: Whether the landscape part of a layout is computed, or learnt from.
+LANDSCAPE = 'landscape'
+_TARGET = {
+    TARGET: Parameter((str,), 'column of the migration energies that is used, by default barrier_2d_eV', consumed=True)
+}
 
 PARAMETERS: dict[str, dict[str, Parameter]] = {
     'bvff': {
@@ -71,10 +89,21 @@ PARAMETERS: dict[str, dict[str, Parameter]] = {
         'time_limit_s': Parameter(_NUMBER, 'time limit of one structure, s', optional=True),
     },
     'descriptors': {
-        'layout': Parameter((str, dict), 'name of a descriptor layout, e.g. yamaguchi2023, or a whole layout'),
+        'layout': Parameter(
+            (str, dict), 'name of a descriptor layout, e.g. yamaguchi2023, or a whole layout', check=check_layout
+        ),
+        LANDSCAPE: Parameter(
+            (bool,), 'also compute the landscape part of the layout, which reads the site energies of the mobile ion'
+        ),
     },
     'train': {
         **_TARGET,
+        LANDSCAPE: Parameter(
+            (bool,),
+            'also learn from the landscape part of the descriptors, numbers of the same landscape as the migration '
+            'energy',
+            consumed=True,
+        ),
         'preset': Parameter((str,), 'named set of training options'),
         'me_weight': Parameter(_NUMBER, 'weight W of the migration energy in the loss, a pure number'),
         'batch_size': Parameter((int,), 'structures per optimisation step'),
@@ -125,7 +154,19 @@ def check_parameters(task: str, parameters: Mapping[str, Any]) -> str | None:
             return f'the parameter {name!r} of {task} must be {wanted} ({entry.help}), not {value!r}'
         if entry.choices and value not in entry.choices:
             return f'the parameter {name!r} of {task} must be {" or ".join(entry.choices)}, not {value!r}'
+        message = entry.check(value) if entry.check is not None else None
+        if message is not None:
+            return f'the parameter {name!r} of {task} {message}'
     return None
+
+
+def parameters_for_engine(task: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the parameters that go into the job: all but those that the calculation itself uses.
+
+    :param task: a key of :data:`PARAMETERS`.
+    :param parameters: values by name, checked with :func:`check_parameters`.
+    """
+    return {name: value for name, value in parameters.items() if not PARAMETERS[task][name].consumed}
 
 
 def parameters_help(task: str) -> str:

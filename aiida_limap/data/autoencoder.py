@@ -20,8 +20,8 @@ class AutoencoderData(SinglefileData):
     """A trained two-branch autoencoder: composition and structure to one code each, the codes to the migration energy.
 
     The file ``model.safetensors`` holds the weights and a header with architecture, descriptor columns, scaling, seed,
-    training options and a hash of the training data. Attributes (queryable): ``layout``, ``me_weight``, ``seed``,
-    ``engine_version``, ``data_hash``.
+    training options and a hash of the training data. Attributes (queryable): ``layout``, ``landscape``, ``me_weight``,
+    ``seed``, ``engine_version``, ``data_hash``.
 
     :param file: absolute path of a model file, or a binary stream.
     :raises ValueError: if it is not a model file of this plugin, is cut short, or of another schema version.
@@ -42,6 +42,7 @@ class AutoencoderData(SinglefileData):
         self.base.attributes.set_many(
             {
                 'layout': _layout_name(header['columns']),
+                'landscape': _reads_landscape(header['columns']),
                 'me_weight': training.get('me_weight'),
                 'seed': header['seed'],
                 'engine_version': header['engine_version'],
@@ -77,6 +78,15 @@ class AutoencoderData(SinglefileData):
         return self.base.attributes.get('layout', None)
 
     @property
+    def reads_landscape(self) -> bool:
+        """Whether the structure row of the model ends with the landscape part of the layout.
+
+        Such a map is drawn from numbers of the same energy landscape as the migration energy that it shows.
+        """
+        # Models of older versions have no such attribute, and never read it.
+        return bool(self.base.attributes.get('landscape', False))
+
+    @property
     def me_weight(self) -> float | None:
         """Weight W of the migration energy in the loss."""
         return self.base.attributes.get('me_weight', None)
@@ -102,3 +112,7 @@ def _layout_name(columns: Any) -> str | None:
     if isinstance(layout, Mapping):
         layout = layout.get('name')
     return layout if isinstance(layout, str) else None
+
+
+def _reads_landscape(columns: Any) -> bool:
+    return isinstance(columns, Mapping) and bool(columns.get('landscape', False))

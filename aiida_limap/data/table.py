@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from aiida.common.exceptions import ValidationError
 from aiida.orm import Data
 from numpy.typing import ArrayLike, NDArray
 
+from aiida_limap.data._blocks import as_block, describe_columns, frame_names
 from aiida_limap.data._columns import (
     as_column,
     as_ids,
@@ -79,7 +80,7 @@ class TableData(Data):
             arrays[f'column.{name}'] = column
             described.append({'name': name, **_described(name, column_info.get(name, {})), 'kind': kind_of(column)})
         for name, values in blocks.items():
-            arrays[f'block.{name}'] = _as_block(name, values, names.size)
+            arrays[f'block.{name}'] = as_block(name, values, names.size)
         for given, known, what in ((column_info, columns, 'column'), (block_info, blocks, 'block')):
             unknown = sorted(set(given) - set(known))
             if unknown:
@@ -225,6 +226,32 @@ class TableData(Data):
         self._check_block(name)
         return plain_json('block_info', self._info['blocks'][name])
 
+    def block_columns(self, name: str) -> list[dict[str, str]]:
+        """Return what the columns of a block are.
+
+        :param name: its name, e.g. ``structure``.
+        :returns: for each column ``name``, ``unit``, ``meaning`` and ``block`` (of the layout, e.g. ``rdf``); empty
+            words where the table does not say it.
+        :raises KeyError: if there is no such block.
+        """
+        self._check_block(name)
+        return describe_columns(name, self._info['blocks'][name], self._arrays[f'block.{name}'].shape[1])
+
+    def block_column(self, block: str, column: str) -> NDArray:
+        """Return one column of a block.
+
+        :param block: name of the block, e.g. ``structure``.
+        :param column: name of the column, e.g. ``rdf_Li-O_1.95``.
+        :returns: (n_rows,) numbers, NaN where a row has none.
+        :raises KeyError: if there is no such block or column.
+        """
+        names = [entry['name'] for entry in self.block_columns(block)]
+        if column not in names:
+            close = get_close_matches(column, names, n=3)
+            hint = f'; did you mean {" or ".join(close)}?' if close else '; block_columns lists them'
+            raise KeyError(f'the block {block!r} has no column {column!r}{hint}')
+        return self._arrays[f'block.{block}'][:, names.index(column)]
+
     def _check_block(self, name: str) -> None:
         if name not in self.block_names:
             raise KeyError(f'the table has no block {name!r}; it has {", ".join(self.block_names) or "none"}')
@@ -252,12 +279,26 @@ class TableData(Data):
         index = self.position(identifier)
         return {name: plain_value(self._arrays[f'column.{name}'][index]) for name in self.column_names}
 
-    def to_dataframe(self) -> pd.DataFrame:
-        """Return the columns (without the blocks) as a data frame, indexed by the identifiers."""
+    def to_dataframe(self, *, blocks: bool | Iterable[str] = False) -> pd.DataFrame:
+        """Return the rows as a data frame, indexed by the identifiers.
+
+        :param blocks: whether the columns of all blocks follow those of the table, or the names of the blocks that do.
+            A name that occurs in several places gets its block in front, as in ``landscape.NAME``.
+        :returns: one row per row of the table.
+        :raises KeyError: if there is no such block.
+        """
         import pandas as pd
 
+        wanted = (self.block_names if blocks else []) if isinstance(blocks, bool) else list(blocks)
+        index = pd.Index(self.ids, name='id')
         columns = {name: self._arrays[f'column.{name}'].tolist() for name in self.column_names}
-        return pd.DataFrame(columns, index=pd.Index(self.ids, name='id'))
+        names = {name: [entry['name'] for entry in self.block_columns(name)] for name in wanted}
+        # A copy, since the arrays of a node are read-only and a frame is not.
+        wide = [
+            pd.DataFrame(self._arrays[f'block.{name}'].copy(), index=index, columns=labels)
+            for name, labels in frame_names(self.column_names, names).items()
+        ]
+        return pd.concat([pd.DataFrame(columns, index=index), *wide], axis=1)
 
 
 def _described(name: str, info: Mapping[str, str]) -> dict[str, str]:
@@ -265,12 +306,3 @@ def _described(name: str, info: Mapping[str, str]) -> dict[str, str]:
     if unknown:
         raise ValueError(f'the column {name!r} is described by {unknown[0]!r}; known are {" and ".join(_INFO_KEYS)}')
     return {key: str(info.get(key, '')) for key in _INFO_KEYS}
-
-
-def _as_block(name: str, values: ArrayLike, n_rows: int) -> NDArray:
-    array = np.asarray(values)
-    if array.dtype.kind not in 'biuf':
-        raise ValueError(f'the block {name!r} holds values that are not numbers')
-    if array.ndim != 2 or array.shape[0] != n_rows:
-        raise ValueError(f'the block {name!r} has shape {array.shape}, expected ({n_rows}, number of columns)')
-    return array

@@ -12,30 +12,30 @@ from aiida_limap.parsers.structures import StructuresParser
 __all__ = ['DescriptorsParser']
 
 
+_PARTS = ('composition', 'structure', 'landscape')
+
+
 class DescriptorsParser(StructuresParser):
-    """One row of descriptors per structure, in two blocks."""
+    """One row of descriptors per structure, in one block per part of the layout that was computed."""
 
     def table(self, results: Results) -> TableData:
         """Return the unstored table of the results.
 
         :param results: the results.
         """
-        blocks = {}
-        for name in ('composition', 'structure'):
-            block = rows_by_item(results, name)
-            if block is not None:
-                blocks[name] = block
+        blocks = {part: block for part in _PARTS if (block := rows_by_item(results, part)) is not None}
         return table_from_items(
             results,
             blocks=blocks,
-            block_info={name: _meaning(results.summary, name) for name in blocks},
+            block_info={part: _meaning(results.summary, part) for part in blocks},
         )
 
 
-def _meaning(summary: dict[str, Any], name: str) -> dict[str, Any]:
+def _meaning(summary: dict[str, Any], part: str) -> dict[str, Any]:
+    """Return what the numbers of a part are; lists have one entry per column, ranges are counted within the part."""
     return {
         'layout': summary.get('layout'),
         'layout_checksum': summary.get('layout_checksum'),
-        'labels': summary.get(f'{name}_labels'),
-        'blocks': (summary.get('blocks') or {}).get(name),
+        **{key: summary.get(f'{part}_{key}') for key in ('labels', 'units', 'meanings')},
+        **{key: (summary.get(key) or {}).get(part) for key in ('blocks', 'scales')},
     }

@@ -8,6 +8,7 @@ import numpy as np
 from aiida import orm
 from aiida.engine import ExitCode
 
+from aiida_limap.calculations._descriptors import wants_landscape
 from aiida_limap.calculations.base import target_of
 from aiida_limap.data.autoencoder import AutoencoderData
 from aiida_limap.data.table import TableData
@@ -54,7 +55,9 @@ class TrainParser(EngineParser):
         if missing:
             return self.exit_codes.ERROR_RESULTS_FORMAT.format(reason=f'the array {missing[0]!r} is missing')
         self.out('training', _training_table(results))
-        self.output_parameters(results, {**results.summary, 'target': target_of(self.input_or_none('parameters'))})
+        parameters = self.input_or_none('parameters')
+        used = {'target': target_of(parameters), 'landscape': wants_landscape(parameters)}
+        self.output_parameters(results, {**results.summary, **used})
         path = directory / MODEL_FILE
         if not path.is_file():
             return self.exit_codes.ERROR_MODEL_MISSING.format(reason=f'there is no file {MODEL_FILE}.')

@@ -83,7 +83,7 @@ class FeaturizeWorkChain(ProtocolMixin, WorkChain):
         spec.expose_inputs(
             BvffCalculation, namespace='bvff', include=('parameters', 'oxidation_states', 'retrieve_landscapes')
         )
-        spec.expose_inputs(DescriptorsCalculation, namespace='descriptors', include=('parameters',))
+        spec.expose_inputs(DescriptorsCalculation, namespace='descriptors', include=('parameters', 'oxidation_states'))
         spec.outline(
             cls.check_dataset,
             while_(cls.has_batches)(cls.submit_batches, cls.collect_batches),
@@ -93,7 +93,7 @@ class FeaturizeWorkChain(ProtocolMixin, WorkChain):
             'migration_energies', valid_type=TableData, help='Barriers (eV) by structure, and their status words.'
         )
         spec.output(
-            'descriptors', valid_type=TableData, required=False, help='Descriptors (pure numbers) by structure.'
+            'descriptors', valid_type=TableData, required=False, help='Descriptors by structure, one block per part.'
         )
         spec.output(
             'output_parameters',
@@ -248,6 +248,7 @@ class FeaturizeWorkChain(ProtocolMixin, WorkChain):
         number = self.ctx.n_batches
         for task in batch['tasks']:
             inputs = {
+                **self._oxidation_states(),
                 **self.exposed_inputs(_CALCULATIONS[task], namespace=task, agglomerate=False),
                 'code': self.inputs.code,
                 'structures': {structure_key(uuid): node for uuid, node in structures.items()},
@@ -261,6 +262,11 @@ class FeaturizeWorkChain(ProtocolMixin, WorkChain):
             self.ctx.running.append({**batch, 'tasks': [task], 'pk': node.pk})
         attempt = '' if batch['attempt'] == 1 else f', attempt {batch["attempt"]}'
         self.report(f'submitted batch {number}: {len(structures)} structures, {" and ".join(batch["tasks"])}{attempt}')
+
+    def _oxidation_states(self) -> dict[str, orm.Dict]:
+        """Return the charges of the force field: descriptors speak of the same ions unless they are given others."""
+        states = self.inputs.get('bvff', {}).get('oxidation_states')
+        return {} if states is None else {'oxidation_states': states}
 
     def collect_batches(self) -> None:
         """Note the tables that came back, and what has to be submitted again."""

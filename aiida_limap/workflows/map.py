@@ -10,6 +10,7 @@ from aiida import orm
 from aiida.engine import ExitCode, ProcessBuilder, ToContext, WorkChain
 from aiida.engine.processes.workchains.workchain import WorkChainSpec
 
+from aiida_limap.calculations._descriptors import wants_landscape
 from aiida_limap.calculations.base import target_of
 from aiida_limap.calculations.encode import EncodeCalculation
 from aiida_limap.calculations.tables import summarize_map
@@ -67,7 +68,7 @@ class MapWorkChain(ProtocolMixin, WorkChain):
         spec.output('map', valid_type=MapData, help='Points with codes (pure numbers) and migration energies (eV).')
         spec.output('model', valid_type=AutoencoderData, help='The model that spans the map.')
         spec.output('migration_energies', valid_type=TableData, help='Barriers (eV) by structure.')
-        spec.output('descriptors', valid_type=TableData, help='Descriptors (pure numbers) by structure.')
+        spec.output('descriptors', valid_type=TableData, help='Descriptors by structure, one block per part.')
         spec.output('training', valid_type=TableData, help='Split, codes and migration energies (eV) of the training.')
         spec.output('history', valid_type=orm.ArrayData, help='Losses by epoch (pure numbers).')
         spec.output('output_parameters', valid_type=orm.Dict, help='Counts, metrics and engine versions of all parts.')
@@ -107,7 +108,8 @@ class MapWorkChain(ProtocolMixin, WorkChain):
         :param dataset: the structures.
         :param protocol: one of :meth:`get_available_protocols`.
         :param overrides: values in place of those of the protocol, or the path of a YAML file with them. The
-            ``target`` of the training holds for the encoding too, unless that is given another one.
+            ``target`` of the training holds for the encoding too, unless that is given another one, and where the
+            training is to read the ``landscape`` part of the descriptors, that is computed.
         :param options: scheduler options of all jobs, in place of those of the protocol.
         :returns: the builder; its inputs can still be changed.
         :raises ValueError: if the protocol or a key is unknown, or a value has the wrong type.
@@ -116,7 +118,10 @@ class MapWorkChain(ProtocolMixin, WorkChain):
         last = None if options is None else {part: {'options': options} for part in parts}
         own = cls.get_protocol_inputs(protocol, overrides, last)
         inputs = merge({'featurize': FeaturizeWorkChain.get_protocol_inputs(protocol)}, own)
-        inputs['encode']['parameters'].setdefault('target', inputs['train']['parameters']['target'])
+        train = inputs['train']['parameters']
+        inputs['encode']['parameters'].setdefault('target', train['target'])
+        if train.get('landscape'):
+            inputs['featurize']['descriptors']['parameters'].setdefault('landscape', True)
         builder = cls.get_builder()
         builder.code = code
         builder.dataset = dataset
@@ -215,7 +220,7 @@ class MapWorkChain(ProtocolMixin, WorkChain):
 
 
 def _validate_inputs(inputs: Mapping[str, Any], _namespace: Any) -> str | None:
-    """Check that the model learns what the map shows."""
+    """Check that the model learns what the map shows, from numbers that are computed."""
     targets = {
         task: target_of(inputs[task].get('parameters')) for task in ('train', 'encode') if inputs.get(task) is not None
     }
@@ -223,5 +228,12 @@ def _validate_inputs(inputs: Mapping[str, Any], _namespace: Any) -> str | None:
         return (
             f'the model would learn {targets["train"]!r}, but the map would show {targets["encode"]!r}; give the same '
             'target in train.parameters and encode.parameters'
+        )
+    described = (inputs.get('featurize') or {}).get('descriptors') or {}
+    computed = described.get('parameters')
+    if wants_landscape((inputs.get('train') or {}).get('parameters')) and not wants_landscape(computed):
+        return (
+            'the model would read the landscape part of the descriptors, which is not computed; give landscape: true '
+            'in featurize.descriptors.parameters too, or in neither'
         )
     return None

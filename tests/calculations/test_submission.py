@@ -13,6 +13,7 @@ from aiida_limap.formats._files import read_json
 from aiida_limap.formats.arrays import read_arrays
 from aiida_limap.formats.job import read_job
 from aiida_limap.formats.structures import read_structures
+from aiida_limap.formats.weights import read_weights, write_weights
 
 
 def namespace(*nodes: orm.StructureData) -> dict:
@@ -41,10 +42,11 @@ def test_a_batch_is_written_with_the_uuids_of_its_structures(prepare, task):
     assert options['withmpi'] is False
 
 
-def test_given_oxidation_states_are_written(prepare):
+@pytest.mark.parametrize('task', ['bvff', 'descriptors'])
+def test_given_oxidation_states_are_written(prepare, task):
     first, second = make_structure(), make_structure()
     states = {first.uuid: [1, -1], second.uuid.replace('-', ''): [2.0, -2.0], '0' * 32: [1]}
-    done = prepare('limap.bvff', structures=namespace(first, second), oxidation_states=states)
+    done = prepare(f'limap.{task}', structures=namespace(first, second), oxidation_states=states)
     written = {record.id: record.oxidation_states for record in read_structures(done.folder / 'structures.json')}
     assert written == {first.uuid: (1.0, -1.0), second.uuid: (2.0, -2.0)}
 
@@ -74,7 +76,8 @@ def test_a_job_that_brings_landscapes_is_another_job(prepare):
     assert job.node.base.caching.compute_hash() != with_files.node.base.caching.compute_hash()
 
 
-def test_wrong_oxidation_states_get_a_sentence(prepare):
+@pytest.mark.parametrize('task', ['bvff', 'descriptors'])
+def test_wrong_oxidation_states_get_a_sentence(prepare, task):
     node = make_structure()
     for states, words in (
         ({node.uuid: [1]}, 'has 2 sites, but 1 states'),
@@ -82,7 +85,17 @@ def test_wrong_oxidation_states_get_a_sentence(prepare):
         ({node.uuid: ['+1', '-1']}, 'one number per site'),
     ):
         with pytest.raises(ValueError, match=words):
-            prepare('limap.bvff', structures=namespace(node), oxidation_states=states)
+            prepare(f'limap.{task}', structures=namespace(node), oxidation_states=states)
+
+
+def test_a_layout_goes_into_the_job_by_name_or_as_a_whole(prepare):
+    structures = namespace(make_structure())
+    document = {'name': 'mine', 'composition': [], 'structure': [], 'landscape': []}
+    for parameters in ({'layout': 'compact', 'landscape': True}, {'layout': document}):
+        done = prepare('limap.descriptors', structures=structures, parameters=parameters)
+        assert dict(read_job(done.folder / 'job.json').parameters) == parameters
+    with pytest.raises(ValueError, match=r'the file my-layout\.yaml is not on the computer'):
+        prepare('limap.descriptors', structures=structures, parameters={'layout': 'my-layout.yaml'})
 
 
 def test_wrong_structures_get_a_sentence(prepare):
@@ -141,9 +154,55 @@ def test_training_data_are_joined_by_structure(prepare):
         'composition_labels': ['a', 'b', 'c', 'd'],
         'structure_labels': ['e', 'f', 'g'],
         'blocks': {'composition': {'first': [0, 4]}, 'structure': {'first': [0, 3]}},
+        'scales': {'composition': {'all': [0, 4]}, 'structure': {'one': [0, 1], 'two': [1, 3]}},
+        'landscape': False,
     }
     assert done.calcinfo.retrieve_temporary_list == ['arrays.npz', 'model.safetensors']
     assert sorted(done.calcinfo.provenance_exclude_list) == ['columns.json', 'training.npz']
+
+
+def test_a_training_reads_the_landscape_only_when_told_to(prepare):
+    descriptors = make_descriptors(['a', 'b', 'c'], landscape=True)
+    energies = make_energies(['a', 'b', 'c'], [0.1, 0.2, 0.3])
+    inputs = {'descriptors': descriptors, 'migration_energies': energies}
+    done = prepare('limap.train', **inputs, parameters={'landscape': True, 'seed': 1})
+    assert dict(read_job(done.folder / 'job.json').parameters) == {'seed': 1}
+    structure = read_arrays(done.folder / 'training.npz')['structure']
+    assert np.array_equal(structure, np.hstack([descriptors.block('structure'), descriptors.block('landscape')]))
+    columns = read_json(done.folder / 'columns.json')
+    assert columns['structure_labels'] == ['e', 'f', 'g', 'h', 'e']
+    assert columns['blocks']['structure'] == {'first': [0, 3], 'landscape.first': [3, 4], 'landscape.second': [4, 5]}
+    assert columns['scales']['structure'] == {'one': [0, 1], 'two': [1, 3], 'landscape.one': [3, 5]}
+    assert columns['scales']['composition'] == {'all': [0, 4]}
+    assert columns['landscape'] is True
+    for parameters in ({}, {'landscape': False}):
+        done = prepare('limap.train', **inputs, parameters=parameters)
+        assert read_arrays(done.folder / 'training.npz')['structure'].shape == (3, 3)
+    inputs['descriptors'] = make_descriptors(['a', 'b', 'c'])
+    with pytest.raises(ValueError, match="no block 'landscape', which the model reads; describe the structures with"):
+        prepare('limap.train', **inputs, parameters={'landscape': True})
+
+
+def test_a_row_without_landscape_numbers_is_left_out_where_they_are_read(prepare):
+    descriptors = make_descriptors(['a', 'b', 'c'], missing=(1,), landscape=True)
+    energies = make_energies(['a'], [0.1])
+    done = prepare('limap.train', descriptors=descriptors, migration_energies=energies, parameters={'landscape': True})
+    assert read_arrays(done.folder / 'training.npz')['ids'].tolist() == ['a', 'c']
+
+
+def test_a_model_that_reads_the_landscape_gets_it(prepare, tmp_path):
+    tensors, header = read_weights(FIXTURES / 'train' / 'ok' / 'model.safetensors')
+    write_weights(tmp_path / 'model.safetensors', tensors, {**header, 'columns': {'landscape': True}})
+    model = AutoencoderData(tmp_path / 'model.safetensors')
+    assert model.reads_landscape
+    done = prepare('limap.encode', model=model, descriptors=make_descriptors(['a', 'b'], landscape=True))
+    assert read_arrays(done.folder / 'descriptors.npz')['structure'].shape == (2, 5)
+    assert read_json(done.folder / 'columns.json')['landscape'] is True
+    with pytest.raises(ValueError, match="no block 'landscape'"):
+        prepare('limap.encode', model=model, descriptors=make_descriptors(['a']))
+    plain = AutoencoderData(FIXTURES / 'train' / 'ok' / 'model.safetensors')
+    done = prepare('limap.encode', model=plain, descriptors=make_descriptors(['a', 'b'], landscape=True))
+    assert read_arrays(done.folder / 'descriptors.npz')['structure'].shape == (2, 3)
 
 
 @pytest.mark.parametrize('target', ['barrier_9d_eV', 'status'])

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from aiida import orm
-from plugins_aiida import make_dataset, make_descriptors, make_structure
+from plugins_aiida import make_dataset, make_descriptors, make_energies, make_structure
 
-from aiida_limap.calculations.tables import EXIT_TABLES_DIFFER, concatenate_tables, join
+from aiida_limap.calculations.tables import EXIT_TABLES_DIFFER, concatenate_tables, join, merge, merge_tables
 from aiida_limap.data.table import TableData
 
 
@@ -42,7 +42,17 @@ def test_versions_of_several_engines_are_all_named():
     ('tables', 'order', 'words'),
     [
         ([], None, 'no tables'),
-        ([{'ids': ['a']}, {'ids': ['a']}], None, 'more than one table'),
+        ([{'columns': {'x': [1]}}, {'columns': {'x': [2]}}], None, 'the row a stands in more than one .* values of x'),
+        ([{'columns': {'x': ['v']}}, {'columns': {'x': ['w']}}], None, 'more than one table with different values'),
+        ([{'blocks': {'x': [[1]]}}, {'blocks': {'x': [[2]]}}], None, 'different values of block x'),
+        (
+            [
+                {'columns': {'x': [1]}, 'column_info': {'x': {'unit': 'eV'}}},
+                {'ids': ['b'], 'columns': {'x': [1]}, 'column_info': {'x': {'unit': 'meV'}}},
+            ],
+            None,
+            "unit 'eV' in one table and 'meV' in another",
+        ),
         ([{'ids': ['a']}], ['b'], 'no structure of the dataset'),
         ([{'columns': {'x': [1]}}, {'ids': ['b'], 'columns': {'x': ['w']}}], None, 'numbers in one table'),
         ([{'blocks': {'x': [[1]]}}, {'ids': ['b'], 'blocks': {'x': [[1, 2]]}}], None, '1 and 2 columns'),
@@ -74,6 +84,91 @@ def test_the_calculation_function_keeps_provenance_and_order():
 
 
 def test_the_calculation_function_ends_with_a_sentence():
-    _nothing, node = concatenate_tables.run_get_node(a=make_descriptors(['a']), b=make_descriptors(['a']))
+    _nothing, node = concatenate_tables.run_get_node(a=make_energies(['a'], [0.1]), b=make_energies(['a'], [0.2]))
     assert node.exit_status == EXIT_TABLES_DIFFER
-    assert 'more than one table' in node.exit_message
+    assert 'more than one table with different values of barrier_2d_eV' in node.exit_message
+
+
+def altered(part: str, **changes) -> TableData:
+    """Return a table of descriptors whose description of one part is another one."""
+    table = make_descriptors(['z'])
+    info = {name: table.block_info(name) for name in table.block_names}
+    info[part].update(changes)
+    return TableData.from_arrays(
+        table.ids,
+        {name: table.column(name) for name in table.column_names},
+        blocks={name: table.block(name) for name in table.block_names},
+        block_info=info,
+    )
+
+
+@pytest.mark.parametrize(
+    ('changes', 'words'),
+    [
+        ({'layout_checksum': 'def', 'layout': {'name': 'mine'}}, "another layout .*layout 'mine' with checksum def"),
+        ({'labels': ['e', 'f', 'x']}, 'other column names'),
+        ({'units': ['Å', 'Å', 'eV']}, 'other units'),
+    ],
+)
+def test_descriptors_of_other_layouts_are_not_joined(changes, words):
+    with pytest.raises(ValueError, match=f"block 'structure' has another meaning: .*{words}"):
+        join([make_descriptors(['a']), altered('structure', **changes)])
+
+
+def test_a_layout_with_another_title_is_the_same_layout():
+    joined = join([make_descriptors(['a']), altered('structure', layout={'name': 'recorded', 'title': 'again'})])
+    assert joined.block_info('structure')['layout'] == {'name': 'recorded'}
+
+
+def test_described_structures_without_the_landscape_part_do_not_become_rows_without_numbers():
+    with_landscape, without = make_descriptors(['a'], landscape=True), make_descriptors(['b'])
+    for tables in ([with_landscape, without], [without, with_landscape]):
+        with pytest.raises(ValueError, match="no block 'landscape', which another table has; describe all structures"):
+            join(tables)
+    # Where no structure could be described the engine leaves no block at all.
+    failed = TableData.from_arrays(['b'], {'status': ['disordered'], 'formula': ['Li2O']})
+    joined = join([failed, with_landscape])
+    assert np.isnan(joined.block('landscape')[0]).all()
+    assert joined.block_columns('landscape') == with_landscape.block_columns('landscape')
+    with pytest.raises(ValueError, match="no block 'composition'"):
+        join([with_landscape, TableData.from_arrays(['b'], {'status': ['ok']})])
+
+
+def test_one_table_is_joined_to_itself():
+    table = make_descriptors(['a', 'b'], missing=(1,), landscape=True)
+    assert join([table]).checksum == table.checksum
+    # Rows that stand in both with equal values, also where there are none, are taken once.
+    assert join([table, table]).checksum == table.checksum
+    assert join([table, make_descriptors(['a'], landscape=True)], order=['b', 'a']).ids == ['b', 'a']
+
+
+def test_two_runs_of_one_computation_differ_in_their_time_only():
+    tables = [TableData.from_arrays(['a'], {'x': [1.0], 'wall_s': [time]}) for time in (0.1, 0.2)]
+    assert join(tables).row('a') == {'x': 1.0, 'wall_s': 0.1}
+
+
+def test_tables_of_the_same_structures_stand_side_by_side():
+    energies, descriptors = make_energies(['c', 'a', 'x'], [0.3, None, 0.9]), make_descriptors(['a', 'b', 'c'])
+    merged = merge({'energies': energies, 'descriptors': descriptors})
+    assert merged.ids == ['c', 'a']
+    row = merged.row('c')
+    assert (row['barrier_2d_eV'], row['formula']) == (0.3, 'Li2O')
+    assert (merged.row('a')['energies_status'], merged.row('a')['descriptors_status']) == ('not_percolating', 'ok')
+    assert 'status' not in merged.column_names
+    assert np.array_equal(merged.block('composition'), descriptors.block('composition')[[2, 0]])
+    assert merged.block_columns('structure') == descriptors.block_columns('structure')
+    assert merged.metadata['merged']['energies']['mobile_ion'] == 'Li+'
+    assert merged.engine_version == '0.1.0'
+
+
+def test_what_cannot_stand_side_by_side_gets_a_sentence():
+    with pytest.raises(ValueError, match='no tables to merge'):
+        merge({})
+    _nothing, node = merge_tables.run_get_node(one=make_energies(['a'], [0.1]), two=make_descriptors(['b']))
+    assert (node.exit_status, node.exit_message) == (
+        EXIT_TABLES_DIFFER,
+        'the tables cannot be merged: the tables one, two have no row in common',
+    )
+    merged, node = merge_tables.run_get_node(one=make_energies(['a'], [0.1]), two=make_descriptors(['a']))
+    assert node.is_finished_ok
+    assert orm.load_node(merged.pk).creator.pk == node.pk

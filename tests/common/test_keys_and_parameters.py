@@ -9,7 +9,15 @@ from uuid import uuid4
 import pytest
 
 from aiida_limap.common.keys import structure_key, uuid_of_key
-from aiida_limap.common.parameters import PARAMETERS, TARGET, check_parameters, parameters_help
+from aiida_limap.common.layouts import read_layout_file
+from aiida_limap.common.parameters import (
+    LANDSCAPE,
+    PARAMETERS,
+    TARGET,
+    check_parameters,
+    parameters_for_engine,
+    parameters_help,
+)
 
 
 def test_a_key_gives_its_uuid_back():
@@ -42,6 +50,17 @@ def test_other_keys_are_refused(wrong):
         ('bvff', {'radii': 'shannon'}, "must be cordero or softbv, not 'shannon'"),
         ('bvff', {'landscapes': 1}, 'must be bool'),
         ('train', {'batch_size': 1.5}, 'must be int'),
+        ('train', {'landscape': 'yes'}, 'must be bool'),
+        ('descriptors', {'layout': 3}, 'must be str or dict'),
+        ('descriptors', {'layout': ''}, "'layout' of descriptors must be a name or the content of a layout, not an em"),
+        ('descriptors', {'layout': 'layouts/mine'}, 'the file layouts/mine is not on the computer'),
+        (
+            'descriptors',
+            {'layout': {'name': 'mine', 'structure': []}},
+            "is no layout: the key 'composition' is missing",
+        ),
+        ('descriptors', {'layout': {'name': 'mine', 'composition': [], 'structure': {}}}, 'structure must be a list'),
+        ('descriptors', {'landscape': 1}, 'must be bool'),
     ],
 )
 def test_wrong_parameters_get_a_sentence(task, parameters, words):
@@ -50,7 +69,37 @@ def test_wrong_parameters_get_a_sentence(task, parameters, words):
 
 def test_right_parameters_pass():
     assert check_parameters('bvff', {'spacing_angstrom': 1, 'max_sites': None, 'mobile_ion': 'Na+'}) is None
-    assert check_parameters('train', {TARGET: 'barrier_3d_eV', 'me_weight': 0}) is None
+    assert check_parameters('train', {TARGET: 'barrier_3d_eV', LANDSCAPE: True, 'me_weight': 0}) is None
+    assert check_parameters('descriptors', {'layout': 'compact', LANDSCAPE: True}) is None
+
+
+def test_the_engine_sees_only_what_it_knows():
+    assert parameters_for_engine('train', {TARGET: 'barrier_3d_eV', LANDSCAPE: True, 'seed': 1}) == {'seed': 1}
+    assert parameters_for_engine('descriptors', {LANDSCAPE: True}) == {LANDSCAPE: True}
+
+
+@pytest.mark.parametrize(
+    ('text', 'words'),
+    [
+        (None, 'cannot be read: No such file'),
+        ('name: [', 'is not YAML'),
+        ('- name', 'must hold keys with values, not list'),
+        ('name: mine', "is no layout: the key 'composition' is missing"),
+    ],
+)
+def test_a_file_that_is_no_layout_gets_a_sentence(tmp_path, text, words):
+    path = tmp_path / 'mine.yaml'
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(ValueError, match=words) as caught:
+        read_layout_file(path)
+    assert len(str(caught.value).splitlines()) == 1
+
+
+def test_a_layout_file_becomes_plain_values(tmp_path):
+    (tmp_path / 'mine.yaml').write_text('name: mine\ncomposition: []\nstructure: [{kind: rdf}]\n')
+    document = {'name': 'mine', 'composition': [], 'structure': [{'kind': 'rdf'}]}
+    assert read_layout_file(tmp_path / 'mine.yaml') == document
 
 
 @pytest.mark.parametrize('task', sorted(PARAMETERS))
@@ -70,7 +119,7 @@ def test_the_help_names_every_parameter(task):
 )
 def test_the_list_keeps_step_with_the_engine(task, module, name):
     options = getattr(importlib.import_module(module), name)
-    assert set(PARAMETERS[task]) - {TARGET} == {field.name for field in fields(options)}
+    assert set(parameters_for_engine(task, PARAMETERS[task])) == {field.name for field in fields(options)}
     defaults = {field.name: getattr(options(), field.name) for field in fields(options) if field.name != 'split'}
     plain = {key: list(value) if isinstance(value, tuple) else value for key, value in defaults.items()}
     assert check_parameters(task, plain) is None

@@ -49,6 +49,56 @@ def test_a_table_becomes_a_data_frame():
     assert frame.loc['c', 'note'] == 'ä'
 
 
+DESCRIBED = {
+    'labels': ['p', 'q'],
+    'units': ['Å', ''],
+    'meanings': ['a length', 'a number'],
+    'blocks': {'second': [1, 2], 'first': [0, 1]},
+}
+
+
+def test_the_columns_of_a_block_are_described_and_found_by_name():
+    table = orm.load_node(example(block_info={'composition': DESCRIBED}).store().pk)
+    assert table.block_columns('composition') == [
+        {'name': 'p', 'unit': 'Å', 'meaning': 'a length', 'block': 'first'},
+        {'name': 'q', 'unit': '', 'meaning': 'a number', 'block': 'second'},
+    ]
+    assert table.block_column('composition', 'p').tolist() == [1, 3, 5]
+    with pytest.raises(KeyError, match="no column 'pp'; did you mean p"):
+        table.block_column('composition', 'pp')
+    with pytest.raises(KeyError, match="no column 'colour'; block_columns lists them"):
+        table.block_column('composition', 'colour')
+    for ask in (lambda: table.block_columns('colour'), lambda: table.block_column('colour', 'p')):
+        with pytest.raises(KeyError, match='it has composition'):
+            ask()
+
+
+@pytest.mark.parametrize('info', [{}, {'labels': None, 'blocks': None}, {'labels': ['only one']}])
+def test_columns_of_a_block_without_names_are_numbered(info):
+    table = example(block_info={'composition': info})
+    assert table.block_columns('composition') == [
+        {'name': f'composition_{number}', 'unit': '', 'meaning': '', 'block': ''} for number in range(2)
+    ]
+    assert table.block_column('composition', 'composition_1')[0] == 2
+
+
+def test_a_data_frame_holds_the_blocks_when_asked():
+    blocks = {'composition': [[1, 2], [3, 4], [5, np.nan]], 'structure': [[7], [8], [9]], 'other': [[0], [0], [0]]}
+    info = {'composition': DESCRIBED, 'structure': {'labels': ['q']}, 'other': {'labels': ['note']}}
+    table = example(blocks=blocks, block_info=info)
+    own = ['status', 'barrier_2d_eV', 'note']
+    assert list(table.to_dataframe().columns) == own
+    frame = table.to_dataframe(blocks=True)
+    assert list(frame.columns) == [*own, 'p', 'composition.q', 'structure.q', 'other.note']
+    assert frame.loc['b', 'composition.q'] == 4
+    assert np.isnan(frame.loc['c', 'composition.q'])
+    assert list(table.to_dataframe(blocks=['structure']).columns) == [*own, 'q']
+    frame.loc['b', 'p'] = 0.0
+    assert table.block_column('composition', 'p')[1] == 3
+    with pytest.raises(KeyError, match="no block 'colour'"):
+        table.to_dataframe(blocks=['colour'])
+
+
 def test_arrays_of_a_table_cannot_be_changed():
     with pytest.raises(ValueError, match='read-only'):
         example().column('barrier_2d_eV')[0] = 1.0

@@ -47,6 +47,7 @@ def inputs_of(task: str, **parameters) -> dict:
         ('bvff', 'no_results', 303, 'Segmentation fault'),
         ('bvff', 'nothing', 303, 'log is empty'),
         ('descriptors', 'ok', 0, ''),
+        ('descriptors', 'landscape', 0, ''),
         ('descriptors', 'all_failed', 411, 'failed: 3'),
         ('descriptors', 'arrays_missing', 305, 'not retrieved'),
         ('descriptors', 'arrays_cut_short', 304, 'cut short'),
@@ -119,11 +120,27 @@ def test_descriptors_become_blocks(parse):
     assert table.column('formula').tolist() == ['Li1O', 'Li2O', 'Li3O']
     assert np.array_equal(table.block('composition')[2], [2, 3, 4, 5])
     assert np.isnan(table.block('structure')[1]).all()
+    assert table.block_names == ['composition', 'structure']
     assert table.block_info('composition') == {
         'layout': {'name': 'recorded'},
         'layout_checksum': 'abc',
         'labels': ['a', 'b', 'c', 'd'],
+        'units': ['', '', '', ''],
+        'meanings': ['what a means', 'what b means', 'what c means', 'what d means'],
         'blocks': {'first': [0, 4]},
+        'scales': {'one': [0, 1], 'two': [1, 4]},
+    }
+
+
+def test_the_landscape_part_is_a_block_where_it_was_computed(parse):
+    table = parse('descriptors', 'landscape', inputs_of('descriptors', landscape=True)).outputs['table']
+    assert table.block_names == ['composition', 'structure', 'landscape']
+    assert np.array_equal(table.block_column('landscape', 'h'), [0.0, np.nan, 1.0], equal_nan=True)
+    assert table.block_columns('landscape')[1] == {
+        'name': 'e',
+        'unit': 'eV',
+        'meaning': 'what e means',
+        'block': 'first',
     }
 
 

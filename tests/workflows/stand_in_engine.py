@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from aiida_limap.common.status import Status
+from aiida_limap.formats._files import read_json
 from aiida_limap.formats.arrays import read_arrays
 from aiida_limap.formats.job import Job, read_job
 from aiida_limap.formats.landscape import LandscapeRecord, write_landscape
@@ -64,6 +65,23 @@ def wait_to_be_killed(writer: ResultsWriter) -> None:
     time.sleep(600)
 
 
+def describe_columns(job: Job, writer: ResultsWriter) -> None:
+    labels = {'composition': ['a', 'b'], 'structure': ['c', 'd', 'e']}
+    if job.parameters.get('landscape'):
+        labels['landscape'] = ['f']
+    ranges = {part: {'first': [0, len(names)]} for part, names in labels.items()}
+    layout = job.parameters.get('layout')
+    writer.summary(
+        layout=layout if isinstance(layout, dict) else {'name': 'stand-in'},
+        layout_checksum='abc',
+        blocks=ranges,
+        scales=ranges,
+        **{f'{part}_labels': names for part, names in labels.items()},
+        **{f'{part}_units': [''] * len(names) for part, names in labels.items()},
+        **{f'{part}_meanings': ['nothing'] * len(names) for part, names in labels.items()},
+    )
+
+
 def structures(job: Job, writer: ResultsWriter) -> bool:
     word = Status(setting('WORD') or 'ok')
     records = read_structures(Path(job.inputs['structures']))
@@ -71,9 +89,7 @@ def structures(job: Job, writer: ResultsWriter) -> bool:
     if any(f'{record.cell[0, 0]:.1f}' == setting('POISON') for record in records):
         sys.exit(139)
     if job.task == 'descriptors':
-        labels = {'composition_labels': ['a', 'b'], 'structure_labels': ['c', 'd', 'e']}
-        blocks = {'composition': {'first': [0, 2]}, 'structure': {'first': [0, 3]}}
-        writer.summary(layout={'name': 'stand-in'}, layout_checksum='abc', blocks=blocks, **labels)
+        describe_columns(job, writer)
     for record in records[:limit]:
         size = float(record.cell[0, 0])
         if job.task == 'bvff':
@@ -82,7 +98,10 @@ def structures(job: Job, writer: ResultsWriter) -> bool:
             writer.add(ItemResult(record.id, word, '', values))
         else:
             rows = {'composition': np.array([1.0, size]), 'structure': np.array([size, 2.0, 3.0])}
-            item = ItemResult(record.id, word, '', {'formula': f'Li{size:.1f}'})
+            if job.parameters.get('landscape'):
+                rows['landscape'] = np.array([size])
+            charges = [] if record.oxidation_states is None else list(record.oxidation_states)
+            item = ItemResult(record.id, word, '', {'formula': f'Li{size:.1f}', 'charges': charges})
             writer.add(item, rows if word is Status.OK else None)
         wait_to_be_killed(writer)
     return limit >= len(records)
@@ -102,7 +121,7 @@ def train(job: Job, writer: ResultsWriter) -> bool:
     header = {
         'kind': 'stand-in',
         'architecture': {},
-        'columns': {'layout': {'name': 'stand-in'}},
+        'columns': read_json(Path(job.inputs['columns'])),
         'scaling': {},
         'seed': job.parameters.get('seed'),
         'training': dict(job.parameters),

@@ -102,6 +102,30 @@ def test_descriptors_can_be_left_out(stand_in_code):
     assert set(outputs['output_parameters'].get_dict()) == {'number_of_structures', 'migration_energies'}
 
 
+def test_layout_landscape_and_charges_reach_the_jobs(stand_in_code, tmp_path):
+    structures = [make_structure(1 + number / 10) for number in range(3)]
+    (tmp_path / 'mine.yaml').write_text('name: mine\ncomposition: []\nstructure: []\nlandscape: []\n')
+    (tmp_path / 'overrides.yaml').write_text(
+        'batch_size: 2\ndescriptors: {parameters: {layout: mine.yaml, landscape: true}}\n'
+    )
+    builder = FeaturizeWorkChain.get_builder_from_protocol(
+        stand_in_code(), make_dataset(structures), 'fast', tmp_path / 'overrides.yaml'
+    )
+    builder.bvff.oxidation_states = orm.Dict({structures[1].uuid: [1, -1]})
+    outputs, node = run_get_node(builder)
+    assert node.exit_status == 0, get_workchain_report(node, 'REPORT')
+    table = outputs['descriptors']
+    assert table.block_names == ['composition', 'structure', 'landscape']
+    assert np.allclose(table.block_column('landscape', 'f'), [3.0, 3.3, 3.6])
+    assert table.block_info('landscape')['layout']['name'] == 'mine'
+    assert table.block_columns('structure')[2] == {'name': 'e', 'unit': '', 'meaning': 'nothing', 'block': 'first'}
+    # The charges of the force field are those of the descriptors, unless these are given their own.
+    assert table.column('charges').tolist() == ['[]', '[1.0, -1.0]', '[]']
+    builder.descriptors.oxidation_states = orm.Dict({structures[0].uuid: [2, -2]})
+    outputs, node = run_get_node(builder)
+    assert outputs['descriptors'].column('charges').tolist() == ['[2.0, -2.0]', '[]', '[]']
+
+
 @pytest.mark.parametrize(
     # A crash is tried again, an error that would come again is not.
     ('settings', 'status', 'words', 'n_jobs'),
@@ -144,6 +168,7 @@ def test_many_tables_are_joined_in_steps(monkeypatch):
     table, message = _batches.join_tables(pks, dataset)
     assert (table.ids, message) == (dataset.structure_uuids, '')
     assert len(table.creator.base.links.get_incoming(node_class=TableData).all()) == 2
-    table, message = _batches.join_tables([pks[0], pks[0]], dataset)
+    other = make_descriptors([dataset.structure_uuids[0]], landscape=True).store().pk
+    table, message = _batches.join_tables([pks[0], other], dataset)
     assert table is None
-    assert 'more than one table' in message
+    assert f"table {pks[0]} has no block 'landscape'" in message

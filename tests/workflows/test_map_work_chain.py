@@ -56,6 +56,30 @@ def test_a_dataset_becomes_a_map(stand_in_code):
     assert f'the map <{points.pk}> has 2 points' in report
 
 
+def test_a_map_of_the_landscape_says_so(stand_in_code):
+    outputs, node = launch(stand_in_code(), [make_structure()], {'train': {'parameters': {'landscape': True}}})
+    assert node.exit_status == 0, get_workchain_report(node, 'REPORT')
+    assert outputs['descriptors'].block_names == ['composition', 'structure', 'landscape']
+    model = outputs['model']
+    assert model.reads_landscape
+    assert model.header['columns']['structure_labels'] == ['c', 'd', 'e', 'f']
+    assert model.header['columns']['scales']['structure'] == {'first': [0, 3], 'landscape.first': [3, 4]}
+    assert outputs['output_parameters'].get_dict()['train']['landscape'] is True
+    assert len(outputs['map']) == 1
+
+
+def test_a_landscape_that_is_not_computed_cannot_be_learnt_from(stand_in_code):
+    parts = {'featurize': {'descriptors': {'parameters': {'landscape': False}}}}
+    with pytest.raises(ValueError, match='the landscape part of the descriptors, which is not computed; give'):
+        launch(stand_in_code(), [make_structure()], {'train': {'parameters': {'landscape': True}}, **parts})
+    # Computed, but not read, is a choice: the map stays independent of the migration energy.
+    computed = {'featurize': {'descriptors': {'parameters': {'landscape': True}}}}
+    outputs, node = launch(stand_in_code(), [make_structure()], computed)
+    assert node.exit_status == 0, get_workchain_report(node, 'REPORT')
+    assert not outputs['model'].reads_landscape
+    assert 'landscape' in outputs['descriptors'].block_names
+
+
 def test_a_map_is_drawn_without_the_structures_that_no_job_finished(stand_in_code):
     slab = orm.StructureData(cell=np.eye(3).tolist(), pbc=(True, True, False))
     slab.append_atom(position=[0, 0, 0], symbols='Li')

@@ -98,9 +98,53 @@ def test_overrides_can_be_a_file(code, tmp_path):
     assert FeaturizeWorkChain.get_protocol_inputs(overrides=path) == FeaturizeWorkChain.get_protocol_inputs()
 
 
+LAYOUT = 'name: mine\ncomposition: [{kind: element_fractions}]\nstructure: [{kind: rdf}]\n'
+
+
+def test_a_layout_can_be_a_file(tmp_path, monkeypatch):
+    document = {'name': 'mine', 'composition': [{'kind': 'element_fractions'}], 'structure': [{'kind': 'rdf'}]}
+    (tmp_path / 'layouts').mkdir()
+    (tmp_path / 'layouts' / 'mine.yaml').write_text(LAYOUT)
+    given = {'featurize': {'descriptors': {'parameters': {'layout': 'layouts/mine.yaml', 'landscape': True}}}}
+    before = copy.deepcopy(given)
+    # From the current folder, if the overrides are no file.
+    monkeypatch.chdir(tmp_path)
+    found = MapWorkChain.get_protocol_inputs(overrides=given)['featurize']['descriptors']['parameters']
+    assert found == {'layout': document, 'landscape': True}
+    assert given == before
+    # From the folder of the overrides, if they are one.
+    monkeypatch.chdir(tmp_path.parent)
+    (tmp_path / 'my.yaml').write_text('descriptors: {parameters: {layout: layouts/mine.yaml}}')
+    found = FeaturizeWorkChain.get_protocol_inputs(overrides=tmp_path / 'my.yaml')['descriptors']['parameters']
+    assert found == {'layout': document}
+    (tmp_path / 'my.yaml').write_text('descriptors: {parameters: {layout: none.yaml}}')
+    with pytest.raises(ValueError, match=r'the layout .*none\.yaml cannot be read'):
+        FeaturizeWorkChain.get_protocol_inputs(overrides=tmp_path / 'my.yaml')
+
+
+def test_two_layouts_are_not_mixed():
+    first = {'name': 'first', 'composition': [], 'structure': [], 'landscape': [{'kind': 'x'}]}
+    second = {'name': 'second', 'composition': [], 'structure': []}
+    given = [{'descriptors': {'parameters': {'layout': layout}}} for layout in (first, second)]
+    inputs = FeaturizeWorkChain.get_protocol_inputs(overrides=given[0], last=given[1])
+    assert inputs['descriptors']['parameters']['layout'] == second
+
+
+def test_a_map_that_reads_the_landscape_computes_it(code):
+    dataset = make_dataset([make_structure()])
+    overrides = {'train': {'parameters': {'landscape': True}}}
+    builder = MapWorkChain.get_builder_from_protocol(code, dataset, overrides=overrides)
+    assert builder.featurize.descriptors.parameters['landscape'] is True
+    assert builder.train.parameters['landscape'] is True
+    builder = MapWorkChain.get_builder_from_protocol(code, dataset)
+    assert 'landscape' not in builder.featurize.descriptors.parameters.get_dict()
+
+
 @pytest.mark.parametrize(
     ('overrides', 'words'),
     [
+        ({'featurize': {'descriptors': {'parameters': {'layout': {}}}}}, "is no layout: the key 'name' is missing"),
+        ({'featurize': {'descriptors': {'parameters': {'landscap': True}}}}, "did you mean 'landscape'"),
         ({'bvf': {}}, "unknown key 'bvf'; known are featurize, train, encode"),
         ({'featurize': {'bvff': {'parameter': {}}}}, "unknown key 'featurize.bvff.parameter'"),
         ({'featurize': {'bvff': {'parameters': {'spacing': 1}}}}, "did you mean 'spacing_angstrom'"),

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 import yaml
 
+from aiida_limap.common.layouts import is_layout_file, read_layout_file
 from aiida_limap.common.parameters import check_parameters
 
 __all__ = ['OPTIONS', 'ParametersOf', 'ProtocolMixin', 'merge']
@@ -17,6 +18,7 @@ __all__ = ['OPTIONS', 'ParametersOf', 'ProtocolMixin', 'merge']
 _KEYS = ('default_inputs', 'default_protocol', 'protocols')
 #: Marks ``options`` in a schema: scheduler options, whose names are those of a calculation job.
 OPTIONS = 'options'
+_LAYOUT = 'layout'
 
 
 class ParametersOf(str):
@@ -59,7 +61,8 @@ class ProtocolMixin:
 
         :param protocol: name of a protocol, or None for the default one.
         :param overrides: values that replace those of the protocol, nested as the inputs are, or the path of a YAML
-            file with them; it is not changed.
+            file with them; it is not changed. A descriptor layout may be the path of a YAML file, from the folder of
+            the overrides, or from the current folder where they are no file; its content becomes the input.
         :param last: overrides that come after ``overrides``.
         :returns: nested plain values, a copy of their own.
         :raises ValueError: if the protocol or a key is unknown, or a value has the wrong type.
@@ -70,8 +73,10 @@ class ProtocolMixin:
             raise ValueError(f'unknown protocol {name!r}; known are {", ".join(document["protocols"])}')
         chosen = {key: value for key, value in document['protocols'][name].items() if key != 'description'}
         inputs = merge(document['default_inputs'], chosen)
-        for given in (_read_overrides(overrides), last or {}):
-            check_against_schema(given, cls.protocol_schema())
+        folder = Path(overrides).parent if isinstance(overrides, (str, Path)) else Path()
+        schema = cls.protocol_schema()
+        for given in (_with_layout_files(_read_overrides(overrides), schema, folder), last or {}):
+            check_against_schema(given, schema)
             inputs = merge(inputs, given)
         return inputs
 
@@ -87,7 +92,8 @@ class ProtocolMixin:
 def merge(base: Mapping[str, Any], top: Mapping[str, Any]) -> dict[str, Any]:
     """Return ``base`` with the values of ``top`` in place of its own, nested mappings merged; nothing is shared.
 
-    Each entry of ``options`` is replaced as a whole: half of one set of resources does not fit half of another.
+    Each entry of ``options`` is replaced as a whole: half of one set of resources does not fit half of another. So is
+    ``layout``: two layouts are not mixed.
 
     :param base: nested plain values.
     :param top: nested plain values.
@@ -97,7 +103,7 @@ def merge(base: Mapping[str, Any], top: Mapping[str, Any]) -> dict[str, Any]:
     for key, value in top.items():
         if key == OPTIONS and isinstance(value, Mapping):
             result[key] = {**(result.get(key) or {}), **copy.deepcopy(dict(value))}
-        elif isinstance(value, Mapping) and isinstance(result.get(key), Mapping):
+        elif key != _LAYOUT and isinstance(value, Mapping) and isinstance(result.get(key), Mapping):
             result[key] = merge(result[key], value)
         else:
             result[key] = copy.deepcopy(value)
@@ -133,6 +139,18 @@ def _check_leaf(value: Any, expected: Any, path: str) -> None:
         check_against_schema(value, dict.fromkeys(_option_names(), object), f'{path}.')
     elif not isinstance(value, expected) or (isinstance(value, bool) and expected is int):
         raise ValueError(f'{path} must be of type {expected.__name__}, not {value!r}')
+
+
+def _with_layout_files(values: Any, schema: Any, folder: Path) -> Any:
+    """Return overrides in which a layout that is the path of a file has become its content."""
+    if not isinstance(values, Mapping):
+        return values
+    if schema == ParametersOf('descriptors'):
+        layout = values.get(_LAYOUT)
+        return {**values, _LAYOUT: read_layout_file(folder / str(layout))} if is_layout_file(layout) else values
+    if not isinstance(schema, Mapping):
+        return values
+    return {key: _with_layout_files(value, schema.get(key), folder) for key, value in values.items()}
 
 
 def _option_names() -> list[str]:
