@@ -24,9 +24,11 @@ __all__ = ['KINDS', 'Block', 'CompositionBlock', 'StructureBlock', 'block_class'
 KINDS: dict[str, tuple[str, str]] = {
     'element_histogram': ('composition_blocks', 'ElementHistogram'),
     'element_fractions': ('composition_blocks', 'ElementFractions'),
+    'element_statistics': ('statistics', 'ElementStatistics'),
     'rdf': ('radial', 'RadialDistribution'),
     'adf': ('angular', 'AngularDistribution'),
     'voronoi': ('faces', 'VoronoiFaces'),
+    'featurizer': ('external', 'ExternalFeaturizer'),
 }
 
 
