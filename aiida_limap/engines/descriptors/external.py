@@ -115,6 +115,10 @@ class ExternalFeaturizer(Block):
             ) from error
         return self._numbers(values, formula)
 
+    def citations(self) -> list[str]:
+        """Return what to cite, as the featurizer says."""
+        return [str(entry) for entry in self._built().citations()]
+
     def _numbers(self, values: list[Any], formula: str) -> NDArray[np.float64]:
         labels = self._labels()
         if len(values) != len(labels):
