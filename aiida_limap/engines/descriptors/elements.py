@@ -107,7 +107,7 @@ def _radius_of_highest_state(element: Element) -> float | None:
 #:   smaller for anions, than Shannon's effective radii (Li 0.90, O 1.26). Sb(V) is 0.76 in pymatgen, 0.74 in Shannon.
 #: - ``melting_point`` is 3800 K for C and that of white P; those of O and Y are 0.4 and 4 K above mendeleev's.
 #: - ``electron_affinity`` of Ga, In, Hf and La differ by 0.08 to 0.17 eV, as newer measurements do from older ones.
-#: - ``boiling_point`` of B, C, Si, Ga and In differ by 25 to 365 K.
+#: - ``boiling_point`` of B, C, Si, Ga, In, Sn and Ba differ by 16 to 365 K.
 #:
 #: Electrons of ``s_electrons`` to ``f_electrons`` are counted over all shells: Ba has 12 s electrons, two of them in
 #: ``s_valence_electrons``.
