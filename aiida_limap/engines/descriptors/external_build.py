@@ -136,7 +136,7 @@ def build_featurizer(document: Mapping[str, Any]) -> Any:
     :returns: a ``BaseFeaturizer``, fitted where knowing the elements is enough.
     :raises InputError: if something in the document is wrong, or an optional package is missing.
     """
-    built = _build(document)
+    built = _build({key: value for key, value in document.items() if key != 'elements'})
     name = type(built).__name__
     if type(built).__module__.startswith(PACKAGES['site']):
         raise _refuse(f'{name} describes single sites; make it the site_featurizer of a SiteStatsFingerprint')
@@ -184,7 +184,7 @@ def nested_featurizers(featurizer: Any) -> Iterator[Any]:
 
 def _build(document: Mapping[str, Any]) -> Any:
     found = featurizer_class(document['featurizer'])
-    unknown = sorted(set(document) - {'featurizer', 'preset', 'options', 'elements'})
+    unknown = sorted(set(document) - {'featurizer', 'preset', 'options'})
     if unknown:
         raise _refuse(f'{found.__name__}: unknown key {unknown[0]!r}; known are featurizer, preset and options')
     preset, options = document.get('preset', ''), document.get('options', {})
