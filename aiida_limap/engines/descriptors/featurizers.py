@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import MISSING, dataclass, fields, replace
+from dataclasses import dataclass, fields, replace
 from functools import cache
 from typing import Any, ClassVar
 
@@ -16,10 +16,12 @@ from aiida_limap.engines.descriptors.blocks import Block, CompositionBlock, bloc
 from aiida_limap.engines.descriptors.classes import ClassSpec
 from aiida_limap.engines.descriptors.columns import PARTS, Column
 from aiida_limap.engines.descriptors.composition import atomic_fractions
+from aiida_limap.engines.descriptors.composition_blocks import ElementHistogram
 from aiida_limap.engines.descriptors.external import ExternalFeaturizer
 from aiida_limap.engines.descriptors.geometry import Geometry
-from aiida_limap.engines.descriptors.layout import load_layout
+from aiida_limap.engines.descriptors.layout import layout_names, load_layout
 from aiida_limap.engines.descriptors.references import citations_of
+from aiida_limap.engines.descriptors.statistics import STATISTICS, ElementStatistics
 from aiida_limap.engines.errors import InputError, LimapError
 
 __all__ = [
@@ -33,40 +35,53 @@ __all__ = [
     'VoronoiFaceFeaturizer',
 ]
 
-#: Shipped layouts whose options are the defaults of a kind of block; the first that has the kind.
-_LAYOUTS_OF_DEFAULTS = ('yamaguchi2023',)
-#: Defaults of options that neither these layouts nor the kinds have.
-_FURTHER_DEFAULTS = {
-    'element_statistics': {
-        'quantities': (
-            'atomic_weight',
-            'electronegativity',
-            'covalent_radius',
-            'ionic_radius',
-            'ionisation_energy',
-            'valence_electrons',
-            'highest_oxidation_state',
-            'mendeleev_number',
-        )
-    }
-}
+#: Where the options and the classes of sites that a featurizer is not given come from; other layouts follow.
+_LAYOUT_OF_DEFAULTS = 'yamaguchi2023'
+#: Its ranges hold all elements.
+_LAYOUT_OF_HISTOGRAMS = 'all_elements'
+_QUANTITIES = (
+    'atomic_weight',
+    'electronegativity',
+    'covalent_radius',
+    'ionic_radius',
+    'ionisation_energy',
+    'valence_electrons',
+    'highest_oxidation_state',
+    'mendeleev_number',
+)
 _COMMON = tuple(field.name for field in fields(Block))
 
 
 @cache
 def _default_options(kind: str) -> dict[str, Any]:
     """Return the options of a kind with the values that they have where nothing else is said."""
-    options = {
-        field.name: field.default if field.default_factory is MISSING else field.default_factory()
-        for field in fields(block_class(kind))
-        if field.name not in _COMMON
-    }
-    options |= _FURTHER_DEFAULTS.get(kind, {})
-    for name in _LAYOUTS_OF_DEFAULTS:
-        for block in (block for blocks in load_layout(name).parts.values() for block in blocks):
+    names = [field.name for field in fields(block_class(kind)) if field.name not in _COMMON]
+    if kind == ElementStatistics.kind:
+        return {'quantities': _QUANTITIES, 'statistics': tuple(STATISTICS)}
+    if kind == ElementHistogram.kind:
+        # The bins belong to the property.
+        return {name: 'electronegativity' if name == 'quantity' else None for name in names}
+    block, _ = _first_block(kind)
+    return {name: getattr(block, name) for name in names}
+
+
+@cache
+def _first_block(kind: str) -> tuple[Block, ClassSpec]:
+    """Return the first block of a kind in the shipped layouts, and the classes of sites of its layout."""
+    for name in dict.fromkeys((_LAYOUT_OF_DEFAULTS, *layout_names())):
+        layout = load_layout(name)
+        for block in (block for blocks in layout.parts.values() for block in blocks):
             if block.kind == kind:
-                return {key: getattr(block, key) for key in options}
-    return options
+                return block, layout.classes
+    raise InputError(f'BlockFeaturizer: no shipped layout has a block of kind {kind!r}; give all options and classes')
+
+
+def _bins_of(quantity: Any) -> dict[str, Any]:
+    """Return range, bins and width of the histogram of an element property in the layout that has all elements."""
+    for block in load_layout(_LAYOUT_OF_HISTOGRAMS).parts['composition']:
+        if isinstance(block, ElementHistogram) and block.quantity == quantity:
+            return {name: getattr(block, name) for name in ('minimum', 'maximum', 'bins', 'sigma')}
+    return {}
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,10 +103,17 @@ class _Work:
 
 
 def _work_of_block(kind: str, options: Mapping[str, Any], classes: Mapping[str, Any] | None) -> _Work:
-    given = {key: value for key, value in {**_default_options(kind), **options}.items() if value is not MISSING}
+    given = {**_default_options(kind), **options}
+    if kind == ElementHistogram.kind:
+        bins = _bins_of(given['quantity'])
+        given = {key: bins.get(key) if value is None else value for key, value in given.items()}
+    given = {key: value for key, value in given.items() if value is not None}
     part = 'composition' if issubclass(block_class(kind), CompositionBlock) else 'structure'
     block = read_block(part, {'kind': kind, **given})
-    spec = load_layout(_LAYOUTS_OF_DEFAULTS[0]).classes if classes is None else ClassSpec(**classes)
+    if classes is not None:
+        spec = ClassSpec(**classes)
+    else:
+        spec = load_layout(_LAYOUT_OF_DEFAULTS).classes if part == 'composition' else _first_block(kind)[1]
     columns = [replace(column, part=part, block=block.label) for column in block.columns(spec)]
     return _Work(part, (block,), spec, block.reach, columns)
 
@@ -183,9 +205,9 @@ class BlockFeaturizer(_RowFeaturizer):
     """The columns of one block, of any kind that layouts have but ``featurizer``, which is one already.
 
     :param kind: kind of the block.
-    :param options: its options; those that are not given are as in the layout yamaguchi2023, or the defaults of the
-        kind.
-    :param classes: classes of sites as in a layout: a mapping with ``named`` and ``rest``; None for Li, O and M.
+    :param options: its options; those that are not given are as in the first shipped layout that has the kind,
+        yamaguchi2023 before others, and for histograms of element properties as in all_elements.
+    :param classes: classes of sites as in a layout, a mapping with ``named`` and ``rest``; None for those of that one.
     """
 
     def __init__(
@@ -237,10 +259,11 @@ class _KindFeaturizer(_RowFeaturizer):
 
 
 class ElementHistogramFeaturizer(_KindFeaturizer, kind='element_histogram'):
-    """Histogram of one element property over the atoms of a composition; ``quantity`` says which.
+    """Histogram of one element property over the atoms of a composition.
 
     :param quantity: an element property, see ``aiida_limap.engines.descriptors.elements.PROPERTIES``.
-    :param minimum: lower end of the bins, in the unit of the property.
+    :param minimum: lower end of the bins, in the unit of the property; None, here and below, for the bins of the layout
+        all_elements, which has twelve of the properties.
     :param maximum: upper end of the bins.
     :param bins: number of bins.
     :param sigma: width of the Gaussians in the unit of the property; 0 for hard bins.
