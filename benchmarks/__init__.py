@@ -1,1 +1,1 @@
-"""Measurements of the force field: speed, agreement with another program, accuracy. See README.md."""
+"""Measurements of the force field and of the descriptors. See README.md."""

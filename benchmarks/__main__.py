@@ -9,17 +9,19 @@ import click
 from benchmarks.agreement import agreement
 from benchmarks.batch import batch
 from benchmarks.common import shared_options
+from benchmarks.descriptors import descriptors
 from benchmarks.literature import literature
 from benchmarks.peer import peer
 from benchmarks.published import published
 from benchmarks.refinement import refinement
+from benchmarks.worth import worth
 
-PARTS = (published, literature, refinement, agreement, batch, peer)
+PARTS = (published, literature, refinement, agreement, batch, peer, descriptors, worth)
 
 
 @click.group(context_settings={'help_option_names': ['-h', '--help']})
 def main() -> None:
-    """Measure the force field: accuracy, agreement with bvlain, time and memory.
+    """Measure the force field (accuracy, agreement with bvlain, time, memory) and the descriptors (time, worth).
 
     \b
     Examples:

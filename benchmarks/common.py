@@ -34,6 +34,7 @@ __all__ = [
     'shared_options',
     'spearman',
     'spread',
+    'write_markdown',
     'write_result',
 ]
 
@@ -145,7 +146,7 @@ def _data_folder(context: click.Context, parameter: click.Parameter, value: Path
 def environment() -> dict[str, Any]:
     """Return what the numbers depend on beside the code: machine and versions."""
     versions: dict[str, str | None] = {}
-    for name in ('aiida-limap', 'bvlain', 'numba', 'numpy', 'pymatgen', 'scipy', 'spglib'):
+    for name in ('aiida-limap', 'bvlain', 'matminer', 'numba', 'numpy', 'pymatgen', 'scikit-learn', 'scipy', 'spglib'):
         try:
             versions[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
@@ -223,6 +224,25 @@ def _cell(value: Any) -> str:
             return '-'
         return f'{value:.0f}' if abs(value) >= 100 else (f'{value:.1f}' if abs(value) >= 10 else f'{value:.3f}')
     return str(value)
+
+
+def write_markdown(path: Path, tables: Iterable[tuple[str, Sequence[str], Iterable[Sequence[Any]]]]) -> None:
+    """Write tables as Markdown, for the documentation.
+
+    :param path: the file.
+    :param tables: title, headings and rows of each; the cells look as :func:`print_table` shows them.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lines = []
+    for title, headings, rows in tables:
+        lines += [f'**{title}**', '', _line(headings), _line(['---'] * len(headings))]
+        lines += [*(_line([_cell(value) for value in row]) for row in rows), '']
+    path.write_text('\n'.join(lines), encoding='utf-8')
+    click.echo(f'wrote {path}')
+
+
+def _line(cells: Sequence[str]) -> str:
+    return f'| {" | ".join(cells)} |'
 
 
 Column = Sequence[float | None] | np.ndarray

@@ -22,12 +22,15 @@ __all__ = ['measure']
 ROOT = Path(__file__).resolve().parents[1]
 
 
-def measure(task: dict[str, Any], *, threads: int = 1, environment: dict[str, str] | None = None) -> dict[str, Any]:
+def measure(
+    task: dict[str, Any], *, threads: int = 1, environment: dict[str, str] | None = None, shown: bool = False
+) -> dict[str, Any]:
     """Run a task in a new process.
 
     :param task: ``action`` and its arguments.
     :param threads: number of processors that the process may use.
     :param environment: further environment variables.
+    :param shown: whether what it says on its way, its progress, is shown.
     :returns: what was measured.
     :raises RuntimeError: if the process failed, with what it said last.
     """
@@ -35,14 +38,15 @@ def measure(task: dict[str, Any], *, threads: int = 1, environment: dict[str, st
     done = subprocess.run(
         [sys.executable, '-m', 'benchmarks.worker'],
         input=json.dumps({**task, 'threads': threads}),
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=None if shown else subprocess.PIPE,
         text=True,
         check=False,
         cwd=ROOT,
         env={**os.environ, **variables, **(environment or {})},
     )
     if done.returncode != 0:
-        last = done.stderr.strip().splitlines()[-1:] or ['it was killed, perhaps for want of memory']
+        last = (done.stderr or '').strip().splitlines()[-1:] or ['it was killed, perhaps for want of memory']
         raise RuntimeError(f'{task["action"]} failed: {last[0]}')
     result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return result
@@ -227,7 +231,27 @@ def compile_times(task: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-ACTIONS = {'time': time_both, 'memory': memory, 'compile': compile_times}
+def time_blocks(task: dict[str, Any]) -> dict[str, Any]:
+    """Time the blocks of a layout of descriptors."""
+    from benchmarks import featurizing
+
+    return featurizing.time_blocks(task)
+
+
+def time_peers(task: dict[str, Any]) -> dict[str, Any]:
+    """Time descriptors and featurizers of matminer in turns."""
+    from benchmarks import featurizing
+
+    return featurizing.time_peers(task)
+
+
+ACTIONS = {
+    'time': time_both,
+    'memory': memory,
+    'compile': compile_times,
+    'blocks': time_blocks,
+    'peers': time_peers,
+}
 
 
 def _main() -> None:
