@@ -46,6 +46,8 @@ NEIGHBOUR_FINDERS = (
     'VoronoiNN',
 )
 _NETWORK = ('CohesiveEnergy', 'CohesiveEnergyMP')
+#: Data of these names are unpacked into the folder of matminer when they are first asked for.
+_UNPACKED = ('optical', 'mp_transport')
 #: Fitting these means no more than telling them the elements.
 _FIT_TO_ELEMENTS = ('PartialRadialDistributionFunction', 'PartialsSiteStatsFingerprint', 'SOAP')
 _OWN = re.compile(r'aiida_limap\.engines\.(?!descriptors\.)[a-z_]+\.featurizers')
@@ -191,6 +193,9 @@ def _build(document: Mapping[str, Any]) -> Any:
     if not isinstance(preset, str) or not isinstance(options, Mapping):
         raise _refuse(f'{found.__name__}: preset is a word, and options are keys with values')
     values = {str(key): _plain(value, found.__name__) for key, value in options.items()}
+    for name in (preset, values.get('data_source')):
+        if name in _UNPACKED:
+            raise _refuse(f'{found.__name__}: the data {name!r} write files into the folder of matminer; choose others')
     make: Any = found
     arguments: list[str] = []
     if preset:
