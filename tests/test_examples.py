@@ -68,6 +68,20 @@ def test_a_map_is_drawn_without_aiida(tmp_path):
     assert list(tmp_path.iterdir()) == [tmp_path / 'out']
 
 
+def test_the_descriptors_of_a_crystal_of_the_library_are_listed_and_drawn(tmp_path):
+    text = run('descriptors_of_one_compound.py', folder=tmp_path)
+    assert 'LiZr2(PO4)3' in text
+    assert '2640 numbers' in text
+    assert (tmp_path / 'descriptors.png').stat().st_size > 0
+    with (tmp_path / 'descriptors.csv').open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row['index'] for row in rows] == [str(number) for number in range(1, 2641)]
+    fractions = {row['name']: float(row['value']) for row in rows if row['block'] == 'element_fractions'}
+    assert fractions['fraction_O'] == pytest.approx(12 / 18)
+    assert rows[1782]['name'] == 'rdf_Li-Li_0.05'
+    assert rows[1782]['unit'] == 'Å'
+
+
 @pytest.mark.parametrize('script', SCRIPTS, ids=lambda path: path.stem)
 def test_an_example_says_how_to_run_it_and_imports_what_there_is(script):
     tree = ast.parse(script.read_text())
