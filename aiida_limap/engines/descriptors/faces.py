@@ -11,6 +11,7 @@ from aiida_limap.engines.descriptors.blocks import StructureBlock, require
 from aiida_limap.engines.descriptors.classes import ClassSpec
 from aiida_limap.engines.descriptors.columns import Column
 from aiida_limap.engines.descriptors.geometry import Geometry
+from aiida_limap.engines.descriptors.voronoi import VoronoiCells
 from aiida_limap.engines.errors import LimapError
 
 __all__ = ['VoronoiFaces']
@@ -20,10 +21,14 @@ __all__ = ['VoronoiFaces']
 class VoronoiFaces(StructureBlock):
     """Share of the sites of each class whose Voronoi cell has a given number of faces, smeared over the numbers.
 
+    Small faces come and go with the smallest strain. A face therefore counts fully only from ``small_face_ratio`` times
+    the largest solid angle on, not at all up to half of that, and smoothly less in between. The number of faces is the
+    sum, and need not be whole.
+
     :param minimum_faces: first number of faces.
     :param maximum_faces: last number of faces.
-    :param small_face_ratio: faces seen under a solid angle below this part of the largest one are dropped.
-    :param sigma: width of the Gaussians, in faces; 0 for hard counts.
+    :param small_face_ratio: faces seen under less than this part of the largest solid angle fade out.
+    :param sigma: width of the Gaussians, in faces; 0 shares a number between the whole ones next to it.
     """
 
     kind = 'voronoi'
@@ -39,7 +44,7 @@ class VoronoiFaces(StructureBlock):
 
     @property
     def reach(self) -> float:
-        """Where most cells are closed; those that are not look further by themselves."""
+        """Closes most cells; for the others the search goes further by itself."""
         return 5.5
 
     def columns(self, classes: ClassSpec) -> list[Column]:
@@ -56,24 +61,33 @@ class VoronoiFaces(StructureBlock):
 
         :raises LimapError: if a cell has a number of faces beyond the bins.
         """
-        cells = geometry.voronoi
+        faces = self.numbers_of_faces(geometry.voronoi)
+        beyond = np.flatnonzero((faces < self.minimum_faces - 0.5) | (faces > self.maximum_faces + 0.5))
+        if len(beyond):
+            site = int(beyond[0])
+            raise LimapError(
+                f'the Voronoi cell of site {site} ({geometry.symbols[site]}) has {faces[site]:.1f} faces, outside of '
+                f'the bins {self.minimum_faces} to {self.maximum_faces} of the layout'
+            )
         shares = np.zeros((len(geometry.classes.names), self.maximum_faces - self.minimum_faces + 1))
-        for site, kind in enumerate(geometry.class_indices):
-            angles = cells.solid_angles[cells.offsets[site] : cells.offsets[site + 1]]
-            # The margin keeps faces that symmetry makes equal on one side of the limit.
-            faces = int(np.count_nonzero(angles > (self.small_face_ratio + 1e-7) * angles.max()))
-            if not self.minimum_faces <= faces <= self.maximum_faces:
-                raise LimapError(
-                    f'the Voronoi cell of site {site} has {faces} faces, outside of the bins '
-                    f'{self.minimum_faces} to {self.maximum_faces} of the layout'
-                )
-            shares[kind] += self._smeared(faces)
+        np.add.at(shares, geometry.class_indices, self._smeared(faces))
         return (shares / np.maximum(geometry.class_counts, 1)[:, None]).ravel()
 
-    def _smeared(self, faces: int) -> NDArray[np.float64]:
-        """Return the weights of a number of faces on the bins; they sum to one."""
-        away = np.arange(self.minimum_faces, self.maximum_faces + 1) - faces
-        if self.sigma == 0:
-            return (away == 0).astype(np.float64)
-        weights = np.exp(-(away**2) / (2 * self.sigma**2))
-        return weights / weights.sum()
+    def numbers_of_faces(self, cells: VoronoiCells) -> NDArray[np.float64]:
+        """Return the number of faces of each cell, small ones counted in part.
+
+        :param cells: the Voronoi cells of n sites.
+        :returns: (n,) numbers.
+        """
+        starts = cells.offsets[:-1]
+        largest = np.maximum.reduceat(cells.solid_angles, starts)
+        ratios = cells.solid_angles / np.repeat(largest, np.diff(cells.offsets))
+        part = np.clip(2 * ratios / self.small_face_ratio - 1, 0, 1)
+        numbers: NDArray[np.float64] = np.add.reduceat(part**2 * (3 - 2 * part), starts)
+        return numbers
+
+    def _smeared(self, faces: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the weights of the numbers of faces on the bins; they sum to one for each site."""
+        away = np.arange(self.minimum_faces, self.maximum_faces + 1) - faces[:, None]
+        weights = np.exp(-(away**2) / (2 * self.sigma**2)) if self.sigma > 0 else np.maximum(0, 1 - np.abs(away))
+        return weights / weights.sum(axis=1, keepdims=True)

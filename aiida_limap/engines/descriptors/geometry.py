@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aiida_limap.engines.descriptors.classes import ClassSpec
-from aiida_limap.engines.descriptors.neighbours import Neighbours, check_structure, find_neighbours
+from aiida_limap.engines.descriptors.neighbours import Neighbours, check_structure, search_neighbours
 from aiida_limap.engines.descriptors.voronoi import VoronoiCells, voronoi_cells
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ class Geometry:
 
         :raises OverlappingSitesError: if two sites are closer than any bond.
         """
-        return find_neighbours(self.structure, self.reach)
+        return search_neighbours(self.cell, self.positions, self.reach)
 
     @cached_property
     def voronoi(self) -> VoronoiCells:
@@ -92,4 +92,4 @@ class Geometry:
 
         :raises LimapError: if a cell is not closed by any neighbours.
         """
-        return voronoi_cells(self.structure, self.neighbours)
+        return voronoi_cells(self.cell, self.positions, self.neighbours)

@@ -8,20 +8,25 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from aiida_limap.engines.descriptors.neighbour_kernels import search
 from aiida_limap.engines.errors import DisorderedStructureError, OverlappingSitesError
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
 
-__all__ = ['Neighbours', 'check_structure', 'find_neighbours']
+__all__ = ['LAST_ANGSTROM', 'Neighbours', 'check_structure', 'find_neighbours', 'search_neighbours']
 
+#: Blocks that need more distant neighbours than this refuse a structure.
+LAST_ANGSTROM = 40.0
 #: Closer than any bond (H-H 0.74 Å).
 _OVERLAP_ANGSTROM = 0.5
 
 
 @dataclass(frozen=True, eq=False)
 class Neighbours:
-    """All neighbours of all sites within a cut-off, periodic images included, sorted by centre.
+    """All neighbours of all sites within a cut-off, periodic images included.
+
+    They are sorted by centre, then by distance.
 
     :param offsets: (n_sites + 1,) where the neighbours of each site begin and end.
     :param indices: (n_pairs,) site index of the neighbour.
@@ -38,6 +43,15 @@ class Neighbours:
     def centres(self) -> NDArray[np.int64]:
         """(n_pairs,) site index of the centre."""
         return np.repeat(np.arange(len(self.offsets) - 1), np.diff(self.offsets))
+
+    def within(self, cutoff_angstrom: float) -> Neighbours:
+        """Return those within a smaller distance.
+
+        :param cutoff_angstrom: largest distance, Å.
+        """
+        kept = self.distances <= cutoff_angstrom
+        offsets = np.concatenate([[0], np.cumsum(kept)])[self.offsets]
+        return Neighbours(offsets, self.indices[kept], self.vectors[kept], self.distances[kept])
 
 
 def check_structure(structure: Structure) -> None:
@@ -59,15 +73,31 @@ def find_neighbours(structure: Structure, cutoff_angstrom: float) -> Neighbours:
     :returns: the neighbours.
     :raises OverlappingSitesError: if two sites are closer than any bond.
     """
-    centres, indices, images, distances = structure.get_neighbor_list(cutoff_angstrom, exclude_self=True)
-    order = np.argsort(centres, kind='stable')
-    centres, indices, images, distances = centres[order], indices[order], images[order], distances[order]
-    if len(distances) and distances.min() < _OVERLAP_ANGSTROM:
-        closest = int(distances.argmin())
+    return search_neighbours(structure.lattice.matrix, structure.frac_coords, cutoff_angstrom)
+
+
+def search_neighbours(cell: NDArray[np.float64], positions: NDArray[np.float64], cutoff_angstrom: float) -> Neighbours:
+    """Search neighbours with exact periodic images, also in cells that are tiny or very oblique.
+
+    :param cell: (3, 3) lattice vectors as rows, Å.
+    :param positions: (n, 3) fractional coordinates.
+    :param cutoff_angstrom: largest distance, Å.
+    :returns: the neighbours.
+    :raises OverlappingSitesError: if two sites are closer than any bond.
+    """
+    cell = np.ascontiguousarray(cell, dtype=np.float64)
+    fractional = np.asarray(positions, dtype=np.float64).reshape(-1, 3)
+    fractional = fractional - np.floor(fractional)
+    volume = abs(float(np.linalg.det(cell)))
+    expected = len(fractional) ** 2 * 4 / 3 * np.pi * cutoff_angstrom**3 / volume
+    triangle = np.asarray(np.linalg.qr(cell.T, mode='r')).T
+    triangle = triangle * np.sign(np.diag(triangle))
+    found = search(fractional, cell, np.ascontiguousarray(triangle), float(cutoff_angstrom), int(1.2 * expected) + 64)
+    neighbours = Neighbours(*found)
+    if len(neighbours.distances) and neighbours.distances.min() < _OVERLAP_ANGSTROM:
+        closest = int(neighbours.distances.argmin())
         raise OverlappingSitesError(
-            f'sites {int(centres[closest])} and {int(indices[closest])} are {distances[closest]:.2f} Å apart'
+            f'sites {int(neighbours.centres[closest])} and {int(neighbours.indices[closest])} are '
+            f'{neighbours.distances[closest]:.2f} Å apart'
         )
-    fractional = structure.frac_coords
-    vectors = (fractional[indices] + images - fractional[centres]) @ structure.lattice.matrix
-    offsets = np.searchsorted(centres, np.arange(len(structure) + 1)).astype(np.int64)
-    return Neighbours(offsets, indices.astype(np.int64), vectors, np.asarray(distances, dtype=np.float64))
+    return neighbours

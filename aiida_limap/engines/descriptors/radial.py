@@ -23,12 +23,14 @@ NORMALISATIONS = ('g', 'count')
 class RadialDistribution(StructureBlock):
     """Radial distribution functions on 0 to ``maximum`` Å, smeared with Gaussians; zeros where a class is absent.
 
+    The Gaussians are integrated over the bins, so that a distance which crosses an edge changes nothing abruptly.
+
     Normalisation ``g`` is ``n_ab(r) / (N_a 4 pi r^2 dr rho_b)``, ``count`` is ``n_ab(r) / N_a`` per bin.
 
     :param pairs: pairs of class names; the first is the centre.
     :param maximum: upper end of the bins, Å.
     :param bins: number of bins.
-    :param sigma: width of the Gaussians, Å.
+    :param sigma: width of the Gaussians, Å; a hundredth to a hundred times the width of the bins.
     :param normalisation: ``g`` or ``count``.
     """
 
@@ -45,6 +47,8 @@ class RadialDistribution(StructureBlock):
         require(self.normalisation in NORMALISATIONS, self.kind, known)
         fits = self.maximum > 0 and self.bins >= 1 and self.sigma > 0
         require(fits, self.kind, 'needs maximum > 0, bins >= 1 and sigma > 0')
+        fits = kernels.is_resolved(self.maximum / self.bins, self.sigma)
+        require(fits, self.kind, f'sigma is {kernels.RANGE_OF_WIDTHS}')
         unordered = [tuple(sorted(pair)) for pair in self.pairs]
         once = all(len(pair) == 2 for pair in unordered) and len(set(unordered)) == len(unordered)
         require(once, self.kind, 'each pair names two classes and stands once')
@@ -78,7 +82,7 @@ class RadialDistribution(StructureBlock):
         for number, (first, second) in enumerate(numbers):
             index[first, second] = number
         found = geometry.neighbours
-        pairs = (found.centres, found.indices, found.distances)
+        pairs = (found.offsets, found.indices, found.distances)
         counts = kernels.distance_histograms(pairs, geometry.class_indices, index, self.maximum, self.bins, self.sigma)
         width = self.maximum / self.bins
         for number, (first, second) in enumerate(numbers):
