@@ -28,6 +28,12 @@ KINDS: dict[str, tuple[str, str]] = {
     'rdf': ('radial', 'RadialDistribution'),
     'adf': ('angular', 'AngularDistribution'),
     'voronoi': ('faces', 'VoronoiFaces'),
+    'channels': ('channels', 'Channels'),
+    'site_coordination': ('coordination', 'SiteCoordination'),
+    'packing': ('coordination', 'Packing'),
+    'void_sizes': ('voids', 'VoidSizes'),
+    'void_coordination': ('voids', 'VoidCoordination'),
+    'free_volume': ('voids', 'FreeVolume'),
     'featurizer': ('external', 'ExternalFeaturizer'),
 }
 
