@@ -17,7 +17,22 @@ _BIN = re.compile(r'(?P<series>.+)_(?P<centre>-?\d+(?:\.\d+)?(?:e[+-]?\d+)?)')
 _LEAST_BINS = 3
 #: What an axis is called that has no other name than its unit.
 _QUANTITIES = {'Å': 'distance', 'degree': 'angle', 'eV': 'energy', 'Å2': 'area', 'Å3': 'volume', 'steradian': 'angle'}
-_DANGLING = ('about', 'above', 'at', 'below', 'near', 'of', 'to', 'within')
+_DANGLING = (
+    'a',
+    'about',
+    'above',
+    'at',
+    'below',
+    'between',
+    'near',
+    'of',
+    'per',
+    'than',
+    'the',
+    'to',
+    'with',
+    'within',
+)
 #: More names than these are illegible; then those of zeros are left out.
 _MOST_NAMES = 24
 
@@ -60,6 +75,17 @@ class Panel:
     names: tuple[str, ...]
     x_label: str
     meaning: str
+
+    @property
+    def spacing(self) -> str:
+        """How the bins follow each other: ``even``, ``geometric`` or ``uneven``."""
+        steps = np.diff(self.positions)
+        # Names hold five digits.
+        if np.ptp(steps) < 1e-2 * steps.max():
+            return 'even'
+        if self.positions[0] > 0 and np.ptp(ratios := self.positions[1:] / self.positions[:-1]) < 1e-2 * ratios.max():
+            return 'geometric'
+        return 'uneven'
 
     @property
     def is_histogram(self) -> bool:
@@ -108,7 +134,7 @@ def _block_panels(block: str, columns: Sequence[ColumnInfo], values: NDArray[np.
             named += range(first, first + count)
         first += count
     for unit in dict.fromkeys(columns[place].unit for place in named):
-        yield from _lists(block, unit, [(columns[place], values[place]) for place in named], len(named))
+        yield from _lists(block, unit, [(columns[place], values[place]) for place in named])
 
 
 def _series(column: ColumnInfo) -> str:
@@ -165,20 +191,22 @@ def _common_start(texts: Sequence[str]) -> str:
     return ''.join(letter for letter, _ in same)
 
 
-def _lists(block: str, unit: str, found: list[tuple[ColumnInfo, float]], count: int) -> Iterator[Panel]:
+def _lists(block: str, unit: str, found: list[tuple[ColumnInfo, float]]) -> Iterator[Panel]:
     """Return the named numbers of one unit, a readable number at a time."""
     words = block.replace('_', ' ')
     chosen = [(column, value) for column, value in found if column.unit == unit]
     title = words
     meaning = _common_meaning([column.meaning for column, _ in chosen], cut=True)[0] if len(chosen) > 1 else ''
-    quantity = meaning or 'value'
-    if count > _MOST_NAMES:
-        nonzero = [entry for entry in chosen if entry[1] != 0]
-        if len(nonzero) < len(chosen):
-            title = f'{words}: those of {len(chosen)} that are not zero'
+    # One word alone says too little.
+    quantity = meaning if ' ' in meaning else 'value'
+    nonzero = [entry for entry in chosen if entry[1] != 0]
+    if len(chosen) > _MOST_NAMES and len(nonzero) < len(chosen) / 2:
+        title = f'{words}: those of {len(chosen)} that are not zero'
         chosen = nonzero
-    for start in range(0, len(chosen), _MOST_NAMES):
-        some = chosen[start : start + _MOST_NAMES]
+    # Lists of about equal length.
+    several = -(-len(chosen) // _MOST_NAMES)
+    for number in range(several):
+        some = chosen[number * len(chosen) // several : (number + 1) * len(chosen) // several]
         yield Panel(
             title=title,
             values=np.array([value for _, value in some]),

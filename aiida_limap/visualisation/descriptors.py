@@ -10,7 +10,7 @@ from textwrap import fill
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 from numpy.typing import ArrayLike, NDArray
 
 from aiida_limap.visualisation import style
@@ -21,11 +21,10 @@ __all__ = ['ColumnInfo', 'draw_descriptors']
 
 #: 178 mm, the width of two columns of most journals.
 WIDTH_INCH = 7.0
-ROW_INCH = 1.9
+ROW_INCH = 2.3
 PANEL_INCH = 1.2
 BAR_INCH = 0.115
 HEADING_INCH = 0.3
-ACROSS = 4
 #: Readable with every kind of colour vision, and as greys.
 _COLOURS = {'composition': '#2a788e', 'structure': '#d1495b', 'landscape': '#b07a10'}
 _OTHER_COLOUR = '#66557d'
@@ -81,16 +80,21 @@ def _draw(columns: Sequence[ColumnInfo], values: NDArray[np.float64], title: str
     panels = {
         part: _flow(split_panels(columns[start:stop], values[start:stop])) for part, (start, stop) in parts.items()
     }
-    heights = [ROW_INCH] + [HEADING_INCH + sum(_line_height(line) for line in lines) for lines in panels.values()]
+    lines = [(part, line) for part, found in panels.items() for line in found]
+    # The first line of a part carries its heading.
+    heights = [ROW_INCH] + [
+        _line_height(line) + (HEADING_INCH if line is panels[part][0] else 0.0) for part, line in lines
+    ]
     figure = style.new_figure(sum(heights))
     figure.set_figwidth(WIDTH_INCH)
     places = figure.subfigures(len(heights), 1, height_ratios=heights, squeeze=False)[:, 0]
     _draw_row(places[0], columns, values, title)
-    for place, (part, lines) in zip(places[1:], panels.items(), strict=True):
-        start, stop = parts[part]
-        name = part[:1].upper() + part[1:] if part else 'Descriptors'
-        place.suptitle(f'{name}: columns {start + 1} to {stop}', fontsize=8, fontweight='bold', x=0.01, ha='left')
-        _draw_part(place, lines, _COLOURS.get(part, _OTHER_COLOUR))
+    for place, (part, line) in zip(places[1:], lines, strict=True):
+        if line is panels[part][0]:
+            start, stop = parts[part]
+            name = part[:1].upper() + part[1:] if part else 'Descriptors'
+            place.suptitle(f'{name}: columns {start + 1} to {stop}', fontsize=8, fontweight='bold', x=0.01, ha='left')
+        _draw_line(place, line, _COLOURS.get(part, _OTHER_COLOUR))
     _settle(figure)
     return figure
 
@@ -107,66 +111,75 @@ def _settle(figure: Figure) -> None:
 
 
 def _flow(panels: Sequence[Panel]) -> list[list[Panel]]:
-    """Share panels among lines; one with names takes the room of two."""
+    """Share panels among lines: histograms first, then lists of names, which need other widths and heights."""
     lines: list[list[Panel]] = []
-    room = 0
-    for panel in panels:
-        if room < _room(panel):
-            lines.append([])
-            room = ACROSS
-        lines[-1].append(panel)
-        room -= _room(panel)
+    for is_histogram in (True, False):
+        chosen = [panel for panel in panels if panel.is_histogram == is_histogram]
+        count = _across(is_histogram=is_histogram)
+        lines += [chosen[start : start + count] for start in range(0, len(chosen), count)]
     return lines
 
 
-def _room(panel: Panel) -> int:
-    return 1 if panel.is_histogram else 2
+def _across(*, is_histogram: bool) -> int:
+    """Return how many panels stand side by side; names need room."""
+    return 4 if is_histogram else 3
+
+
+def _longest(line: Sequence[Panel]) -> int:
+    return max(len(panel.names) for panel in line)
 
 
 def _line_height(line: Sequence[Panel]) -> float:
     """Return the height of a line, inch: that of its longest list of names."""
-    return max([PANEL_INCH] + [0.5 + BAR_INCH * len(panel.values) for panel in line if not panel.is_histogram])
+    return PANEL_INCH if line[0].is_histogram else 0.5 + BAR_INCH * _longest(line)
 
 
-def _draw_part(place: SubFigure, lines: Sequence[Sequence[Panel]], colour: str) -> None:
-    grid = place.add_gridspec(len(lines), ACROSS, height_ratios=[_line_height(line) for line in lines])
-    for row, line in enumerate(lines):
-        column = 0
-        for panel in line:
-            axes = place.add_subplot(grid[row, column : column + _room(panel)])
-            column += _room(panel)
-            if panel.is_histogram:
-                _draw_histogram(axes, panel, colour)
-            else:
-                _draw_names(axes, panel, colour)
-            axes.set_title(panel.title, fontsize=6.5, pad=2, parse_math=False)
-            axes.tick_params(labelsize=_SMALL, length=2)
+def _draw_line(place: SubFigure, line: Sequence[Panel], colour: str) -> None:
+    grid = place.add_gridspec(1, _across(is_histogram=line[0].is_histogram))
+    for number, panel in enumerate(line):
+        axes = place.add_subplot(grid[0, number])
+        if panel.is_histogram:
+            _draw_histogram(axes, panel, colour)
+        else:
+            _draw_names(axes, panel, colour, _longest(line))
+        axes.set_title(panel.title, fontsize=6.5, pad=2, parse_math=False)
+        axes.tick_params(labelsize=_SMALL, length=2)
 
 
 def _draw_histogram(axes: Axes, panel: Panel, colour: str) -> None:
     x, heights = panel.positions, panel.values
     width = float(np.diff(x).mean())
-    if len(x) <= _MOST_BARS:
+    if panel.spacing != 'even':
+        axes.plot(x, heights, color=colour, linewidth=0.8, marker='o', markersize=2, clip_on=False)
+    elif len(x) <= _MOST_BARS:
         axes.bar(x, heights, width=0.9 * width, color=colour, linewidth=0)
     else:
         axes.fill_between(x, heights, color=colour, alpha=0.3, linewidth=0)
         axes.plot(x, heights, color=colour, linewidth=0.8)
-    axes.set_xlim(x[0] - width / 2, x[-1] + width / 2)
+    if panel.spacing == 'geometric':
+        axes.set_xscale('log')
+        axes.xaxis.set_major_locator(LogLocator(numticks=5))
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f'{value:g}'))
+        axes.xaxis.set_minor_formatter(NullFormatter())
+    else:
+        axes.xaxis.set_major_locator(MaxNLocator(5))
+    margin = width / 2 if panel.spacing == 'even' else 0.0
+    axes.set_xlim(x[0] - margin, x[-1] + margin)
     low, high = min(0.0, float(heights.min())), max(0.0, float(heights.max()))
     axes.set_ylim(1.06 * low, 1.06 * high if high > low else 1.0)
-    axes.xaxis.set_major_locator(MaxNLocator(5))
     axes.yaxis.set_major_locator(MaxNLocator(3))
     axes.set_xlabel(panel.x_label, fontsize=6, labelpad=1, parse_math=False)
     axes.set_ylabel(fill(panel.meaning, 24), fontsize=_SMALL, labelpad=2, parse_math=False)
 
 
-def _draw_names(axes: Axes, panel: Panel, colour: str) -> None:
+def _draw_names(axes: Axes, panel: Panel, colour: str, longest: int) -> None:
     rows = np.arange(len(panel.values))
     axes.barh(rows, panel.values, height=0.75, color=colour, linewidth=0)
     axes.axvline(0, color='0.3', linewidth=0.5)
     axes.set_yticks(rows, panel.names, fontsize=_SMALL, parse_math=False)
-    axes.set_ylim(len(rows) - 0.4, -0.6)
-    axes.xaxis.set_major_locator(MaxNLocator(5))
+    # All lists of a line have bars of one height.
+    axes.set_ylim(longest - 0.4, -0.6)
+    axes.xaxis.set_major_locator(MaxNLocator(4))
     axes.set_xlabel(panel.x_label, fontsize=6, labelpad=1, parse_math=False)
 
 

@@ -75,6 +75,28 @@ def test_numbers_of_several_units_are_not_drawn_on_one_axis():
     assert pure.x_label == 'value'
 
 
+@pytest.mark.parametrize(
+    ('centres', 'spacing'),
+    [((0.1, 0.2, 0.3, 0.4), 'even'), ((0.1, 0.2, 0.4, 0.8), 'geometric'), ((0.1, 0.2, 0.5, 1.0), 'uneven'),
+     ((0.0, 0.2, 0.8), 'uneven'), ((-0.5, 0.0, 0.5), 'even')],
+)  # fmt: skip
+def test_bins_are_drawn_as_they_are_spaced(centres, spacing):
+    columns = [ColumnInfo(f'depth_{centre}', 'eV', f'depth near {centre} eV', 'landscape', 'x') for centre in centres]
+    (panel,) = split_panels(columns, np.ones(len(centres)))
+    assert panel.spacing == spacing
+    axes = _draw(columns, np.ones(len(centres)), '').axes[1]
+    assert axes.get_xscale() == ('log' if spacing == 'geometric' else 'linear')
+    drawn = len(axes.patches) if spacing == 'even' else axes.lines[0].get_xdata().tolist()
+    assert drawn == (len(centres) if spacing == 'even' else list(centres))
+
+
+def test_long_lists_are_split_evenly():
+    columns = [ColumnInfo(f'site_{chr(97 + n // 8)}{n % 8}x', 'e', 'charge', 'structure', 'site') for n in range(40)]
+    panels = split_panels(columns, np.ones(40))
+    assert [len(panel.names) for panel in panels] == [20, 20]
+    assert [name for panel in panels for name in panel.names][::20] == ['a0x', 'c4x']
+
+
 def test_bins_that_do_not_ascend_are_names():
     columns = [ColumnInfo(f'shell_{n}', 'Å', f'radius of shell {n}', 'structure', 'shell') for n in (3, 1, 2)]
     (panel,) = split_panels(columns, np.ones(3))
@@ -90,9 +112,11 @@ def test_every_column_is_drawn_once_at_its_index():
     assert drawn[:80, 1].max() == drawn[80:120, 1].max() == drawn[120:, 1].max() == 1.0
     assert row.get_xlabel() == 'Index of the column'
     assert {text.get_text() for text in row.texts} == {'atomic weight', 'element fractions', 'rdf', 'voronoi'}
-    assert [axes.get_title() for axes in panels][0::3] == ['atomic weight', 'rdf: Li-O']
+    assert [axes.get_title() for axes in panels] == [
+        'atomic weight', 'element fractions', 'element fractions', 'rdf: Li-O', 'rdf: O-O', 'voronoi: Li',
+    ]  # fmt: skip
     assert all(axes.get_xlabel() for axes in panels)
-    headings = [place.get_suptitle() for place in figure.subfigs]
+    headings = [heading for place in figure.subfigs if (heading := place.get_suptitle())]
     assert headings == ['Li2O', 'Composition: columns 1 to 80', 'Structure: columns 81 to 146']
 
 
