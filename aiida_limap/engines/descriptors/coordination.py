@@ -11,6 +11,7 @@ from aiida_limap.engines.compiled import compiled
 from aiida_limap.engines.descriptors.blocks import StructureBlock
 from aiida_limap.engines.descriptors.classes import ClassSpec
 from aiida_limap.engines.descriptors.columns import Column
+from aiida_limap.engines.descriptors.elements import element_property
 from aiida_limap.engines.descriptors.geometry import Geometry
 from aiida_limap.engines.errors import LimapError, NoMobileIonError
 
@@ -140,20 +141,16 @@ class Packing(StructureBlock):
         """Return the numbers; those of cations are zero where none stays.
 
         :raises LimapError: if there is no anion, or an ion has none within 6 Å.
+        :raises ElementDataError: if an element has no electronegativity.
         :raises OxidationStatesError: if no formal charges are found.
         """
-        from pymatgen.core import Element
-
         mobile = geometry.class_indices == geometry.classes.index(self.mobile, self.kind)
         charges = geometry.charges
         anions, cations = np.flatnonzero(charges < 0), np.flatnonzero((charges >= 0) & ~mobile)
         if not len(anions):
             raise LimapError(f'{geometry.structure.composition.reduced_formula} has no anion')
         found = geometry.neighbours.within(REACH)
-        values = {symbol: Element(symbol).X for symbol in set(geometry.symbols)}
-        bare = next((symbol for symbol, value in values.items() if not np.isfinite(value)), None)
-        if bare is not None:
-            raise LimapError(f'there is no electronegativity of {bare}; leave out the block {self.kind}')
+        values = {symbol: element_property(symbol, 'electronegativity') for symbol in set(geometry.symbols)}
         pauling = np.array([values[symbol] for symbol in geometry.symbols])
         pairs = (found.offsets, found.indices, found.vectors, found.distances)
         bonds = _shells(pairs, cations, charges < 0, pauling, geometry)
