@@ -82,6 +82,19 @@ def _write_prototypes() -> None:
     (Path(__file__).parent / 'topics' / '_prototypes.md').write_text('\n'.join(lines))
 
 
+def _write_layouts() -> None:
+    """Write what each kind of block is, and the tables of the shipped layouts."""
+    import sys
+    from pathlib import Path
+
+    here = Path(__file__).parent
+    sys.path.insert(0, str(here))
+    from layout_tables import write_layout_tables
+
+    write_layout_tables(here / 'topics')
+
+
 _write_exit_codes()
 _write_prototypes()
-exclude_patterns += ['reference/_exit_codes.md', 'topics/_prototypes.md']
+_write_layouts()
+exclude_patterns += ['reference/_exit_codes.md', 'topics/_prototypes.md', 'topics/_kinds.md', 'topics/_layouts.md']
