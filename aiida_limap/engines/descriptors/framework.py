@@ -22,6 +22,8 @@ _FACTORS = (1.0, 1.5, 2.25, 4.0)
 _HALF = 60.0
 #: Corners of several cells that are one differ by less, Å.
 _SAME_CORNER = 1e-5
+#: Edges count as one if their values differ by less than 1e-7 / _FINE, Å2.
+_FINE = 1e4
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,10 +77,14 @@ class PowerDiagram:
         return owners
 
     @cached_property
+    def corner_values(self) -> NDArray[np.float64]:
+        """(c,) the field at the corners, Å2."""
+        return np.einsum('ij,ij->i', self.corners, self.corners) - self.weights[self.corner_owners]
+
+    @property
     def vertex_values(self) -> NDArray[np.float64]:
         """(v,) the field at the vertices, Å2."""
-        corners = self.corners[self.firsts]
-        return np.einsum('ij,ij->i', corners, corners) - self.weights[self.corner_owners[self.firsts]]
+        return self.corner_values[self.firsts]
 
     @cached_property
     def edge_values(self) -> NDArray[np.float64]:
@@ -99,10 +105,12 @@ class PowerDiagram:
         edges[:, 2:] = self.cells[self.ends[:, 1]] - self.cells[self.ends[:, 0]]
         values, heights = self.edge_values, self.vertex_values
         order = np.argsort(-values, kind='stable')
+        # In units in which edges that differ in their last digits only count as one.
+        energies, floors = -values[order] * _FINE, -heights * _FINE
         reached, deepest = np.full(3, -1, dtype=np.int64), np.full(3, -1, dtype=np.int64)
         bases, members = np.zeros((3, 3, 3), dtype=np.int64), np.zeros((3, len(heights)), dtype=np.bool_)
-        insert_edges(edges[order], -values[order], -heights, reached, deepest, bases, members)
-        return Passages(values[order[reached]], float(heights.max()))
+        insert_edges(edges[order], energies, floors, reached, deepest, bases, members)
+        return Passages(values[order[reached]], float(self.corner_values.max()))
 
 
 class Framework:
@@ -139,18 +147,17 @@ class Framework:
         """(n,) formal charges of the sites that stay, in units of e."""
         return self.geometry.charges[self.sites]
 
-    @property
-    def neighbours(self) -> Neighbours:
-        """Pairs of sites that stay, by their place in ``sites``, within :data:`REACH` at least."""
-        return self._neighbours(1.0)
+    def neighbours(self, reach: float) -> Neighbours:
+        """Return pairs of sites that stay, by their place in ``sites``.
 
-    def _neighbours(self, factor: float) -> Neighbours:
-        if factor not in self._found:
-            reach = factor * REACH
-            enough = reach <= self.geometry.reach
-            known = self.geometry.neighbours if enough else find_neighbours(self.geometry.structure, reach)
-            self._found[factor] = self._restricted(known)
-        return self._found[factor]
+        :param reach: all pairs up to this distance are there, Å; further ones may be.
+        """
+        enough = max(reach, self.geometry.reach)
+        if enough not in self._found:
+            shared = enough == self.geometry.reach
+            found = self.geometry.neighbours if shared else find_neighbours(self.geometry.structure, enough)
+            self._found[enough] = self._restricted(found)
+        return self._found[enough]
 
     def diagram(self, weights: NDArray[np.float64]) -> PowerDiagram:
         """Return the power diagram of the sites that stay.
@@ -160,7 +167,7 @@ class Framework:
         """
         weights = np.ascontiguousarray(weights, dtype=np.float64)
         for factor in _FACTORS:
-            found = self._cut(self._neighbours(factor), weights)
+            found = self._cut(self.neighbours(factor * REACH), weights)
             if found is not None:
                 return found
         raise LimapError(

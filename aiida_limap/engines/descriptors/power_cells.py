@@ -17,7 +17,7 @@ __all__ = ['CLOSED', 'FULL', 'OPEN', 'cut_all_cells', 'merge_corners']
 #: What :func:`cut_all_cells` returns: all cells are closed; one is not, with these neighbours; the arrays are full.
 CLOSED, OPEN, FULL = 0, 1, 2
 #: A plane that cuts off less than this (Å) leaves a corner as it is.
-_SLACK = 1e-9
+_SLACK = 1e-10
 
 
 @compiled()

@@ -7,7 +7,10 @@ from numpy.typing import NDArray
 
 from aiida_limap.engines.compiled import compiled
 
-__all__ = ['count_around', 'free_volume', 'void_volumes']
+__all__ = ['count_around', 'free_volume', 'share_out', 'void_volumes']
+
+#: Ions further beyond a void than so many widths do not count: exp(-LAST^2 / 2) is below 1e-8.
+LAST = 6.1
 
 
 @compiled()
@@ -50,9 +53,7 @@ def _legs(one: NDArray, other: NDArray, foot: NDArray) -> tuple[float, float]:
 
 
 @compiled()
-def void_volumes(
-    diagram: tuple[NDArray, NDArray, NDArray], vectors: NDArray, numbers: NDArray, volumes: NDArray
-) -> None:
+def void_volumes(diagram: tuple[NDArray, NDArray, NDArray], vectors: NDArray, volumes: NDArray) -> None:
     """Add up the volumes of the Delaunay cells, one per vertex of an unweighted diagram; they fill the crystal.
 
     The polyhedron of the ions around a vertex is a sum of pyramids from the vertex to its facets, each facet dual to an
@@ -61,8 +62,7 @@ def void_volumes(
 
     :param diagram: corners, ends and pairs of the edges.
     :param vectors: (p, 3) vectors of the pairs, Å.
-    :param numbers: (c,) vertex of each corner.
-    :param volumes: (v,) the volumes are added here, Å3.
+    :param volumes: (c,) the volumes are added here, Å3; that of a vertex is the sum over its corners.
     """
     corners, ends, pairs = diagram
     foot, along = np.empty(3), np.empty(3)
@@ -78,7 +78,7 @@ def void_volumes(
             height = 0.0
             for axis in range(3):
                 height += (foot[axis] - corners[corner, axis]) * along[axis]
-            volumes[numbers[corner]] += (height if place == 0 else -height) * area / 3
+            volumes[corner] += (height if place == 0 else -height) * area / 3
 
 
 @compiled()
@@ -141,6 +141,31 @@ def free_volume(diagram: tuple[NDArray, NDArray, NDArray], vectors: NDArray, rad
 
 
 @compiled()
+def share_out(values: NDArray, shares: NDArray, centres: NDArray, sigma: float, histogram: NDArray) -> None:
+    """Share out values on equidistant bins by Gaussians that sum to one; values outside count at the ends.
+
+    :param values: (v,) the values.
+    :param shares: (v,) how much each counts.
+    :param centres: (b,) ascending bin centres.
+    :param sigma: width of the Gaussians.
+    :param histogram: (b,) the shares are added here.
+    """
+    n_bins = centres.shape[0]
+    weights = np.empty(n_bins)
+    for index in range(values.shape[0]):
+        value = min(max(values[index], centres[0]), centres[n_bins - 1])
+        # The nearest bin first, so that a width far below the bins does not underflow to 0/0.
+        nearest = np.abs(centres - value).min() ** 2
+        total = 0.0
+        for bin_ in range(n_bins):
+            exponent = ((centres[bin_] - value) ** 2 - nearest) / (2 * sigma * sigma)
+            weights[bin_] = np.exp(-exponent) if exponent < 40 else 0.0
+            total += weights[bin_]
+        for bin_ in range(n_bins):
+            histogram[bin_] += shares[index] * weights[bin_] / total
+
+
+@compiled()
 def count_around(
     corners: NDArray,
     owners: NDArray,
@@ -149,25 +174,24 @@ def count_around(
     width: float,
     counts: NDArray,
 ) -> None:
-    """Count the ions around each vertex: one at the distance d counts exp(-(d/R - 1)^2 / 2 w^2) if the nearest is at R.
+    """Count the ions around each corner: one at the distance d counts exp(-(d/R - 1)^2 / 2 w^2) if the nearest is at R.
 
-    :param corners: (v, 3) the vertices, each relative to an ion on its sphere, Å.
-    :param owners: (v,) that ion.
+    :param corners: (c, 3) the corners, each relative to an ion on its sphere, Å.
+    :param owners: (c,) that ion.
     :param neighbours: offsets, indices and vectors of the pairs of ions.
     :param kinds: (n,) kind of each ion.
     :param width: w.
-    :param counts: (v, kinds) the counts are added here.
+    :param counts: (c, kinds) the counts are added here.
     """
     offsets, indices, vectors = neighbours
-    for vertex in range(corners.shape[0]):
-        owner = owners[vertex]
-        x, y, z = corners[vertex]
+    for corner in range(corners.shape[0]):
+        owner = owners[corner]
+        x, y, z = corners[corner]
         square = x * x + y * y + z * z
-        counts[vertex, kinds[owner]] += 1.0
-        # Beyond six widths a count is below 1e-7.
-        last = square * (1 + 6 * width) ** 2
+        counts[corner, kinds[owner]] += 1.0
+        last = square * (1 + LAST * width) ** 2
         for pair in range(offsets[owner], offsets[owner + 1]):
             away = (vectors[pair, 0] - x) ** 2 + (vectors[pair, 1] - y) ** 2 + (vectors[pair, 2] - z) ** 2
             if away < last:
                 part = (np.sqrt(away / square) - 1) / width
-                counts[vertex, kinds[indices[pair]]] += np.exp(-0.5 * part * part)
+                counts[corner, kinds[indices[pair]]] += np.exp(-0.5 * part * part)

@@ -82,7 +82,7 @@ class VoidSizes(_VoidBlock):
         :raises LimapError: if nothing stays without the mobile class.
         """
         diagram = _diagram(geometry, self.mobile)
-        return _histogram(np.sqrt(diagram.vertex_values), _shares(diagram, geometry), self.centres, self.sigma)
+        return _histogram(np.sqrt(diagram.corner_values), _shares(diagram, geometry), self.centres, self.sigma)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -125,11 +125,14 @@ class VoidCoordination(_VoidBlock):
         """
         framework = Framework(geometry, self.mobile)
         diagram = framework.diagram(np.zeros(len(framework.sites)))
-        counts = np.zeros((len(diagram.firsts), 2))
-        neighbours = diagram.neighbours
+        # Corner by corner: those of one vertex may differ in their last digits, and none of them is to be preferred.
+        counts = np.zeros((len(diagram.corners), 2))
+        # All ions that count around the largest void, seen from one on its surface.
+        radius = float(np.sqrt(diagram.corner_values.max()))
+        neighbours = framework.neighbours((2 + void_kernels.LAST * self.width) * radius)
         void_kernels.count_around(
-            diagram.corners[diagram.firsts],
-            diagram.corner_owners[diagram.firsts],
+            diagram.corners,
+            diagram.corner_owners,
             (neighbours.offsets, neighbours.indices, neighbours.vectors),
             (framework.charges > 0).astype(np.int64),
             self.width,
@@ -194,10 +197,10 @@ def _diagram(geometry: Geometry, mobile: str) -> PowerDiagram:
 
 
 def _shares(diagram: PowerDiagram, geometry: Geometry) -> NDArray[np.float64]:
-    """Return the share of the volume that belongs to each void."""
-    volumes = np.zeros(len(diagram.firsts))
+    """Return the share of the volume that belongs to each corner of the diagram; those of a void add up."""
+    volumes = np.zeros(len(diagram.corners))
     table = (diagram.corners, diagram.ends, diagram.pairs)
-    void_kernels.void_volumes(table, diagram.neighbours.vectors, diagram.numbers, volumes)
+    void_kernels.void_volumes(table, diagram.neighbours.vectors, volumes)
     return volumes / geometry.volume
 
 
@@ -205,6 +208,6 @@ def _histogram(
     values: NDArray[np.float64], shares: NDArray[np.float64], centres: NDArray[np.float64], sigma: float
 ) -> NDArray[np.float64]:
     """Share out values on bins by Gaussians that sum to one; values outside count at the ends."""
-    inside = np.clip(values, centres[0], centres[-1])
-    weights = np.exp(-((inside[:, None] - centres) ** 2) / (2 * sigma**2))
-    return (shares / weights.sum(axis=1)) @ weights
+    histogram = np.zeros(len(centres))
+    void_kernels.share_out(np.ascontiguousarray(values), shares, centres, sigma, histogram)
+    return histogram

@@ -61,6 +61,14 @@ def test_voids_tell_anions_from_cations():
     np.testing.assert_allclose([anions[2], cations[2]], 1, atol=1e-4)
 
 
+def test_wide_voids_see_all_ions_around_them():
+    structure = Structure(Lattice.cubic(9.0), ['O', 'Li', 'Li'], [[0, 0, 0], [0.2, 0, 0], [0, 0.2, 0]])
+    block = VoidCoordination(maximum=12, width=0.1)
+    rows = [block.row(Geometry(structure, CLASSES, reach)) for reach in (8.0, 20.0)]
+    np.testing.assert_allclose(rows[0], rows[1], atol=1e-9)
+    assert rows[0][:13].argmax() == 8
+
+
 def test_voids_beyond_the_bins_count_in_the_last_one():
     block = VoidSizes(minimum=1.0, maximum=1.5, bins=5, sigma=0.01)
     row = block.row(geometry_of(cubic_close_packing()))
