@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 import pytest
 from pymatgen.core import Lattice, Structure
@@ -29,6 +31,7 @@ def mean(row, low, high):
     return np.average(np.arange(low, high) + 0.5, weights=row[low:high])
 
 
+@cache
 def rock_salt(edge=4.2):
     return Structure.from_spacegroup('Fm-3m', Lattice.cubic(edge), ['Li', 'O'], [[0, 0, 0], [0.5, 0.5, 0.5]])
 
