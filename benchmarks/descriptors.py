@@ -10,7 +10,7 @@ from typing import Any
 import click
 import numpy as np
 
-from aiida_limap.engines.descriptors.layout import layout_names, load_layout
+from aiida_limap.engines.descriptors.layout import Layout, layout_names, load_layout
 from benchmarks.common import (
     choose,
     load_entries,
@@ -27,7 +27,7 @@ from benchmarks.worker import measure
 __all__ = ['descriptors']
 
 #: What blocks share is one line if it takes less than this part of the row.
-LEAST_SHARE = 0.01
+LEAST_SHARE = 0.03
 STATISTICS = ('median', 'mean', 'p90')
 
 
@@ -76,11 +76,12 @@ def descriptors(
         ids = [entry.id for entry in choose(entries, peer_structures)]
         task = {'action': 'peers', 'layouts': list(chosen), 'ids': ids, 'limit_s': peer_limit, **common}
         found = measure(task, shown=True)
-        peers = {'rows': found['rows'], 'summary': {name: compared(found['rows'], name) for name in chosen}}
-        tables += [(f'{name} beside matminer', *_peer_table(peers['summary'][name])) for name in chosen]
+        beside = {name: compared(found['rows'], layout, name) for name, layout in known.items()}
+        peers = {'rows': found['rows'], 'summary': beside}
+        tables += [(f'{name} beside matminer', *_peer_table(beside[name])) for name in chosen]
         bars(
             output / 'descriptors_peers.png',
-            _peer_bars(peers['summary']),
+            _peer_bars(beside),
             label='processor time per structure (ms)',
             colour_of=lambda name: int(name not in chosen),
         )
@@ -125,33 +126,32 @@ def _block_table(summary: Sequence[dict[str, Any]]) -> tuple[list[str], list[lis
     return ['block', *STATISTICS], [[row['block'], *(row['ms'][name] for name in STATISTICS)] for row in summary]
 
 
-def compared(rows: Sequence[dict[str, Any]], layout: str) -> list[dict[str, Any]]:
+def compared(rows: Sequence[dict[str, Any]], layout: Layout, name: str) -> list[dict[str, Any]]:
     """Compare the blocks of a layout with the featurizers of matminer, structure by structure.
 
     A block counts with all that it needs, as if it were the only one. In the total the row is the whole one, in which
     blocks share neighbours, without the landscape; blocks that nothing stands beside count on our side only.
 
     :param rows: as :func:`benchmarks.featurizing.time_peers` returns them.
-    :param layout: name of the layout.
+    :param layout: the layout.
+    :param name: what the rows call it.
     :returns: per featurizer and in total: milliseconds of both, ratios, and how many ran out of time or failed.
     """
-    described = [row for row in rows if row['layouts'][layout] is not None]
+    described = [row for row in rows if row['layouts'][name] is not None]
     found = []
     for peer in PEERS:
-        pairs = []
-        for row in described:
-            own = [
-                row['layouts'][layout]['alone'][kind] for kind in peer.kinds if kind in row['layouts'][layout]['alone']
-            ]
-            if own and peer.name in row['peers']:
-                pairs.append((sum(own), row['peers'][peer.name]))
-        if pairs:
-            found.append({'peer': peer.name, 'kinds': list(peer.kinds), 'counted': peer.counted, **_ratios(pairs)})
+        if not peer.stands_beside(layout):
+            continue
+        pairs = [
+            (sum(row['layouts'][name]['alone'].get(kind, 0.0) for kind in peer.kinds), row['peers'][peer.name])
+            for row in described
+        ]
+        found.append({'peer': peer.name, 'kinds': list(peer.kinds), 'counted': peer.counted, **_ratios(pairs)})
     counted = [entry['peer'] for entry in found if entry['counted']]
     whole = []
     for row in described:
-        own = sum(value for name, value in row['layouts'][layout]['row'].items() if not name.startswith('landscape'))
-        results = [row['peers'][name] for name in counted]
+        own = sum(value for block, value in row['layouts'][name]['row'].items() if not block.startswith('landscape'))
+        results = [row['peers'][peer] for peer in counted]
         complete = all(result['seconds'] is not None for result in results)
         late = any(result['out_of_time'] for result in results)
         theirs = sum(result['seconds'] for result in results) if complete else None
@@ -186,13 +186,17 @@ def _peer_table(summary: Sequence[dict[str, Any]]) -> tuple[list[str], list[list
 
 
 def _peer_bars(summary: dict[str, list[dict[str, Any]]]) -> list[tuple[str, list[tuple[str, dict[str, Any]]]]]:
-    """Return one panel per kind of block: the featurizers of matminer, then our blocks of each layout."""
+    """Return one panel per kind of block: featurizers of matminer, then our blocks of each layout; last the totals."""
     panels: dict[str, dict[str, dict[str, Any]]] = {}
-    for entries in summary.values():
-        for entry in entries:
-            panel = panels.setdefault(', '.join(entry['kinds']) or 'all', {})
-            panel[entry['peer'] if entry['kinds'] else 'matminer, sum of those counted'] = entry['peer_ms']
+    whole: dict[str, dict[str, Any]] = {}
     for layout, entries in summary.items():
         for entry in entries:
-            panels[', '.join(entry['kinds']) or 'all'][layout] = entry['own_ms']
-    return [(title, list(panel.items())) for title, panel in panels.items()]
+            if entry['kinds']:
+                panels.setdefault(', '.join(entry['kinds']), {})[entry['peer']] = entry['peer_ms']
+            else:
+                whole |= {f'matminer, all beside {layout}': entry['peer_ms'], layout: entry['own_ms']}
+    for layout, entries in summary.items():
+        for entry in entries:
+            if entry['kinds']:
+                panels[', '.join(entry['kinds'])][layout] = entry['own_ms']
+    return [(title, list(panel.items())) for title, panel in {**panels, 'whole row': whole}.items()]

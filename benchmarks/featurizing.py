@@ -36,12 +36,24 @@ class Peer:
     :param kinds: kinds of blocks that it stands beside; those of the composition part all count as ``composition``.
     :param counted: whether it is part of the total; of several for one kind only the quickest is.
     :param build: takes all structures, gives what computes the numbers of one structure.
+    :param maximum: it stands beside blocks with this ``maximum`` only; None for any.
     """
 
     name: str
     kinds: tuple[str, ...]
     counted: bool
     build: Callable[[Sequence[Structure]], Callable[[Structure], Any]]
+    maximum: float | None = None
+
+    def stands_beside(self, layout: Layout) -> bool:
+        """Tell whether a layout has a block for the same geometry.
+
+        :param layout: the layout.
+        """
+        return 'composition' in self.kinds or any(
+            block.kind in self.kinds and (self.maximum is None or getattr(block, 'maximum', None) == self.maximum)
+            for block in layout.parts['structure']
+        )
 
 
 def _elements(_structures: Sequence[Structure]) -> Callable[[Structure], Any]:
@@ -51,12 +63,28 @@ def _elements(_structures: Sequence[Structure]) -> Callable[[Structure], Any]:
     return lambda structure: featurizer.featurize(structure.composition)
 
 
-def _partial_rdf(structures: Sequence[Structure]) -> Callable[[Structure], Any]:
-    from matminer.featurizers.structure import PartialRadialDistributionFunction
+def _partial_rdf(cutoff: float, bin_size: float) -> Callable[[Sequence[Structure]], Any]:
+    def build(structures: Sequence[Structure]) -> Callable[[Structure], Any]:
+        from matminer.featurizers.structure import PartialRadialDistributionFunction
 
-    featurizer = PartialRadialDistributionFunction(cutoff=10.0, bin_size=0.1)
-    featurizer.fit(structures)
-    return featurizer.featurize
+        featurizer = PartialRadialDistributionFunction(cutoff=cutoff, bin_size=bin_size)
+        featurizer.fit(structures)
+        return featurizer.featurize
+
+    return build
+
+
+def _lithium_order(_structures: Sequence[Structure]) -> Callable[[Structure], Any]:
+    """Of the Li sites only, as our block."""
+    from matminer.featurizers.site import CrystalNNFingerprint
+
+    featurizer = CrystalNNFingerprint.from_preset('ops')
+
+    def featurize(structure: Structure) -> Any:
+        places = [place for place, site in enumerate(structure) if site.specie.symbol == 'Li']
+        return np.mean([featurizer.featurize(structure, place) for place in places], axis=0)
+
+    return featurize
 
 
 def _of_sites(name: str, neighbours: str = '', **options: Any) -> Callable[[Sequence[Structure]], Any]:
@@ -80,7 +108,8 @@ def _of_sites(name: str, neighbours: str = '', **options: Any) -> Callable[[Sequ
 
 PEERS = (
     Peer('ElementProperty (Magpie)', ('composition',), True, _elements),
-    Peer('PartialRadialDistributionFunction, 10 Å', ('rdf',), True, _partial_rdf),
+    Peer('PartialRadialDistributionFunction, 10 Å', ('rdf',), True, _partial_rdf(10.0, 0.1), 10.0),
+    Peer('PartialRadialDistributionFunction, 8 Å', ('rdf',), True, _partial_rdf(8.0, 0.2), 8.0),
     # Its neighbours are those of our ADF, up to a multiple of the nearest distance; the others are slower.
     Peer('AverageBondAngle (MinimumDistanceNN)', ('adf',), True, _of_sites('AverageBondAngle', 'MinimumDistanceNN')),
     Peer('AverageBondAngle (VoronoiNN)', ('adf',), False, _of_sites('AverageBondAngle', 'VoronoiNN')),
@@ -88,9 +117,7 @@ PEERS = (
         'AngularFourierSeries, 4 Å', ('adf',), False, _of_sites('AngularFourierSeries', preset='gaussian', cutoff=4)
     ),
     Peer('VoronoiFingerprint', ('voronoi',), True, _of_sites('VoronoiFingerprint')),
-    Peer(
-        'CrystalNNFingerprint (ops)', ('coordination',), True, _of_sites('CrystalNNFingerprint', preset='ops')
-    ),
+    Peer('CrystalNNFingerprint (ops), Li sites', ('site_coordination',), True, _lithium_order),
 )  # fmt: skip
 
 
@@ -249,9 +276,12 @@ def time_peers(task: dict[str, Any]) -> dict[str, Any]:
 
     entries = _entries(task)
     layouts = {name: load_layout(name) for name in task['layouts']}
-    kinds = {'composition'} | {block.kind for layout in layouts.values() for block in layout.parts['structure']}
     structures = [entry.structure for entry in entries]
-    peers = {peer.name: peer.build(structures) for peer in PEERS if kinds & set(peer.kinds)}
+    peers = {
+        peer.name: peer.build(structures)
+        for peer in PEERS
+        if any(peer.stands_beside(layout) for layout in layouts.values())
+    }
     for layout in layouts.values():
         _warm_up(entries, layout)
     warm = min(structures, key=len)

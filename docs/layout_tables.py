@@ -19,6 +19,7 @@ _BIN = re.compile(r'(?P<series>.+)_(?P<centre>-?\d+(?:\.\d+)?(?:e[+-]?\d+)?)')
 _PARAMETER = re.compile(r':param (?P<name>\w+):\s*(?P<text>.*?)(?=\n:|\Z)', re.DOTALL)
 #: Kinds whose columns need no table.
 _OBVIOUS = ('element_fractions',)
+_EMPTY = ((), [], {}, '', None)
 _ROLE = re.compile(r':\w+:`~?(?P<target>[^`]+)`')
 
 
@@ -160,11 +161,19 @@ def _centre(column: Column) -> float | None:
 
 def _options(block: Block) -> str:
     hidden = ('kind', 'name', 'pairs', 'triplets')
-    shown = {key: value for key, value in block.as_dict().items() if key not in hidden and value not in ((), None)}
+    shown = {
+        key: value
+        for key, value in block.as_dict().items()
+        if key not in hidden and value not in _EMPTY and value is not False
+    }
     return ', '.join(f'`{key}` {_plain(value)}' for key, value in shown.items())
 
 
 def _plain(value: Any) -> str:
     if isinstance(value, (list, tuple)):
-        return ' '.join(_plain(entry) for entry in value)
+        inner = [f'({_plain(entry)})' if isinstance(entry, (list, tuple)) else _plain(entry) for entry in value]
+        return ' '.join(inner)
+    if isinstance(value, str):
+        # The path of a class is longer than a table is wide.
+        return value.rsplit('.', 1)[-1]
     return f'{value:g}' if isinstance(value, float) else str(value)

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-PARTS = ('published', 'literature', 'refinement', 'agreement', 'batch', 'peer')
+PARTS = ('published', 'literature', 'refinement', 'agreement', 'batch', 'peer', 'descriptors', 'worth')
+needs_matminer = pytest.mark.skipif(importlib.util.find_spec('matminer') is None, reason='matminer is not installed')
 needs_bvlain = pytest.mark.skipif(importlib.util.find_spec('bvlain') is None, reason='bvlain is not installed')
 
 
@@ -89,3 +90,44 @@ def test_times_and_memory_of_both_are_measured(tmp_path):
     assert all(seconds > 0 for seconds in row['seconds'].values())
     assert row['peak_MB']['peer'] > 0
     assert row['ratio']['total'] > 0
+
+
+@needs_matminer
+def test_blocks_are_timed_beside_matminer(tmp_path):
+    document = results(tmp_path, 'descriptors', '--layout', 'compact', '--repeats', '1', '--peer-structures', '1')
+    blocks = {row['block']: row['ms'] for row in document['summary']['compact']}
+    assert {'structure: rdf', 'structure: voronoi', 'composition and structure'} <= set(blocks)
+    assert all(entry['median'] > 0 for entry in blocks.values())
+    *_, total = document['peers']['summary']['compact']
+    assert total['peer'] == 'total'
+    assert total['ratio']['count'] == 1
+    assert total['peer_ms']['mean'] > total['own_ms']['mean'] > 0
+    assert '| structure: rdf |' in (tmp_path / 'descriptors.md').read_text()
+    for name in ('descriptors.png', 'descriptors_peers.png'):
+        assert (tmp_path / name).stat().st_size > 0
+
+
+@needs_matminer
+def test_what_descriptors_are_worth_is_told_with_its_spread(tmp_path):
+    options = ('--structures', '24', '--layout', 'compact', '--model', 'ridge, block maxima', '--model', 'mean')
+    document = results(tmp_path, 'worth', *options, '--seeds', '2')
+    assert document['rows'] + len(document['lost']['compact']) <= 24
+    names = [item['name'] for item in document['sets']]
+    assert names[0] == 'element fractions'
+    assert names[1:] == [f'compact: {part}' for part in ('composition', 'structure', 'composition + structure')]
+    for item in document['sets']:
+        score = item['models']['mean']['log10 ME']
+        assert score['r2']['seeds']['mean'] < 0.05
+        assert score['mae']['folds']['sd'] > 0
+    assert '| element fractions |' in (tmp_path / 'worth.md').read_text()
+    # The energies are kept for the next run.
+    assert len(list(tmp_path.glob('targets-*.json'))) == 1
+
+
+def test_an_unknown_model_and_too_few_formulas_are_refused(tmp_path):
+    done = benchmark('worth', '--embedded', '--structures', '3', '--layout', 'compact', '--output', str(tmp_path))
+    assert done.returncode == 1
+    assert 'need at least 10 formulas' in done.stderr
+    done = benchmark('worth', '--embedded', '--model', 'oracle', '--output', str(tmp_path))
+    assert done.returncode == 2
+    assert "unknown model 'oracle'" in done.stderr

@@ -46,7 +46,8 @@ def test_every_block_and_option_of_a_layout_is_told(layouts_text, name):
             ]
             assert f'`{block.kind}`' in line
             for key in set(block.as_dict()) - {'kind', 'name', 'pairs', 'triplets'}:
-                assert f'`{key}`' in line or block.as_dict()[key] in ((), [], None, '', {})
+                value = block.as_dict()[key]
+                assert f'`{key}`' in line or value is False or value in ((), [], {}, '', None)
 
 
 def test_bins_are_told_with_their_unit_and_names(layouts_text):
