@@ -17,7 +17,6 @@ __all__ = [
     'distance_histograms',
     'is_resolved',
     'smear_table',
-    'warm_up',
 ]
 
 #: Gaussians are cut where 3e-12 of their weight is left, far below the accuracy that rows are compared with.
@@ -228,17 +227,3 @@ def angle_histogram(
         no centre.
     """
     return _angles(neighbours, classes, triplet, ratios, n_bins, smear_table(180 / n_bins, sigma))
-
-
-def warm_up() -> None:
-    """Compile (or load from the cache) before the first structure, so that its time is not charged with it."""
-    from aiida_limap.engines.descriptors.neighbours import search_neighbours
-    from aiida_limap.engines.descriptors.voronoi import voronoi_cells
-
-    cell, position = 2 * np.eye(3), np.zeros((1, 3))
-    found = search_neighbours(cell, position, 4.5)
-    classes, index = np.zeros(1, np.int64), np.zeros((1, 1), np.int64)
-    distance_histograms((found.offsets, found.indices, found.distances), classes, index, 2.0, 2, 0.1)
-    entries = (found.offsets, found.indices, found.vectors, found.distances)
-    angle_histogram(entries, classes, (-1, -1, -1), (1.2, 1.6), 2, 10.0)
-    voronoi_cells(cell, position, found)

@@ -130,20 +130,28 @@ def describe_items(
     :returns: items and rows by part, in the order of the structures, each as soon as it and those before it are
         finished.
     """
-    from aiida_limap.engines.descriptors import kernels
 
     def describe(entry: tuple[str, Callable[[], Structure]]) -> tuple[ItemResult, Rows | None]:
         identifier, load = entry
         return describe_item(identifier, load, layout, parts)
 
-    # Compiled once before the threads start, so that no structure is charged with it.
-    kernels.warm_up()
+    if loaders:
+        _warm_up(layout, parts)
     executor = ThreadPoolExecutor(max(1, min(threads or available_threads(), len(loaders))), 'descriptors')
     try:
         yield from executor.map(describe, loaders)
     finally:
         # Whoever stops listening, also because the scheduler ends the job, does not wait for what has not begun.
         executor.shutdown(cancel_futures=True)
+
+
+def _warm_up(layout: Layout, parts: Sequence[str]) -> None:
+    """Describe lithium oxide, so that compiling the kernels, or loading them, is charged to no structure."""
+    from pymatgen.core import Lattice, Structure
+
+    cell = Lattice([[0, 2.3, 2.3], [2.3, 0, 2.3], [2.3, 2.3, 0]])
+    oxide = Structure(cell, ['Li', 'Li', 'O'], [[0.25, 0.25, 0.25], [0.75, 0.75, 0.75], [0, 0, 0]])
+    describe_item('warm-up', lambda: oxide, layout, parts)
 
 
 def describe_item(
