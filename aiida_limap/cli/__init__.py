@@ -15,6 +15,7 @@ _COMMANDS = {
     'demo': ('demo', 'demo', 'Draw a map of the embedded structures, end to end.'),
     'import': ('importing', 'import_group', 'Bring structures into the profile.'),
     'launch': ('launch', 'launch', 'Submit work to the daemon.'),
+    'layouts': ('layouts', 'layouts', 'Print descriptor layouts and their columns, check your own.'),
     'map': ('maps', 'map_group', 'List, show and draw maps.'),
     'point': ('points', 'point_group', 'Show a point of a map and the way back to its structure.'),
     'report': ('status', 'report', 'Say in words what became of a map or of migration energies.'),

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ['as_block', 'describe_columns', 'frame_names']
+__all__ = ['as_block', 'describe_columns']
 
 
 def as_block(name: str, values: ArrayLike, n_rows: int) -> NDArray:
@@ -54,16 +53,3 @@ def _words(given: Sequence[str] | None, otherwise: list[str]) -> list[str]:
     if given is None or len(given) != len(otherwise):
         return otherwise
     return [str(word) for word in given]
-
-
-def frame_names(columns: Sequence[str], blocks: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
-    """Return the names that the columns of blocks get beside the columns of a table, each name once.
-
-    :param columns: names of the columns of the table.
-    :param blocks: names of the columns of each block.
-    :returns: for each block its names, with the block in front (``structure.NAME``) where a name occurs elsewhere too.
-    """
-    counts = Counter([*columns, *(name for names in blocks.values() for name in names)])
-    return {
-        block: [f'{block}.{name}' if counts[name] > 1 else name for name in names] for block, names in blocks.items()
-    }

@@ -11,7 +11,8 @@ from aiida.common.exceptions import ValidationError
 from aiida.orm import Data
 from numpy.typing import ArrayLike, NDArray
 
-from aiida_limap.data._blocks import as_block, describe_columns, frame_names
+from aiida_limap.common.columns import unique_names
+from aiida_limap.data._blocks import as_block, describe_columns
 from aiida_limap.data._columns import (
     as_column,
     as_ids,
@@ -296,7 +297,7 @@ class TableData(Data):
         # A copy, since the arrays of a node are read-only and a frame is not.
         wide = [
             pd.DataFrame(self._arrays[f'block.{name}'].copy(), index=index, columns=labels)
-            for name, labels in frame_names(self.column_names, names).items()
+            for name, labels in unique_names(self.column_names, names).items()
         ]
         return pd.concat([pd.DataFrame(columns, index=index), *wide], axis=1)
 

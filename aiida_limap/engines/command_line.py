@@ -12,6 +12,8 @@ from typing import Any
 import click
 
 from aiida_limap import __version__
+from aiida_limap.engines.descriptors_command import descriptors
+from aiida_limap.engines.layouts_command import layouts
 from aiida_limap.formats.job import TASKS
 
 __all__ = ['main']
@@ -25,7 +27,9 @@ def main() -> None:
     \b
     Examples:
       limap-engine bvff LiFePO4.cif --spacing 0.1
-      limap-engine descriptors job.json
+      limap-engine descriptors LiFePO4.cif --output table.csv
+      limap-engine layouts list
+      limap-engine train job.json
     """
     logging.basicConfig(level=logging.INFO, format='%(asctime)s %(levelname)s %(message)s', stream=sys.stderr)
 
@@ -49,8 +53,10 @@ def _add_job_command(task: str) -> None:
 
 
 for _task in TASKS:
-    if _task != 'bvff':
+    if _task not in {'bvff', 'descriptors'}:
         _add_job_command(_task)
+main.add_command(descriptors)
+main.add_command(layouts)
 
 
 @main.command('bvff')

@@ -5,36 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from aiida_limap.engines.bvff.options import BvffOptions
 from aiida_limap.engines.bvff.task import compute_items
-from aiida_limap.engines.errors import InputError, LimapError
+from aiida_limap.engines.chemistry.files import read_structure_file
+from aiida_limap.engines.errors import InputError
 from aiida_limap.formats.results import ItemResult
 
-if TYPE_CHECKING:
-    from pymatgen.core import Structure
-
-__all__ = ['read_structure_file', 'run_files']
-
-
-def read_structure_file(path: Path) -> Structure:
-    """Read a structure from a CIF, POSCAR or any other file that pymatgen knows.
-
-    :param path: the file.
-    :returns: the structure.
-    :raises LimapError: if the file is missing or cannot be read.
-    """
-    from pymatgen.core import Structure
-
-    path = Path(path)
-    if not path.is_file():
-        raise LimapError(f'there is no file {path}')
-    try:
-        return Structure.from_file(path)
-    except Exception as error:
-        # The readers of the many formats raise whatever they stumble over.
-        raise LimapError(f'{path.name} cannot be read as a structure: {error}') from error
+__all__ = ['run_files']
 
 
 def run_files(

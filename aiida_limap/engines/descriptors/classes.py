@@ -35,9 +35,14 @@ class ClassSpec:
     rest: str
 
     def __post_init__(self) -> None:
+        if not _is_list(self.named) or not isinstance(self.rest, str):
+            raise InputError("layout: classes: 'named' must be a list of classes, and 'rest' the name of one more")
         for entry in self.named:
             if not isinstance(entry, Mapping) or set(entry) not in ({'name', 'elements'}, {'name', 'role'}):
                 raise InputError(f"layout: classes: {entry!r}: expected a name and either 'elements' or 'role'")
+            elements = entry.get('elements', ())
+            if not _is_list(elements) or not all(isinstance(symbol, str) for symbol in elements):
+                raise InputError(f'layout: classes: elements are a list of symbols, not {elements!r}')
             if entry.get('role', ROLES[0]) not in ROLES:
                 raise InputError(f'layout: classes: a role is one of {", ".join(ROLES)}, not {entry["role"]!r}')
         symbols = [symbol for entry in self.named for symbol in entry.get('elements', ())]
@@ -86,3 +91,7 @@ class ClassSpec:
                 takes = is_anion == (entry['role'] == 'anion')
             found[takes] = index
         return found
+
+
+def _is_list(value: object) -> bool:
+    return isinstance(value, Sequence) and not isinstance(value, str)

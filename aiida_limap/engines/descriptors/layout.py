@@ -179,7 +179,11 @@ def load_layout(layout: str | Path | Mapping[str, Any] | Layout) -> Layout:
     path = Path(layout)
     if not path.is_file():
         raise InputError(f'layout {str(layout)!r}: neither a file nor one of {", ".join(layout_names())}')
-    return _parse(path.read_text(), path.name)
+    try:
+        text = path.read_text(encoding='utf-8')
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f'layout {path.name}: cannot be read as text: {error}') from error
+    return _parse(text, path.name)
 
 
 @lru_cache
@@ -199,7 +203,7 @@ def _parse(text: str, name: str) -> Layout:
 def _check_keys(name: str, document: Any, keys: Sequence[str], optional: Sequence[str] = ()) -> None:
     if not isinstance(document, Mapping):
         raise InputError(f'{name}: expected keys with values, found {type(document).__name__}')
-    unknown = sorted(set(document) - set(keys))
+    unknown = sorted(set(document) - set(keys), key=str)
     if unknown:
         raise InputError(f'{name}: unknown key {unknown[0]!r}; known are {", ".join(keys)}')
     missing = sorted(set(keys) - set(document) - set(optional))
