@@ -1,4 +1,4 @@
-"""Structures that a command works on: a group, a dataset, or single structures."""
+"""What a command works on: structures of a group, of a dataset or single ones, and the layout of their descriptors."""
 
 from __future__ import annotations
 
@@ -15,7 +15,15 @@ if TYPE_CHECKING:
 
     from aiida_limap.data.dataset import DatasetData
 
-__all__ = ['chosen_structures', 'dataset_of_group', 'load_dataset', 'load_usable', 'source_and_protocol_options']
+__all__ = [
+    'chosen_structures',
+    'dataset_of_group',
+    'layout_options',
+    'layout_overrides',
+    'load_dataset',
+    'load_usable',
+    'source_and_protocol_options',
+]
 
 Command = TypeVar('Command', bound=Callable[..., Any])
 
@@ -30,6 +38,53 @@ _SOURCE_AND_PROTOCOL = (
         help='YAML file with changes of the protocol.',
     ),
 )
+
+_LAYOUT = (
+    click.option(
+        '--layout',
+        help='Descriptor layout: a name (`aiida-limap layouts list`) or a YAML file; by default that of the protocol.',
+    ),
+    click.option(
+        '--landscape',
+        is_flag=True,
+        help='Also learn from the landscape part of the layout: numbers of the same landscape as the migration energy.',
+    ),
+)
+
+
+def layout_options(command: Command) -> Command:
+    """Give a command the options that choose the descriptors of a map.
+
+    :param command: the function.
+    :returns: the function with its options.
+    """
+    for option in reversed(_LAYOUT):
+        command = option(command)
+    return command
+
+
+def layout_overrides(layout: str | None, landscape: bool) -> dict[str, Any]:
+    """Return what the options of a layout change in the inputs of a map.
+
+    :param layout: name of a layout, or path of a YAML file, whose content becomes the input; None for no change.
+    :param landscape: whether the map is drawn from the landscape part too.
+    :returns: overrides of the protocol of a map.
+    :raises LimapError: if there is no such layout, it is wrong, or it has no landscape part.
+    """
+    from aiida_limap.engines.descriptors import layout_names, load_layout
+    from aiida_limap.engines.descriptors.task import parts_of
+
+    described: dict[str, Any] = {}
+    if layout is not None:
+        known = load_layout(layout)
+        parts_of(known, landscape)
+        described['layout'] = layout if layout in layout_names() else known.as_dict()
+    if not landscape:
+        return {'featurize': {'descriptors': {'parameters': described}}} if described else {}
+    return {
+        'featurize': {'descriptors': {'parameters': {**described, 'landscape': True}}},
+        'train': {'parameters': {'landscape': True}},
+    }
 
 
 def source_and_protocol_options(command: Command) -> Command:

@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from aiida_limap.cli.base import counting_bar, friendly, load_profile, writable_folder
+from aiida_limap.cli.choosing import layout_options, layout_overrides
 
 __all__ = ['demo']
 
@@ -31,10 +32,11 @@ _OVERRIDES = {'train': {'parameters': {'basis': 'compact'}}}
 )
 @click.option('--limit', type=click.IntRange(min=20), help='Map only this many structures, spread over the library.')
 @click.option('--protocol', default='balanced', show_default=True, help='fast, balanced or stringent.')
+@layout_options
 @click.option('--workers', type=click.IntRange(1, 64), default=2, show_default=True, help='Workers of the daemon.')
 @click.option('--keep-daemon', is_flag=True, help='Leave the daemon running at the end.')
 @friendly
-def demo(folder: Path, limit: int | None, protocol: str, workers: int, keep_daemon: bool) -> None:
+def demo(folder: Path, workers: int, keep_daemon: bool, **chosen: Any) -> None:
     """Draw a map of the embedded lithium oxides, end to end, in a profile of its own.
 
     Makes a profile (SQLite and the ZeroMQ broker, no service needed) below FOLDER, starts its daemon, imports the
@@ -45,11 +47,14 @@ def demo(folder: Path, limit: int | None, protocol: str, workers: int, keep_daem
     Examples:
       aiida-limap demo
       aiida-limap demo --folder my-demo --limit 100 --protocol fast
+      aiida-limap demo --folder my-demo --layout modern
     """
     started = time.monotonic()
+    # Before the profile is made, since a wrong layout is the mistake of a moment.
+    chosen['last'] = layout_overrides(chosen.pop('layout'), chosen.pop('landscape'))
     folder = writable_folder(folder.resolve())
     _own_profile(folder)
-    chain, report = _run(protocol, limit, workers, keep_daemon)
+    chain, report = _run(workers, keep_daemon, **chosen)
     _deliver(chain, folder)
     click.echo(f'\n{len(report.dataset)} structures in {time.monotonic() - started:.0f} s')
     _say_how_to_go_on(folder, chain)
@@ -88,7 +93,7 @@ def _config_text(folder: Path) -> str:
     return config.read_text() if config.is_file() else ''
 
 
-def _run(protocol: str, limit: int | None, workers: int, keep_daemon: bool) -> tuple[Any, Any]:
+def _run(workers: int, keep_daemon: bool, *, protocol: str, limit: int | None, last: dict[str, Any]) -> tuple[Any, Any]:
     """Import, submit and watch; the daemon is stopped at the end if this command started it."""
     from aiida.engine.daemon.client import get_daemon_client
 
@@ -108,7 +113,7 @@ def _run(protocol: str, limit: int | None, workers: int, keep_daemon: bool) -> t
         with counting_bar('importing') as (on_start, on_progress):
             report = import_prototypes(limit=limit, on_start=on_start, on_progress=on_progress)
         print_report(report)
-        chain = submit_map(report.dataset, code, protocol, _OVERRIDES)
+        chain = submit_map(report.dataset, code, protocol, _OVERRIDES, last)
         click.echo(f'submitted map work chain {chain.pk}')
         finished = watch_map(chain)
     finally:

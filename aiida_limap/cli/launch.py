@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import click
 
 from aiida_limap.cli.base import load_code, require_daemon, with_profile
-from aiida_limap.cli.choosing import dataset_of_group, load_dataset, source_and_protocol_options
+from aiida_limap.cli.choosing import (
+    dataset_of_group,
+    layout_options,
+    layout_overrides,
+    load_dataset,
+    source_and_protocol_options,
+)
 from aiida_limap.cli.launch_bvff import bvff_command
 
 __all__ = ['launch', 'submit_map', 'why_unfinished']
@@ -33,17 +38,18 @@ launch.add_command(bvff_command)
 
 @launch.command('map')
 @source_and_protocol_options
+@layout_options
 @click.option('--wait', is_flag=True, help='Stay and show the progress.')
 @with_profile
-def map_command(
-    group: str | None, dataset: str | None, code: str, protocol: str | None, overrides: Path | None, wait: bool
-) -> None:
+def map_command(group: str | None, dataset: str | None, code: str, wait: bool, **chosen: Any) -> None:
     """Draw a map: migration energies, descriptors, training, and the codes of every structure.
 
     \b
     Examples:
       aiida-limap launch map --group oxides --wait
       aiida-limap launch map --dataset 1234 --protocol fast --overrides my.yaml
+      aiida-limap launch map --group oxides --layout modern --wait
+      aiida-limap launch map --group oxides --layout modern --landscape --wait
     """
     if (group is None) == (dataset is None):
         raise click.UsageError('name either --group or --dataset')
@@ -53,8 +59,9 @@ def map_command(
             f'the dataset holds {len(node)} structures; a map needs {_FEWEST_STRUCTURES} or more to train on'
         )
     engine = load_code(code)
+    last = layout_overrides(chosen['layout'], chosen['landscape'])
     require_daemon()
-    chain = submit_map(node, engine, protocol, overrides)
+    chain = submit_map(node, engine, chosen['protocol'], chosen['overrides'], last)
     click.echo(f'submitted map work chain {chain.pk} of {len(node)} structures')
     if not wait:
         click.echo(f'progress: aiida-limap status {chain.pk} --watch')
@@ -76,22 +83,32 @@ def why_unfinished(chain: Any) -> str:
     return str(chain.exit_message or chain.exception or 'it was stopped').rstrip('.')
 
 
-def submit_map(dataset: Any, code: Any, protocol: str | None, overrides: Any = None) -> Any:
+def submit_map(
+    dataset: Any, code: Any, protocol: str | None, overrides: Any = None, last: dict[str, Any] | None = None
+) -> Any:
     """Submit a map work chain.
 
     :param dataset: the dataset node.
     :param code: the code of the engines.
     :param protocol: name of the protocol, None for the default.
     :param overrides: changes of the protocol, as a mapping or the path of a YAML file.
+    :param last: changes that come after ``overrides``.
     :returns: the process node.
     :raises click.ClickException: if the protocol or an override is unknown.
+    :raises LimapError: if the layout of the descriptors is wrong, or has no landscape part where that is wanted.
     """
     from aiida.engine import submit
 
+    from aiida_limap.engines.descriptors import load_layout
+    from aiida_limap.engines.descriptors.task import parts_of
     from aiida_limap.workflows.map import MapWorkChain
 
     try:
-        builder = MapWorkChain.get_builder_from_protocol(code, dataset, protocol=protocol, overrides=overrides)
+        inputs = MapWorkChain.get_protocol_inputs(protocol, overrides, last)
+        builder = MapWorkChain.get_builder_from_protocol(code, dataset, protocol=protocol, overrides=inputs)
     except ValueError as error:
         raise click.ClickException(str(error)) from error
+    described = builder.featurize.descriptors.parameters.get_dict()
+    # The engine would refuse the job as well, but only after the migration energies were submitted beside it.
+    parts_of(load_layout(described['layout']), described.get('landscape', False))
     return submit(builder)

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 
 def test_the_status_of_a_finished_map_counts_its_jobs(run, graph):
@@ -102,6 +103,39 @@ def test_a_wrong_protocol_or_override_is_refused_by_name(fails, graph, group, tm
     ):
         (tmp_path / 'my.yaml').write_text(text)
         assert words in fails(*arguments, '--overrides', tmp_path / 'my.yaml')
+
+
+def test_a_layout_of_a_map_is_a_name_or_a_file(run, fails, graph, group, tmp_path, monkeypatch):
+    from aiida_limap.engines.descriptors import load_layout
+
+    submitted = []
+    monkeypatch.setattr('aiida_limap.cli.launch.require_daemon', lambda: None)
+    monkeypatch.setattr('aiida.engine.submit', lambda builder: submitted.append(builder) or graph.chain)
+    launch = ('launch', 'map', '--group', group, '--code', graph.code.full_label)
+    document = {**load_layout('modern').as_dict(), 'name': 'mine'}
+    (tmp_path / 'mine.yaml').write_text(yaml.safe_dump(document))
+    (tmp_path / 'my.yaml').write_text('featurize: {descriptors: {parameters: {layout: compact}}}')
+    for options, layout, landscape in (
+        ((), 'yamaguchi2023', False),
+        (('--layout', 'modern'), 'modern', False),
+        (('--layout', 'modern', '--landscape'), 'modern', True),
+        (('--layout', 'mine.yaml', '--landscape'), document, True),
+        # The option of the command comes after the file of overrides.
+        (('--overrides', 'my.yaml'), 'compact', False),
+        (('--overrides', 'my.yaml', '--layout', 'modern'), 'modern', False),
+    ):
+        run(*launch, *options)
+        described = submitted[-1].featurize.descriptors.parameters.get_dict()
+        assert described == {'layout': layout, **({'landscape': True} if landscape else {})}
+        assert submitted[-1].train.parameters.get_dict().get('landscape', False) is landscape
+    assert len(submitted) == 6
+    (tmp_path / 'mine.yaml').write_text('name: mine')
+    assert "layout: the key 'classes' is missing" in fails(*launch, '--layout', 'mine.yaml')
+    assert "layout 'nothing': neither a file nor one of" in fails(*launch, '--layout', 'nothing')
+    assert 'the layout compact has no landscape part' in fails(*launch, '--layout', 'compact', '--landscape')
+    assert 'the layout yamaguchi2023 has no landscape part' in fails(*launch, '--landscape')
+    assert len(submitted) == 6
+    assert "layout 'nothing': neither" in fails('demo', '--folder', tmp_path / 'demo', '--layout', 'nothing')
 
 
 @pytest.fixture
