@@ -42,3 +42,17 @@ class Shell:
         assert (done.returncode != 0) == fails, f'{command}\n{done.stdout}\n{done.stderr}'
         assert 'Traceback' not in done.stderr, done.stderr
         return done
+
+    def python(self, code: str, *arguments: str) -> str:
+        """Return what a piece of Python prints in the profile of the folder."""
+        done = subprocess.run(
+            [sys.executable, '-c', code, *arguments],
+            capture_output=True,
+            text=True,
+            check=False,
+            env=self.environment,
+            cwd=self.folder,
+            timeout=TIMEOUT_S,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout

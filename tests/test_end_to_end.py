@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import subprocess
 import sys
@@ -11,6 +12,8 @@ from pathlib import Path
 
 import pytest
 from plugins_shell import BIN, TIMEOUT_S, Shell
+
+from aiida_limap.engines.descriptors import load_layout
 
 pytestmark = pytest.mark.daemon
 
@@ -126,7 +129,8 @@ def test_a_folder_with_bad_files_is_mapped_all_the_same(shell, daemon, mixed_fol
     assert [Path(entry['name']).name for entry in report['refused']] == ['broken.cif']
     again = json.loads(shell('aiida-limap', 'import', 'files', str(mixed_folder), '--name', 'mixed', '--json').stdout)
     assert (again['n_new'], again['n_known'], again['dataset_pk']) == (0, 32, report['dataset_pk'])
-    done = shell('aiida-limap', 'launch', 'map', '--group', 'mixed', '--protocol', 'fast', '--wait')
+    launch = ('aiida-limap', 'launch', 'map', '--group', 'mixed', '--protocol', 'fast')
+    done = shell(*launch, '--layout', 'modern', '--landscape', '--wait')
     chain = done.stdout.split('submitted map work chain ')[1].split()[0]
     words = shell('aiida-limap', 'report', chain).stdout
     assert '1 disordered' in words
@@ -135,6 +139,36 @@ def test_a_folder_with_bad_files_is_mapped_all_the_same(shell, daemon, mixed_fol
     assert sum(row['status'] == 'ok' for row in rows) > 20
     page = shell('aiida-limap', 'map', 'page', '--output', str(tmp_path / 'mixed.html')).stdout.strip()
     assert Path(page).is_file()
+    code = (
+        'import json, sys\n'
+        'from aiida import load_profile, orm\n'
+        'load_profile()\n'
+        'outputs = orm.load_node(int(sys.argv[1])).outputs\n'
+        "header = outputs.model.header['columns']\n"
+        "names = ('structure_labels', 'scales', 'landscape', 'layout_checksum')\n"
+        'print(json.dumps([outputs.descriptors.pk, {name: header[name] for name in names}]))'
+    )
+    pk, model = json.loads(shell.python(code, chain))
+    # The real numbers of all parts of the layout came back, are described, and were learnt from.
+    layout = load_layout('modern')
+    assert (model['landscape'], model['layout_checksum']) == (True, layout.checksum)
+    assert model['structure_labels'] == layout.labels('structure') + layout.labels('landscape')
+    assert set(model['scales']['structure']) == {
+        *layout.scales('structure'),
+        *(f'landscape.{name}' for name in layout.scales('landscape')),
+    }
+    columns = json.loads(shell('verdi', 'data', 'limap', 'table', 'columns', str(pk), '--json').stdout)
+    found = [(entry['part'], entry['name'], entry['unit'], entry['meaning']) for entry in columns]
+    expected = [(column.part, column.name, column.unit, column.meaning) for column in layout.columns()]
+    assert [entry for entry in found if entry[0] != 'columns'] == expected
+    file = tmp_path / 'landscape.csv'
+    shell('verdi', 'data', 'limap', 'table', 'export', str(pk), '--block', 'landscape', '--output', str(file))
+    with file.open(newline='') as stream:
+        table = list(csv.DictReader(stream))
+    assert len(table) == report['n_structures']
+    for row in table:
+        filled = [bool(row[name]) for name in layout.labels('landscape')]
+        assert all(filled) if row['status'] == 'ok' else not any(filled)
 
 
 @pytest.mark.parametrize(
