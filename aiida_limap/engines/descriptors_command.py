@@ -52,7 +52,7 @@ def descriptors(files: tuple[str, ...], as_json: bool, output: Path | None, **ch
     \b
     Examples:
       limap-engine descriptors LiFePO4.cif Li3PO4.cif --output table.csv
-      limap-engine descriptors *.cif --layout compact --part structure --output structure.npz
+      limap-engine descriptors Li3PO4.cif --layout compact --part structure --output structure.npz
       limap-engine descriptors Li3PO4.cif --layout mine.yaml --json
       limap-engine descriptors job.json
     """
