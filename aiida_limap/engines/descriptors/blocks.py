@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields
@@ -124,6 +125,8 @@ class StructureBlock(Block):
         """See :meth:`Block.row`."""
 
 
+#: No row needs more bins; a slip of the pen must not fill the memory.
+_MOST = 100_000
 _COMMON = tuple(field.name for field in fields(Block))
 
 
@@ -161,6 +164,8 @@ def read_block(part: str, document: Any) -> Block:
     for field in known:
         if field.name not in options and field.default is MISSING and field.default_factory is MISSING:
             raise InputError(f'layout: {kind.kind}: the key {field.name!r} is missing')
+        if field.name in options:
+            _check_type(kind.kind, field.name, str(field.type), options[field.name])
     try:
         block = kind(**options)
     except (TypeError, ValueError, KeyError) as error:
@@ -168,6 +173,21 @@ def read_block(part: str, document: Any) -> Block:
     if part not in block.parts:
         raise InputError(f'layout: a block of kind {kind.kind!r} cannot stand in the part {part!r}')
     return block
+
+
+def _check_type(kind: str, name: str, wanted: str, value: Any) -> None:
+    """Refuse a value of the wrong type where the option is a word or a single number."""
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    fits = {
+        'str': (isinstance(value, str), 'a word'),
+        'bool': (isinstance(value, bool), 'true or false'),
+        'int': (number and isinstance(value, int), 'a whole number'),
+        'float': (number and math.isfinite(value), 'a number'),
+    }
+    matches, meaning = fits.get(wanted, (True, ''))
+    require(matches, kind, f'{name} is {meaning}, not {value!r}')
+    too_many = wanted == 'int' and value > _MOST
+    require(not too_many, kind, f'{name} is at most {_MOST}, not {value!r}')
 
 
 def _as_tuple(value: Any) -> Any:
