@@ -18,13 +18,13 @@ from aiida_limap.engines.descriptors.geometry import Geometry
 __all__ = ['Channels']
 
 _MEANINGS = {
-    '1d': 'on the best path along one dimension',
-    '2d': 'on the best paths along two dimensions',
-    '3d': 'on the best paths along three dimensions',
-    'void': 'in the roomiest void',
-    'site_least': 'on the narrowest site',
-    'site_mean': 'on the sites on average',
-    'site_most': 'on the roomiest site',
+    '1d': 'the best path along one dimension',
+    '2d': 'the best paths along two dimensions',
+    '3d': 'the best paths along three dimensions',
+    'void': 'the roomiest void',
+    'site_least': 'the narrowest {mobile} site',
+    'site_mean': 'a {mobile} site on average',
+    'site_most': 'the roomiest {mobile} site',
 }
 #: Below this distance (Å) a square root would be too steep; there the numbers go on along its tangent.
 _TANGENT_FROM = 0.5
@@ -70,7 +70,8 @@ class Channels(StructureBlock):
         for offset, per_charge in self.fields:
             off = f'{offset:g}' + (f' + {per_charge:g} per charge' if per_charge else '')
             for key, where in _MEANINGS.items():
-                meaning = f'distance from anions {where} of {mobile}, cations off by {off} Å2 more in the square'
+                place = where.format(mobile=mobile)
+                meaning = f'distance that {place} keeps from anions, with {off} Å2 more for cations in the square'
                 columns.append(Column(f'{self.label}_{offset:g}_{per_charge:g}_{key}', 'Å', meaning))
         return columns
 
