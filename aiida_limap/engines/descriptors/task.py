@@ -167,6 +167,7 @@ def describe_item(
     """
     from aiida_limap.engines.descriptors.composition import composition_row
     from aiida_limap.engines.descriptors.geometry import Geometry
+    from aiida_limap.engines.descriptors.neighbours import check_crystal
     from aiida_limap.engines.descriptors.structure import structure_row
 
     started = time.perf_counter()
@@ -174,6 +175,7 @@ def describe_item(
     status, message, values = Status.OK, '', dict[str, Any](formula=None)
     try:
         structure = load()
+        check_crystal(structure)
         values['formula'] = structure.composition.reduced_formula
         geometry = Geometry(structure, layout.classes, layout.reach)
         found: Rows = {'composition': composition_row(structure.composition, layout)}

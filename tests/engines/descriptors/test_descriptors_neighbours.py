@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from pymatgen.core import Lattice, Structure
+from pymatgen.core import Lattice, Molecule, Structure
 
 from aiida_limap.engines.descriptors.geometry import Geometry
 from aiida_limap.engines.descriptors.layout import load_layout
 from aiida_limap.engines.descriptors.neighbours import find_neighbours, search_neighbours
-from aiida_limap.engines.errors import DisorderedStructureError, OverlappingSitesError
+from aiida_limap.engines.descriptors.task import describe_item
+from aiida_limap.engines.errors import DisorderedStructureError, LimapError, OverlappingSitesError
 
 
 def random_crystal(seed, n_sites, shear):
@@ -84,3 +85,40 @@ def test_refusals():
     shared = Structure(Lattice.cubic(4), [{'Mg': 0.5, 'Zn': 0.5}], [[0, 0, 0]])
     with pytest.raises(DisorderedStructureError, match='disordered'):
         Geometry(shared, load_layout('yamaguchi2023').classes, 5.0)
+
+
+SITES = np.array([[0.25, 0.25, 0.25], [0.75, 0.75, 0.75], [0, 0, 0]])
+
+
+@pytest.mark.parametrize(
+    ('cell', 'shift', 'error', 'sentence'),
+    [
+        (4 * np.eye(3), np.nan, LimapError, 'not a finite number'),
+        (4 * np.eye(3), np.inf, LimapError, 'not a finite number'),
+        (np.diag([4, 4, np.nan]), 0, LimapError, 'not a finite number'),
+        (4 * np.eye(3), 1e12, LimapError, 'move it back into the cell'),
+        (np.zeros((3, 3)), 0, LimapError, 'has no volume'),
+        ([[4, 0, 0], [0, 4, 0], [4, 4, 0]], 0, LimapError, 'has no volume'),
+        ([[4, 0, 0], [0, 4, 0], [4, 4, 1e-5]], 0, OverlappingSitesError, 'closer than any bond'),
+        (0.1 * np.eye(3), 0, OverlappingSitesError, 'closer than any bond; lengths are in Å'),
+        (np.diag([1e-9, 1e6, 1e6]), 0, OverlappingSitesError, 'closer than any bond'),
+    ],
+)
+def test_cells_with_endless_neighbours_are_refused_before_the_search(cell, shift, error, sentence):
+    with pytest.raises(error, match=sentence):
+        search_neighbours(cell, SITES + shift, 10.0)
+
+
+def test_what_is_no_crystal():
+    layout = load_layout('yamaguchi2023')
+    cases = {
+        'a Molecule is no periodic structure': Molecule(['C', 'O'], [[0, 0, 0], [0, 0, 1.1]]),
+        'a str is no periodic structure': 'Li2O',
+        'not periodic along all three': Structure(Lattice(4 * np.eye(3), pbc=(True, True, False)), ['Li'], [[0, 0, 0]]),
+        'has no sites': Structure(Lattice.cubic(4), [], []),
+    }
+    for sentence, case in cases.items():
+        with pytest.raises(LimapError, match=sentence):
+            Geometry(case, layout.classes, 5.0)
+        item, rows = describe_item('a', lambda case=case: case, layout, ('structure',))
+        assert rows is None and sentence in item.message
