@@ -41,15 +41,16 @@ def _legs(one: NDArray, other: NDArray, foot: NDArray) -> tuple[float, float]:
 
     The second leg is negative if the foot lies on the far side of that distance, seen from the neighbour ``other``.
     """
-    half, across, reach, square = 0.0, 0.0, 0.0, 0.0
+    square, across, reach, length = 0.0, 0.0, 0.0, 0.0
     for axis in range(3):
-        half += one[axis] ** 2 / 4
+        square += one[axis] ** 2
         across += one[axis] * other[axis]
         reach += foot[axis] * other[axis]
-        square += foot[axis] ** 2
-    # The part of the foot along the distance is the middle, which adds half of the projection.
-    leg = np.sqrt(max(0.0, square - half))
-    return np.sqrt(half), leg if reach - across / 2 > 0 else -leg
+        length += other[axis] ** 2
+    # Middle to the foot, along the part of the neighbour that is perpendicular to the distance. Pythagoras would
+    # lose half of the digits where the two are one, at right angles between ions.
+    perpendicular = np.sqrt(max(1e-24, length - across * across / square))
+    return np.sqrt(square) / 2, (reach - across / 2) / perpendicular
 
 
 @compiled()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from pymatgen.core import Lattice, Structure
+from scipy.spatial import Delaunay, cKDTree
+from scipy.spatial.transform import Rotation
 
 from aiida_limap.engines.descriptors.blocks import read_block
 from aiida_limap.engines.descriptors.classes import ClassSpec
@@ -32,6 +34,78 @@ def hexagonal_close_packing():
     lattice = Lattice.hexagonal(TOUCH, TOUCH * np.sqrt(8 / 3))
     places = [[1 / 3, 2 / 3, 0.25], [2 / 3, 1 / 3, 0.75], [0, 0, 0], [0, 0, 0.5]]
     return Structure(lattice, ['F', 'F', 'Li', 'Li'], places)
+
+
+def without_charges(structure):
+    return Geometry(structure, ClassSpec([{'name': 'Li', 'elements': ['Li']}], 'other'), 9.0)
+
+
+def random_crystal(seed):
+    """Fluoride ions 1.6 Å or more apart in an oblique cell, and one lithium ion."""
+    rng = np.random.default_rng(seed)
+    cell = 6 * np.eye(3) + rng.uniform(-2, 2, (3, 3))
+    structure = Structure(Lattice(cell), ['Li'], [[0, 0, 0]])
+    while len(structure) < 7:
+        place = rng.uniform(0, 1, 3)
+        if structure.lattice.get_all_distances(place, structure.frac_coords).min() > 1.6:
+            structure.append('F', place)
+    return structure
+
+
+def fluorides(structure, reach=4):
+    """Return the fluoride ions of all cells around, Å."""
+    cells = np.array(np.meshgrid(*(np.arange(-reach, reach + 1),) * 3)).reshape(3, -1).T
+    return ((structure.frac_coords[1:] + cells[:, None]) @ structure.lattice.matrix).reshape(-1, 3)
+
+
+@pytest.mark.parametrize('seed', range(4))
+def test_void_sizes_are_those_of_the_simplices_of_qhull(seed):
+    structure = random_crystal(seed)
+    points = fluorides(structure)
+    corners = points[Delaunay(points).simplices]
+    edges = corners[:, 1:] - corners[:, :1]
+    volumes = np.abs(np.linalg.det(edges)) / 6
+    solid = volumes > 1e-9
+    edges, corners, volumes = edges[solid], corners[solid], volumes[solid]
+    centres = np.linalg.solve(edges, (edges**2).sum(axis=2)[..., None] / 2)[..., 0]
+    places = structure.lattice.get_fractional_coords(corners[:, 0] + centres)
+    # Each sphere once: the one whose centre lies in the cell at the origin.
+    own = ((places >= 0) & (places < 1)).all(axis=1)
+    assert volumes[own].sum() == pytest.approx(structure.volume, rel=1e-9)
+    block = VoidSizes(minimum=1.0, maximum=5.0, bins=40, sigma=0.1)
+    radii = np.linalg.norm(centres[own], axis=1).clip(block.centres[0], block.centres[-1])
+    weights = np.exp(-((block.centres - radii[:, None]) ** 2) / (2 * block.sigma**2))
+    expected = volumes[own] / structure.volume @ (weights / weights.sum(axis=1, keepdims=True))
+    np.testing.assert_allclose(block.row(without_charges(structure)), expected, atol=1e-9)
+
+
+@pytest.mark.parametrize('seed', range(4))
+def test_free_volume_is_that_of_points_thrown_into_the_cell(seed):
+    structure = random_crystal(seed)
+    block = FreeVolume(minimum=0.5, maximum=3.5, count=13)
+    count = 200_000
+    points = np.random.default_rng(seed).uniform(0, 1, (count, 3)) @ structure.lattice.matrix
+    nearest = cKDTree(fluorides(structure)).query(points)[0]
+    expected = (nearest[:, None] > block.distances).mean(axis=0)
+    # Five standard deviations of a share.
+    np.testing.assert_allclose(block.row(without_charges(structure)), expected, rtol=0, atol=5 * 0.5 / count**0.5)
+
+
+@pytest.mark.parametrize(
+    'block',
+    [SIZES, VoidCoordination(maximum=8, width=0.1, sigma=0.7), FreeVolume(minimum=1.0, maximum=3.2, count=23)],
+    ids=lambda block: block.kind,
+)
+def test_right_angles_between_ions_cost_no_digits(block):
+    # Rock salt with layers of lithium: the lines through its voids meet the middles of the distances of opposite ions.
+    ordered = Structure(
+        Lattice.tetragonal(2.93, 4.17), ['Li', 'Ti', 'O', 'O'], [[0, 0, 0], [0.5, 0.5, 0.5], [0.5, 0.5, 0], [0, 0, 0.5]]
+    )
+    row = block.row(geometry_of(ordered))
+    for seed in range(8):
+        matrix = ordered.lattice.matrix @ Rotation.random(random_state=seed).as_matrix().T
+        turned = Structure(Lattice(matrix), ordered.species, ordered.frac_coords + 0.1 * seed)
+        np.testing.assert_allclose(block.row(geometry_of(turned)), row, rtol=0, atol=1e-11)
 
 
 @pytest.mark.parametrize('structure', [cubic_close_packing(), hexagonal_close_packing()])
