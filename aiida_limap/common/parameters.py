@@ -6,12 +6,12 @@ parameter before a job is submitted, without importing an engine. A test keeps b
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from difflib import get_close_matches
+from collections.abc import Mapping
 from typing import Any
 
+from aiida_limap.common._parameter import NUMBER, Parameter, check_value, unknown
 from aiida_limap.common.layouts import check_layout
+from aiida_limap.common.training import TRAIN
 
 __all__ = [
     'LANDSCAPE',
@@ -22,29 +22,6 @@ __all__ = [
     'parameters_for_engine',
     'parameters_help',
 ]
-
-_NUMBER = (int, float)
-
-
-@dataclass(frozen=True)
-class Parameter:
-    """One parameter of a task.
-
-    :param types: accepted Python types; ``float`` comes with ``int``.
-    :param help: one clause, with the unit.
-    :param optional: whether None is accepted.
-    :param choices: the accepted words; empty where every value of the type is accepted.
-    :param check: returns what is wrong with a value of the right type, as the end of a sentence, or None.
-    :param consumed: whether the calculation itself uses it, so that the engine does not see it.
-    """
-
-    types: tuple[type, ...]
-    help: str
-    optional: bool = False
-    choices: tuple[str, ...] = ()
-    check: Callable[[Any], str | None] | None = None
-    consumed: bool = False
-
 
 #: Which column of the migration energies a model learns and a map shows.
 TARGET = 'target'
@@ -60,10 +37,10 @@ PARAMETERS: dict[str, dict[str, Parameter]] = {
         'preset': Parameter(
             (str,), 'force field, bvff (full Morse depth) or bvse (half of it)', choices=('bvff', 'bvse')
         ),
-        'spacing_angstrom': Parameter(_NUMBER, 'largest distance of grid points, Å'),
-        'cutoff_angstrom': Parameter(_NUMBER, 'cut-off radius of the interactions, Å'),
-        'screening_factor': Parameter(_NUMBER, 'screening of the Coulomb term, a pure number', optional=True),
-        'energy_cap_eV': Parameter(_NUMBER, 'energy above which the landscape counts as closed, eV'),
+        'spacing_angstrom': Parameter(NUMBER, 'largest distance of grid points, Å'),
+        'cutoff_angstrom': Parameter(NUMBER, 'cut-off radius of the interactions, Å'),
+        'screening_factor': Parameter(NUMBER, 'screening of the Coulomb term, a pure number', optional=True),
+        'energy_cap_eV': Parameter(NUMBER, 'energy above which the landscape counts as closed, eV'),
         'charge_scaling': Parameter((bool,), 'scale charges so that the screened charges of the cell are neutral'),
         'radii': Parameter(
             (str,),
@@ -86,7 +63,7 @@ PARAMETERS: dict[str, dict[str, Parameter]] = {
         ),
         'max_sites': Parameter((int,), 'structures with more sites are not computed', optional=True),
         'max_voxels': Parameter((int,), 'structures with more grid points are not computed', optional=True),
-        'time_limit_s': Parameter(_NUMBER, 'time limit of one structure, s', optional=True),
+        'time_limit_s': Parameter(NUMBER, 'time limit of one structure, s', optional=True),
     },
     'descriptors': {
         'layout': Parameter(
@@ -104,29 +81,12 @@ PARAMETERS: dict[str, dict[str, Parameter]] = {
             'energy',
             consumed=True,
         ),
-        'preset': Parameter((str,), 'named set of training options'),
-        'me_weight': Parameter(_NUMBER, 'weight W of the migration energy in the loss, a pure number'),
-        'batch_size': Parameter((int,), 'structures per optimisation step'),
-        'learning_rate': Parameter(_NUMBER, 'step size of the optimiser, a pure number'),
-        'weight_decay': Parameter(_NUMBER, 'L2 penalty of the optimiser, a pure number'),
-        'patience': Parameter((int,), 'epochs without improvement before the training stops'),
-        'max_epochs': Parameter((int,), 'largest number of epochs'),
-        'seed': Parameter((int,), 'seed of split, initial weights and order of the batches'),
-        'split': Parameter((dict,), 'how structures are divided into training, validation and test set'),
-        'reduction': Parameter((str,), 'reconstruction loss as mean or sum_features'),
-        'hidden_widths': Parameter((list,), 'widths of the layers between input and code'),
-        'head_widths': Parameter((list,), 'widths of the layers between codes and migration energy'),
-        'scaling': Parameter((str,), 'rows whose maximum scales the descriptors, training or all'),
-        'basis': Parameter((str,), 'columns to train on, full or compact'),
-        'basis_variance': Parameter(_NUMBER, 'share of the variance that a compact basis holds, a pure number'),
-        'threads': Parameter((int,), 'threads of torch'),
-        'baselines': Parameter((bool,), 'also fit a random forest for comparison'),
-        'device': Parameter((str,), 'where torch computes, e.g. cpu or cuda'),
+        **TRAIN,
     },
     'encode': {
         **_TARGET,
         'grid_size': Parameter((int,), 'points of the heat map along each axis'),
-        'grid_margin': Parameter(_NUMBER, 'margin of the heat map around the points, as a fraction of their range'),
+        'grid_margin': Parameter(NUMBER, 'margin of the heat map around the points, as a fraction of their range'),
         'device': Parameter((str,), 'where torch computes, e.g. cpu or cuda'),
     },
 }
@@ -142,21 +102,10 @@ def check_parameters(task: str, parameters: Mapping[str, Any]) -> str | None:
     known = PARAMETERS[task]
     for name, value in parameters.items():
         if name not in known:
-            close = get_close_matches(str(name), known, n=1)
-            hint = f' (did you mean {close[0]!r}?)' if close else ''
-            return f'unknown parameter {name!r} of {task}{hint}; known are {", ".join(sorted(known))}'
-        entry = known[name]
-        if value is None and entry.optional:
-            continue
-        # A truth value is an int to Python, but never a number to a user.
-        if not isinstance(value, entry.types) or (isinstance(value, bool) and bool not in entry.types):
-            wanted = ' or '.join(kind.__name__ for kind in entry.types)
-            return f'the parameter {name!r} of {task} must be {wanted} ({entry.help}), not {value!r}'
-        if entry.choices and value not in entry.choices:
-            return f'the parameter {name!r} of {task} must be {" or ".join(entry.choices)}, not {value!r}'
-        message = entry.check(value) if entry.check is not None else None
+            return unknown('parameter', name, known, f' of {task}')
+        message = check_value(f'the parameter {name!r} of {task}', known[name], value)
         if message is not None:
-            return f'the parameter {name!r} of {task} {message}'
+            return message
     return None
 
 

@@ -18,6 +18,8 @@ from aiida_limap.common.parameters import (
     parameters_for_engine,
     parameters_help,
 )
+from aiida_limap.common.training import MAX_MODELS, SELECT, SPLIT, TRAIN, check_grid, number_of_models
+from aiida_limap.engines.autoencoder import train_task
 
 
 def test_a_key_gives_its_uuid_back():
@@ -50,6 +52,27 @@ def test_other_keys_are_refused(wrong):
         ('bvff', {'radii': 'shannon'}, "must be cordero or softbv, not 'shannon'"),
         ('bvff', {'landscapes': 1}, 'must be bool'),
         ('train', {'batch_size': 1.5}, 'must be int'),
+        ('train', {'batch_size': 0}, 'must be at least 1'),
+        ('train', {'basis': 'half'}, "must be full or compact, not 'half'"),
+        ('train', {'split': {'seeds': 1}}, "has an unknown entry 'seeds' (did you mean 'seed'?); known are by, seed"),
+        ('train', {'split': {'by': 'row'}}, "an entry 'by' that must be formula or random, not 'row'"),
+        ('train', {'select': 'r2'}, 'must be loss or r2_me or r2_log_me or mae_me_eV'),
+        ('train', {'keep_models': 0}, 'must be at least 1'),
+        ('train', {'grid': []}, 'must be dict'),
+        ('train', {'grid': {}}, 'names no option; give a list of values for at least one'),
+        ('train', {'grid': {'me_weight': []}}, "holds no model, since the list of values for 'me_weight' is empty"),
+        ('train', {'grid': {'me_weight': 0.1}}, "needs a list of values for 'me_weight', not 0.1"),
+        ('train', {'grid': {'me_weights': [1]}}, "an unknown option 'me_weights' (did you mean 'me_weight'?)"),
+        ('train', {'grid': {'split': [{}]}}, "cannot vary 'split', which all of its models share; known are basis"),
+        ('train', {'grid': {'device': ['cpu']}}, "cannot vary 'device'"),
+        ('train', {'grid': {'seed': [1, 2, 1]}}, "names the value 1 for 'seed' twice"),
+        ('train', {'grid': {'seed': [1, '2']}}, "has a value for 'seed' that must be int"),
+        ('train', {'grid': {'split.seeds': [1]}}, "did you mean 'split.seed'"),
+        (
+            'train',
+            {'grid': {'seed': list(range(1000)), 'split.seed': list(range(1000))}},
+            'asks for 1000000 models, more than the 10000 that one job trains; divide it',
+        ),
         ('train', {'landscape': 'yes'}, 'must be bool'),
         ('descriptors', {'layout': 3}, 'must be str or dict'),
         ('descriptors', {'layout': ''}, "'layout' of descriptors must be a name or the content of a layout, not an em"),
@@ -71,6 +94,9 @@ def test_right_parameters_pass():
     assert check_parameters('bvff', {'spacing_angstrom': 1, 'max_sites': None, 'mobile_ion': 'Na+'}) is None
     assert check_parameters('train', {TARGET: 'barrier_3d_eV', LANDSCAPE: True, 'me_weight': 0}) is None
     assert check_parameters('descriptors', {'layout': 'compact', LANDSCAPE: True}) is None
+    axes = {'me_weight': [0, 0.1], 'split.seed': [0, 1, 2], 'hidden_widths': [[8], [8, 4]]}
+    assert check_parameters('train', {'grid': axes, 'select': 'r2_me', 'split': {'by': 'random'}}) is None
+    assert (number_of_models(axes), number_of_models(None)) == (12, 1)
 
 
 def test_the_engine_sees_only_what_it_knows():
@@ -119,7 +145,9 @@ def test_the_help_names_every_parameter(task):
 )
 def test_the_list_keeps_step_with_the_engine(task, module, name):
     options = getattr(importlib.import_module(module), name)
-    assert set(parameters_for_engine(task, PARAMETERS[task])) == {field.name for field in fields(options)}
+    # What a training as a whole is asked for, not a single model.
+    of_the_task = set(train_task.TASK_PARAMETERS) if task == 'train' else set()
+    assert set(parameters_for_engine(task, PARAMETERS[task])) == {field.name for field in fields(options)} | of_the_task
     defaults = {field.name: getattr(options(), field.name) for field in fields(options) if field.name != 'split'}
     plain = {key: list(value) if isinstance(value, tuple) else value for key, value in defaults.items()}
     assert check_parameters(task, plain) is None
@@ -133,3 +161,18 @@ def test_the_words_that_a_parameter_takes_are_those_of_the_engine():
     assert known == {name: set(words) for name, words in CHOICES.items()} | {
         'preset': set(default_parameters().presets)
     }
+
+
+def test_a_grid_is_what_the_engine_takes():
+    from aiida_limap.engines.autoencoder import config, grid
+
+    assert (MAX_MODELS, SELECT) == (grid.LARGEST_GRID, grid.SELECT)
+    assert set(TRAIN['preset'].choices) == set(config.PRESETS)
+    assert set(SPLIT) == {field.name for field in fields(config.SplitConfig)}
+    options = config.TrainConfig()
+    axes = {name: [value] for name, value in options.as_dict().items() if TRAIN[name].in_grid}
+    axes.update({f'split.{field.name}': [getattr(options.split, field.name)] for field in fields(options.split)})
+    assert check_grid(axes) is None
+    assert [model for _values, model in grid.expand_grid({}, axes)] == [options]
+    for name in set(TRAIN) - set(axes) - {'split'}:
+        assert 'cannot vary' in check_grid({name: [1]})
