@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, fields
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -176,18 +176,36 @@ def read_block(part: str, document: Any) -> Block:
 
 
 def _check_type(kind: str, name: str, wanted: str, value: Any) -> None:
-    """Refuse a value of the wrong type where the option is a word or a single number."""
-    number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    fits = {
-        'str': (isinstance(value, str), 'a word'),
-        'bool': (isinstance(value, bool), 'true or false'),
-        'int': (number and isinstance(value, int), 'a whole number'),
-        'float': (number and math.isfinite(value), 'a number'),
-    }
-    matches, meaning = fits.get(wanted, (True, ''))
-    require(matches, kind, f'{name} is {meaning}, not {value!r}')
+    """Refuse a value of the wrong type; options of other types are checked by the blocks."""
+    if wanted in _TYPES:
+        matches, meaning = _TYPES[wanted]
+        require(matches(value), kind, f'{name} is {meaning}, not {value!r}')
     too_many = wanted == 'int' and value > _MOST
     require(not too_many, kind, f'{name} is at most {_MOST}, not {value!r}')
+
+
+def _is_word(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _is_list_of(check: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, tuple) and all(check(entry) for entry in value)
+
+
+#: What the annotations of options ask for, and how that is said.
+_TYPES: dict[str, tuple[Callable[[Any], bool], str]] = {
+    'str': (_is_word, 'a word'),
+    'bool': (lambda value: isinstance(value, bool), 'true or false'),
+    'int': (lambda value: _is_number(value) and isinstance(value, int), 'a whole number'),
+    'float': (_is_number, 'a number'),
+    'Sequence[str]': (_is_list_of(_is_word), 'a list of words'),
+    'Sequence[Sequence[str]]': (_is_list_of(_is_list_of(_is_word)), 'a list of lists of words'),
+    'Sequence[Sequence[float]]': (_is_list_of(_is_list_of(_is_number)), 'a list of lists of numbers'),
+}
 
 
 def _as_tuple(value: Any) -> Any:

@@ -28,6 +28,8 @@ _MEANINGS = {
 }
 #: Below this distance (Å) a square root would be too steep; there the numbers go on along its tangent.
 _TANGENT_FROM = 0.5
+#: Further cations than those that are known would cut off cells, Å2.
+_LARGEST_OFFSET = 100.0
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -55,6 +57,8 @@ class Channels(StructureBlock):
     def __post_init__(self) -> None:
         fits = bool(self.fields) and all(len(field) == 2 for field in self.fields)
         require(fits, self.kind, 'each field needs two numbers: offset of cations, and offset per formal charge, Å2')
+        fits = all(abs(number) <= _LARGEST_OFFSET for field in self.fields for number in field)
+        require(fits, self.kind, f'offsets of cations are at most {_LARGEST_OFFSET:g} Å2')
         once = len({tuple(map(float, field)) for field in self.fields}) == len(self.fields)
         require(once, self.kind, 'a field stands twice')
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache
@@ -71,9 +72,14 @@ class Layout:
                 raise InputError(f'layout: {part}: expected a list of blocks, found {type(entries).__name__}')
             parts[part] = tuple(read_block(part, entry) for entry in entries)
         head = {key: document[key] for key in ('name', 'title', 'reference')}
+        for key, value in head.items():
+            if not isinstance(value, str) or (key == 'name' and not value.strip()):
+                raise InputError(f'layout: {key} is a word or a line of words, not {value!r}; put it into quotes')
+        if not isinstance(document['reconstruction'], bool):
+            raise InputError(f'layout: reconstruction is true or false, not {document["reconstruction"]!r}')
         return cls(
-            **{key: str(value) for key, value in head.items()},
-            reconstruction=bool(document['reconstruction']),
+            **head,
+            reconstruction=document['reconstruction'],
             classes=ClassSpec(**document['classes']),
             parts=parts,
         )
@@ -96,8 +102,8 @@ class Layout:
 
     @property
     def reach(self) -> float:
-        """Largest distance of neighbours that a structure block looks at, Å."""
-        return max(block.reach for block in self.parts['structure'])
+        """Largest distance of neighbours that a block of the structure or landscape part looks at, Å."""
+        return max(block.reach for part in ('structure', 'landscape') for block in self.parts.get(part, ()))
 
     def columns(self, part: str | None = None) -> tuple[Column, ...]:
         """Return what each column is.
@@ -141,8 +147,10 @@ def _columns_of(part: str, blocks: Sequence[Block], classes: ClassSpec) -> tuple
             columns.append(replace(column, part=part, block=block.label, scale=block.scale or own))
     names = [column.name for column in columns]
     if len(set(names)) != len(names):
-        repeated = next(name for name in names if names.count(name) > 1)
-        raise InputError(f'layout: {part}: two columns are called {repeated!r}; give one of the blocks a name')
+        repeated = Counter(names).most_common(1)[0][0]
+        raise InputError(
+            f'layout: {part}: two columns are called {repeated!r}; give one of the blocks a name, or take fewer bins'
+        )
     scales = [column.scale for column in columns]
     for word, (start, stop) in _ranges(scales).items():
         if scales[start:stop] != [word] * (stop - start):
@@ -194,10 +202,25 @@ def _shipped(name: str) -> Layout:
 
 def _parse(text: str, name: str) -> Layout:
     try:
-        document = yaml.safe_load(text)
+        return Layout.from_dict(yaml.load(text, Loader=_Loader))
     except yaml.YAMLError as error:
         raise InputError(f'layout {name}: not a YAML file: {error}') from error
-    return Layout.from_dict(document)
+    except RecursionError as error:
+        raise InputError(
+            f'layout {name}: a list or a mapping holds itself, or too many others inside each other'
+        ) from error
+
+
+class _Loader(yaml.SafeLoader):
+    """Plain values only; a key that stands twice in a mapping is an error, while YAML takes the last one."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """Refuse keys that stand twice."""
+        words = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+        for word, count in Counter(words).items():
+            if count > 1:
+                raise yaml.constructor.ConstructorError(None, None, f'the key {word!r} stands twice', node.start_mark)
+        return super().construct_mapping(node, deep)
 
 
 def _check_keys(name: str, document: Any, keys: Sequence[str], optional: Sequence[str] = ()) -> None:

@@ -13,6 +13,7 @@ from aiida_limap.engines.descriptors.blocks import StructureBlock, require
 from aiida_limap.engines.descriptors.classes import ClassSpec
 from aiida_limap.engines.descriptors.columns import Column
 from aiida_limap.engines.descriptors.geometry import Geometry
+from aiida_limap.engines.descriptors.neighbours import LAST_ANGSTROM
 
 __all__ = ['RadialDistribution']
 
@@ -49,6 +50,9 @@ class RadialDistribution(StructureBlock):
         require(fits, self.kind, 'needs maximum > 0, bins >= 1 and sigma > 0')
         fits = kernels.is_resolved(self.maximum / self.bins, self.sigma)
         require(fits, self.kind, f'sigma is {kernels.RANGE_OF_WIDTHS}')
+        fits = self.reach <= LAST_ANGSTROM
+        require(fits, self.kind, f'maximum and {kernels.REACH:g} sigma together are at most {LAST_ANGSTROM:g} Å')
+        require(len(self.pairs) > 0, self.kind, 'pairs names at least one pair of classes')
         unordered = [tuple(sorted(pair)) for pair in self.pairs]
         once = all(len(pair) == 2 for pair in unordered) and len(set(unordered)) == len(unordered)
         require(once, self.kind, 'each pair names two classes and stands once')

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aiida_limap.engines.descriptors import framework as frameworks
-from aiida_limap.engines.descriptors import void_kernels
+from aiida_limap.engines.descriptors import kernels, void_kernels
 from aiida_limap.engines.descriptors.blocks import StructureBlock, require
 from aiida_limap.engines.descriptors.classes import ClassSpec
 from aiida_limap.engines.descriptors.columns import Column
@@ -58,6 +58,8 @@ class VoidSizes(_VoidBlock):
     def __post_init__(self) -> None:
         fits = 0 <= self.minimum < self.maximum and self.bins >= 1 and self.sigma > 0
         require(fits, self.kind, 'needs 0 <= minimum < maximum, bins >= 1 and sigma > 0')
+        fits = kernels.is_resolved((self.maximum - self.minimum) / self.bins, self.sigma)
+        require(fits, self.kind, f'sigma is {kernels.RANGE_OF_WIDTHS}')
 
     @property
     def centres(self) -> NDArray[np.float64]:
@@ -105,6 +107,7 @@ class VoidCoordination(_VoidBlock):
     def __post_init__(self) -> None:
         fits = self.maximum >= 1 and 0 < self.width <= 0.2 and self.sigma > 0
         require(fits, self.kind, 'needs maximum >= 1, 0 < width <= 0.2 and sigma > 0')
+        require(kernels.is_resolved(1.0, self.sigma), self.kind, 'sigma is a hundredth to a hundred ions')
 
     def columns(self, classes: ClassSpec) -> list[Column]:
         """Return one column per sign of charge and number of ions."""

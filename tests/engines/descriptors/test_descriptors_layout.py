@@ -7,11 +7,13 @@ import warnings
 import numpy as np
 import pytest
 import yaml
+from pymatgen.core import Lattice, Structure
 
 from aiida_limap.engines.descriptors import load_layout
 from aiida_limap.engines.descriptors.classes import ClassSpec
 from aiida_limap.engines.descriptors.elements import PROPERTIES, SYMBOLS, ElementDataError, element_property
 from aiida_limap.engines.descriptors.layout import layout_names
+from aiida_limap.engines.descriptors.structure import structure_row
 from aiida_limap.engines.errors import InputError
 
 
@@ -123,11 +125,66 @@ def _edit(path, value):
         (('composition', 0, 'maximum'), -1, 'maximum > minimum'),
         (('composition', 12, 'last'), 120, 'element_fractions'),
         (('composition',), None, 'expected a list'),
+        (('name',), 5, 'name is a word or a line of words, not 5'),
+        (('name',), ' ', 'name is a word'),
+        (('title',), None, 'title is a word or a line of words, not None'),
+        (('reconstruction',), 'no', "reconstruction is true or false, not 'no'"),
+        (('structure', 0, 'pairs'), 3, 'rdf: pairs is a list of lists of words, not 3'),
+        (('structure', 0, 'pairs'), ['Li', 'O'], 'rdf: pairs is a list of lists of words'),
+        (('structure', 0, 'pairs'), [[['Li'], 'O']], 'rdf: pairs is a list of lists of words'),
+        (('structure', 0, 'pairs'), [], 'at least one pair'),
+        (('structure', 0, 'maximum'), 200, 'rdf: maximum and 7 sigma together are at most 40 Å'),
+        (('structure', 1, 'triplets'), [1, 2], 'adf: triplets is a list of lists of words'),
+        (('structure', 1, 'triplets'), [[1, 'Li', 'O']], 'adf: triplets is a list of lists of words'),
+        (('structure', 0), {'kind': 'channels', 'fields': [[None, 0]]}, 'fields is a list of lists of numbers'),
+        (('structure', 0), {'kind': 'channels', 'fields': [[float('inf'), 0]]}, 'fields is a list of lists of numbers'),
+        (('structure', 0), {'kind': 'channels', 'fields': [[1e6, 0]]}, 'offsets of cations are at most 100 Å2'),
+        (
+            ('structure', 0),
+            {'kind': 'void_sizes', 'minimum': 1, 'maximum': 3, 'bins': 9, 'sigma': 1e-9},
+            'void_sizes: sigma is a hundredth to a hundred times',
+        ),
+        (('structure', 0), {'kind': 'void_coordination', 'maximum': 9, 'sigma': 1e-9}, 'sigma is a hundredth'),
+        (('structure', 1), {'kind': 'adf', 'bins': 90_000, 'sigma': 0.01, 'inner_ratio': 1, 'outer_ratio': 2}, 'fewer'),
     ],
 )
 def test_wrong_content_is_refused(path, value, words):
     with pytest.raises(InputError, match=words):
         load_layout(_edit(path, value))
+
+
+@pytest.mark.parametrize(
+    ('text', 'words'),
+    [
+        ('', 'expected keys with values, found NoneType'),
+        ('a: 1\n---\nb: 2', 'not a YAML file: expected a single document'),
+        ('!!python/object/apply:os.getcwd []', 'not a YAML file: could not determine a constructor'),
+        ('name: one\ntitle: two\nname: three', "not a YAML file: the key 'name' stands twice"),
+        ('[' * 3000, 'too many others inside each other'),
+        ('structure: [{kind: rdf, pairs: &loop [*loop]}]', "the key 'classes' is missing"),
+    ],
+)
+def test_files_that_are_no_layout_get_a_sentence(tmp_path, text, words):
+    (tmp_path / 'bad.yaml').write_text(text)
+    with pytest.raises(InputError, match=words):
+        load_layout(tmp_path / 'bad.yaml')
+
+
+def test_a_list_that_holds_itself(tmp_path):
+    text = json.dumps(_edit(('structure', 0, 'pairs'), 'LOOP')).replace('"LOOP"', '&loop [*loop]')
+    (tmp_path / 'loop.yaml').write_text(text)
+    with pytest.raises(InputError, match='holds itself'):
+        load_layout(tmp_path / 'loop.yaml')
+
+
+def test_blocks_of_the_landscape_part_get_all_their_neighbours():
+    far = {**load_layout('yamaguchi2023').as_dict()['structure'][0], 'maximum': 14}
+    layout = load_layout(_edit(('landscape',), [far]))
+    assert layout.reach == layout.parts['landscape'][0].reach > load_layout('yamaguchi2023').reach
+    oxide = Structure.from_spacegroup('Fm-3m', Lattice.cubic(4.6), ['Li', 'O'], [[0.25] * 3, [0] * 3])
+    alone = load_layout(_edit(('structure', 0), far))
+    row = structure_row(oxide, layout, 'landscape')
+    np.testing.assert_allclose(row, structure_row(oxide, alone)[: len(row)], rtol=1e-9)
 
 
 def test_missing_key_and_missing_file(tmp_path):

@@ -71,7 +71,7 @@ def test_pure_elements_have_no_spread():
     [
         ({'quantities': ['beauty']}, "unknown name 'beauty' in quantities; known are atomic_number"),
         ({'quantities': []}, 'quantities is a list of names'),
-        ({'quantities': 'group'}, 'quantities is a list of names'),
+        ({'quantities': 'group'}, 'quantities is a list of words'),
         ({'quantities': ['group', 'group']}, 'quantities names something twice'),
         ({'statistics': ['mode']}, "unknown name 'mode' in statistics; known are mean"),
         ({'statistic': ['mean']}, "unknown key 'statistic'"),
