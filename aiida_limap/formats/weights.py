@@ -12,15 +12,35 @@ from numpy.typing import NDArray
 
 from aiida_limap.formats._files import FormatError, check_keys, check_schema, write_bytes_atomic
 
-__all__ = ['HEADER_KEYS', 'MODEL_FILE', 'read_header', 'read_weights', 'write_weights']
+__all__ = [
+    'CHECKPOINTS',
+    'HEADER_KEYS',
+    'MODELS',
+    'MODEL_FILE',
+    'model_name',
+    'read_header',
+    'read_weights',
+    'write_weights',
+]
 
 MODEL_FILE = 'model.safetensors'
+#: Folder of the models of a grid, and of the checkpoints of a training.
+MODELS = 'models'
+CHECKPOINTS = 'checkpoints'
 SCHEMA = 'limap.weights'
 SCHEMA_VERSION = 1
 _METADATA_KEY = 'limap_header'
 #: What every header holds: the kind of model, its layer sizes, the descriptor columns that it reads, the scaling of
 #: each block, the seed, the training options, a hash of the training data and the version of the engine.
 HEADER_KEYS = ('kind', 'architecture', 'columns', 'scaling', 'seed', 'training', 'data_hash', 'engine_version')
+
+
+def model_name(number: int) -> str:
+    """Return the name of a model of a grid: ``model_0007``.
+
+    :param number: its place in the grid, counted from 0.
+    """
+    return f'model_{number:04d}'
 
 
 def write_weights(path: Path, tensors: Mapping[str, NDArray], header: Mapping[str, Any]) -> None:

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
+from aiida_limap.engines.autoencoder.energies import TRANSFORMS
 from aiida_limap.engines.errors import InputError
 
-__all__ = ['PRESETS', 'SplitConfig', 'TrainConfig', 'check_device']
+__all__ = ['PRESETS', 'SplitConfig', 'TrainConfig', 'check_device', 'resolve_device']
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ class TrainConfig:
     :param preset: name of the preset that the options started from.
     :param me_weight: W in ``Loss_comp + Loss_str + W Loss_ME``.
     :param reduction: ``mean`` divides a reconstruction loss by the number of columns, ``sum_features`` does not.
-    :param weight_decay: L2 penalty of Adam, added to the gradient.
+    :param weight_decay: L2 penalty of Adam, added to the gradient unless ``decoupled_decay``.
     :param patience: epochs without a better Loss_all before the training stops; the best epoch is kept.
     :param max_epochs: the training stops here at the latest.
     :param seed: seed of initial weights and batch order.
@@ -65,8 +66,21 @@ class TrainConfig:
         the optimiser takes another path.
     :param basis_variance: share of the variance of the training rows that the compact basis holds. The rest counts in
         full in the reported losses.
-    :param threads: threads of torch; results repeat exactly for the same number.
-    :param device: ``cpu``, or a name of torch such as ``cuda``.
+    :param input_whitening: power p by which what the encoders read is divided by its spread, ``z_j / std_j^p``, in the
+        compact basis: 0 leaves coordinates as they are, 1 makes all spreads equal. Losses are not changed by it.
+    :param input_noise: standard deviation of Gaussian noise on what the encoders read while they learn, in units of the
+        root mean square of a coordinate.
+    :param wide_head_widths: hidden layers of a second head that reads the last hidden layers of both encoders instead
+        of the two codes; empty for none.
+    :param wide_weight: weight of the loss of the wide head beside that of the head on the codes.
+    :param energy_transform: what the heads learn: the energy itself, ``none``, or ``sqrt`` or ``log``, see
+        :class:`~aiida_limap.engines.autoencoder.energies.EnergyScale`.
+    :param energy_offset_eV: energy below which the transform is about linear.
+    :param decoupled_decay: weight decay apart from the gradient (AdamW) instead of an L2 penalty.
+    :param checkpoint_every: epochs between two checkpoints, if there is a folder for them; 0 for none.
+    :param threads: models that are trained at the same time on a CPU; 0 for one per core. Results do not depend on it.
+    :param models_at_once: models of a grid that are on a GPU at the same time; 0 for as many as fit.
+    :param device: ``cpu``, a name of torch such as ``cuda``, or ``auto``: a GPU if there is one.
     :param baselines: also fit a random forest to the raw descriptors, for comparison.
     """
 
@@ -85,8 +99,17 @@ class TrainConfig:
     scaling: str = 'training'
     basis: str = 'full'
     basis_variance: float = 0.999
-    threads: int = 1
-    device: str = 'cpu'
+    input_whitening: float = 0.0
+    input_noise: float = 0.0
+    wide_head_widths: tuple[int, ...] = ()
+    wide_weight: float = 1.0
+    energy_transform: str = 'none'
+    energy_offset_eV: float = 0.1  # noqa: N815
+    decoupled_decay: bool = False
+    checkpoint_every: int = 25
+    threads: int = 0
+    models_at_once: int = 0
+    device: str = 'auto'
     baselines: bool = False
 
     def __post_init__(self) -> None:
@@ -100,18 +123,22 @@ class TrainConfig:
         if self.learning_rate == 0:
             raise InputError('train: learning_rate must be above zero')
         _number('basis_variance', self.basis_variance, 0.5, 1)
-        for name in ('batch_size', 'patience', 'max_epochs', 'threads'):
+        _choice('energy_transform', self.energy_transform, TRANSFORMS)
+        _number('energy_offset_eV', self.energy_offset_eV, 1e-6)
+        _number('input_whitening', self.input_whitening, 0, 1)
+        for name in ('input_noise', 'wide_weight'):
+            _number(name, getattr(self, name), 0)
+        for name in ('batch_size', 'patience', 'max_epochs'):
             _whole(name, getattr(self, name), 1)
-        _whole('seed', self.seed, 0)
-        for name in ('hidden_widths', 'head_widths'):
-            widths = getattr(self, name)
-            if not isinstance(widths, (list, tuple)) or not widths:
-                raise InputError(f'train: {name} must be a list of layer widths, not {widths!r}')
-            for width in widths:
-                _whole(name, width, 1)
-            object.__setattr__(self, name, tuple(widths))
-        if not isinstance(self.baselines, bool):
-            raise InputError(f'train: baselines must be true or false, not {self.baselines!r}')
+        for name in ('seed', 'threads', 'models_at_once', 'checkpoint_every'):
+            _whole(name, getattr(self, name), 0)
+        for name in ('hidden_widths', 'head_widths', 'wide_head_widths'):
+            object.__setattr__(self, name, _widths(name, getattr(self, name)))
+        for name in ('baselines', 'decoupled_decay'):
+            if not isinstance(getattr(self, name), bool):
+                raise InputError(f'train: {name} must be true or false, not {getattr(self, name)!r}')
+        if not isinstance(self.device, str) or not self.device:
+            raise InputError(f'train: device must be auto, cpu or cuda, not {self.device!r}')
         if not isinstance(self.split, SplitConfig):
             raise InputError('train: split must be a SplitConfig')
 
@@ -139,6 +166,7 @@ class TrainConfig:
         document = asdict(self)
         document['hidden_widths'] = list(self.hidden_widths)
         document['head_widths'] = list(self.head_widths)
+        document['wide_head_widths'] = list(self.wide_head_widths)
         return document
 
 
@@ -147,6 +175,21 @@ PRESETS: dict[str, dict[str, Any]] = {
     'yamaguchi2023': {},
     'quick': {'basis': 'compact', 'batch_size': 32, 'patience': 40, 'max_epochs': 400},
 }
+
+
+def resolve_device(name: str) -> str:
+    """Return the device that a word stands for here.
+
+    :param name: ``auto`` for a GPU if there is one, ``cpu``, or a name of torch such as ``cuda``.
+    :returns: a name of torch.
+    :raises InputError: if it is unknown or absent.
+    """
+    import torch
+
+    if name == 'auto':
+        return 'cuda' if torch.cuda.is_available() else 'cpu'
+    check_device(name)
+    return name
 
 
 def check_device(name: str) -> None:
@@ -169,6 +212,14 @@ def _check_names(name: str, options: Mapping[str, Any], known: list[str]) -> Non
     for option in options:
         if option not in known:
             raise InputError(f'{name}: unknown parameter {option!r}; known are {", ".join(known)}')
+
+
+def _widths(name: str, widths: Any) -> tuple[int, ...]:
+    if not isinstance(widths, (list, tuple)) or (not widths and name != 'wide_head_widths'):
+        raise InputError(f'train: {name} must be a list of layer widths, not {widths!r}')
+    for width in widths:
+        _whole(name, width, 1)
+    return tuple(widths)
 
 
 def _choice(name: str, value: Any, known: tuple[str, ...]) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aiida_limap.engines.autoencoder.config import SplitConfig
+from aiida_limap.engines.autoencoder.energies import EnergyScale
 from aiida_limap.engines.errors import InputError
 from aiida_limap.formats._files import checksum
 
@@ -125,23 +126,27 @@ def check_rows(
 
 @dataclass(frozen=True)
 class Scaling:
-    """One divisor per block: the largest absolute value of the block.
+    """One divisor per block: the largest absolute value of the block; and the scale of the migration energy.
 
     :param composition: divisor of each composition block: (first column, one after the last, divisor).
     :param structure: the same for the structure row.
-    :param migration_energy_eV: divisor of the target, eV.
+    :param energy: what the heads make of a migration energy.
     """
 
     composition: tuple[tuple[int, int, float], ...]
     structure: tuple[tuple[int, int, float], ...]
-    migration_energy_eV: float  # noqa: N815
+    energy: EnergyScale
 
     @classmethod
-    def fit(cls, data: TrainingData, rows: NDArray[np.bool_]) -> Scaling:
+    def fit(
+        cls, data: TrainingData, rows: NDArray[np.bool_], transform: str = 'none', offset_eV: float = 0.1
+    ) -> Scaling:
         """Take the divisors from some rows; a block of zeros is left as it is.
 
         :param data: all rows.
         :param rows: (n,) which rows to take the maxima from.
+        :param transform: of the migration energy, see :class:`~aiida_limap.engines.autoencoder.energies.EnergyScale`.
+        :param offset_eV: offset of the transform.
         :raises InputError: if none of these rows has a migration energy other than zero.
         """
         blocks = {}
@@ -150,11 +155,8 @@ class Scaling:
             blocks[part] = tuple(
                 (start, stop, float(values[:, start:stop].max()) or 1.0) for start, stop in data.blocks(part).values()
             )
-        energies = np.abs(data.migration_energy_eV[rows])
-        known = energies[~np.isnan(energies)]
-        if not known.any():
-            raise InputError('train: no training row has a migration energy other than zero; use another split seed')
-        return cls(blocks['composition'], blocks['structure'], float(known.max()))
+        energy = EnergyScale.fit(data.migration_energy_eV[rows], transform, offset_eV)
+        return cls(blocks['composition'], blocks['structure'], energy)
 
     def divisors(self, part: str) -> NDArray[np.float64]:
         """Return (d,) the divisor of each column.
@@ -168,7 +170,7 @@ class Scaling:
         return {
             'composition': [list(block) for block in self.composition],
             'structure': [list(block) for block in self.structure],
-            'migration_energy_eV': self.migration_energy_eV,
+            'energy': self.energy.as_dict(),
         }
 
     @classmethod
@@ -181,7 +183,7 @@ class Scaling:
             part: tuple((int(start), int(stop), float(scale)) for start, stop, scale in document[part])
             for part in ('composition', 'structure')
         }
-        return cls(blocks['composition'], blocks['structure'], float(document['migration_energy_eV']))
+        return cls(blocks['composition'], blocks['structure'], EnergyScale.from_dict(document['energy']))
 
 
 def split_rows(groups: Sequence[str], config: SplitConfig) -> NDArray[np.int64]:

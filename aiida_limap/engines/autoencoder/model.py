@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +12,11 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 
 from aiida_limap import __version__
+from aiida_limap.engines.autoencoder.basis import Basis
 from aiida_limap.engines.autoencoder.config import TrainConfig, check_device
 from aiida_limap.engines.autoencoder.data import Scaling, check_rows
 from aiida_limap.engines.autoencoder.network import LimapNetwork
+from aiida_limap.engines.autoencoder.plan import Architecture
 from aiida_limap.engines.errors import InputError
 from aiida_limap.formats._files import FormatError
 from aiida_limap.formats.weights import read_weights, write_weights
@@ -29,14 +31,15 @@ _CHUNK = 4096
 
 @dataclass(frozen=True, eq=False)
 class TrainedModel:
-    """A two-branch autoencoder with its scaling.
+    """A two-branch autoencoder with its scaling and its bases.
 
     Numbers are computed in double precision from weights that are stored in single precision, so that a row gives the
     same codes alone and in a batch. Both codes are oriented, see
     :func:`~aiida_limap.engines.autoencoder.training.train`.
 
-    :param network: the network on scaled columns, double precision.
-    :param scaling: divisors of the columns and of the migration energy.
+    :param network: the network on coordinates, double precision.
+    :param bases: from scaled columns of composition and structure to coordinates.
+    :param scaling: divisors of the columns and scale of the migration energy.
     :param columns: what the descriptors engine says about the columns.
     :param config: the options of the training.
     :param data_hash: SHA-256 of the training data.
@@ -46,6 +49,7 @@ class TrainedModel:
     """
 
     network: LimapNetwork
+    bases: tuple[Basis, Basis]
     scaling: Scaling
     columns: Mapping[str, Any]
     config: TrainConfig
@@ -53,6 +57,13 @@ class TrainedModel:
     facts: Mapping[str, Any] = field(default_factory=dict)
     history: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
     split: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+
+    @property
+    def architecture(self) -> Architecture:
+        """Layer sizes of the network."""
+        config = self.config
+        widths = [basis.width for basis in self.bases]
+        return Architecture(widths[0], widths[1], config.hidden_widths, config.head_widths, config.wide_head_widths)
 
     @property
     def metrics(self) -> dict[str, Any]:
@@ -78,13 +89,28 @@ class TrainedModel:
         :returns: ``x_comp`` and ``x_struc``, (n,) each, pure numbers.
         :raises InputError: if the columns are not those of the training, or a number is not finite.
         """
+        read = self._read(self.coordinates(composition, structure))
+        # The sums of a matrix product can depend on the place of a row in the batch: equal rows are encoded once.
+        unique, inverse = np.unique(read[0], axis=0, return_inverse=True)
+        x_comp = self._apply(self.network.composition.encoder, unique)[:, 0][inverse.reshape(-1)]
+        return x_comp, self._apply(self.network.structure.encoder, read[1])[:, 0]
+
+    def coordinates(
+        self, composition: ArrayLike, structure: ArrayLike
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return the coordinates of descriptor rows: scaled columns, in the basis of the model.
+
+        Their distances are those of the scaled columns, in units of the basis, up to what lies outside of its span.
+
+        :param composition: (n, p) composition rows.
+        :param structure: (n, q) structure rows.
+        :returns: (n, k) and (n, l) coordinates, pure numbers.
+        :raises InputError: if the columns are not those of the training, or a number is not finite.
+        """
         rows = [self._scaled(part, given) for part, given in zip(_PARTS, (composition, structure), strict=True)]
         if len(rows[0]) != len(rows[1]):
             raise InputError(f'{len(rows[0])} composition rows, but {len(rows[1])} structure rows')
-        # The sums of a matrix product can depend on the place of a row in the batch: equal rows are encoded once.
-        unique, inverse = np.unique(rows[0], axis=0, return_inverse=True)
-        x_comp = self._apply(self.network.composition.encoder, unique)[:, 0][inverse.reshape(-1)]
-        return x_comp, self._apply(self.network.structure.encoder, rows[1])[:, 0]
+        return self.bases[0].coordinates(rows[0]), self.bases[1].coordinates(rows[1])
 
     def decode(self, x_comp: ArrayLike, x_struc: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return the descriptor rows that the decoders draw from codes.
@@ -97,8 +123,8 @@ class TrainedModel:
         codes = _codes(x_comp, x_struc)
         branches = (self.network.composition, self.network.structure)
         composition, structure = (
-            self._apply(branch.decoder, codes[:, index : index + 1]) * self.scaling.divisors(part)
-            for index, (branch, part) in enumerate(zip(branches, _PARTS, strict=True))
+            basis.rows(self._apply(branch.decoder, codes[:, index : index + 1])) * self.scaling.divisors(part)
+            for index, (branch, basis, part) in enumerate(zip(branches, self.bases, _PARTS, strict=True))
         )
         return composition, structure
 
@@ -110,7 +136,20 @@ class TrainedModel:
         :returns: (n,) migration energies, eV.
         :raises InputError: if the codes are not two lists of finite numbers.
         """
-        return self._apply(self.network.head, _codes(x_comp, x_struc))[:, 0] * self.scaling.migration_energy_eV
+        return self.scaling.energy.backward(self._apply(self.network.head, _codes(x_comp, x_struc))[:, 0])
+
+    def predict_rows(self, composition: ArrayLike, structure: ArrayLike) -> NDArray[np.float64]:
+        """Return the migration energy of descriptor rows: by the wide head where there is one, else from the codes.
+
+        :param composition: (n, p) composition rows.
+        :param structure: (n, q) structure rows.
+        :returns: (n,) migration energies, eV.
+        :raises InputError: as :meth:`encode`.
+        """
+        if not self.config.wide_head_widths:
+            return self.predict(*self.encode(composition, structure))
+        read = self._read(self.coordinates(composition, structure))
+        return self.scaling.energy.backward(self._apply(self.network.widely, *read))
 
     def reconstruction_errors(
         self, composition: ArrayLike, structure: ArrayLike
@@ -137,15 +176,15 @@ class TrainedModel:
         """
         state = self.network.state_dict()
         tensors = {name: tensor.detach().cpu().numpy().astype(np.float32) for name, tensor in state.items()}
-        n_composition, n_structure = (len(self.scaling.divisors(part)) for part in _PARTS)
+        for part, basis in zip(_PARTS, self.bases, strict=True):
+            tensors |= {f'basis.{part}.{name}': tensor for name, tensor in basis.tensors().items()}
+        architecture = asdict(self.architecture)
         header = {
             'kind': KIND,
             'architecture': {
-                'n_composition': n_composition,
-                'n_structure': n_structure,
-                'hidden_widths': list(self.config.hidden_widths),
-                'head_widths': list(self.config.head_widths),
+                **{key: list(value) if isinstance(value, tuple) else value for key, value in architecture.items()},
                 'activation': 'leaky_relu',
+                'units': [basis.unit for basis in self.bases],
             },
             'columns': dict(self.columns),
             'scaling': self.scaling.as_dict(),
@@ -166,13 +205,16 @@ class TrainedModel:
             )
         return array / divisors
 
-    def _apply(self, module: torch.nn.Module, rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    def _read(self, coordinates: Sequence[NDArray[np.float64]]) -> list[NDArray[np.float64]]:
+        return [basis.inputs(given) for basis, given in zip(self.bases, coordinates, strict=True)]
+
+    def _apply(self, module: Callable[..., torch.Tensor], *arguments: NDArray[np.float64]) -> NDArray[np.float64]:
         device = next(self.network.parameters()).device
         parts = []
         with torch.no_grad():
-            for start in range(0, max(len(rows), 1), _CHUNK):
-                chunk = torch.from_numpy(np.ascontiguousarray(rows[start : start + _CHUNK])).to(device)
-                parts.append(module(chunk).cpu().numpy())
+            for start in range(0, max(len(arguments[0]), 1), _CHUNK):
+                chunks = (np.ascontiguousarray(rows[start : start + _CHUNK]) for rows in arguments)
+                parts.append(module(*(torch.from_numpy(chunk).to(device) for chunk in chunks)).cpu().numpy())
         return np.concatenate(parts)
 
 
@@ -190,23 +232,41 @@ def load_model(path: Path | str) -> TrainedModel:
     known = set(TrainConfig.__dataclass_fields__)
     training = header['training']
     try:
-        shape = header['architecture']
-        network = LimapNetwork(
-            shape['n_composition'], shape['n_structure'], shape['hidden_widths'], shape['head_widths']
-        )
-        network.load_state_dict({key: torch.from_numpy(tensor.copy()) for key, tensor in tensors.items()})
-        scaling = Scaling.from_dict(header['scaling'])
         config = TrainConfig.from_parameters({key: value for key, value in training.items() if key in known})
-    except (KeyError, TypeError, ValueError, RuntimeError, InputError) as error:
+        scaling = Scaling.from_dict(header['scaling'])
+        units = [float(unit) for unit in header['architecture']['units']]
+        bases = []
+        for part, unit in zip(_PARTS, units, strict=True):
+            prefix = f'basis.{part}.'
+            arrays = {key.removeprefix(prefix): tensors.pop(key) for key in sorted(tensors) if key.startswith(prefix)}
+            bases.append(Basis.from_tensors(len(scaling.divisors(part)), unit, arrays))
+        model = TrainedModel(
+            network=LimapNetwork(_architecture(header['architecture'], config, bases)),
+            bases=(bases[0], bases[1]),
+            scaling=scaling,
+            columns=header['columns'],
+            config=config,
+            data_hash=header['data_hash'],
+            facts={key: value for key, value in training.items() if key not in known},
+        )
+        model.network.load_state_dict({key: torch.from_numpy(tensor.copy()) for key, tensor in tensors.items()})
+    except (KeyError, TypeError, ValueError, AttributeError, RuntimeError, InputError) as error:
         raise FormatError(f'{name}: weights and header do not fit: {str(error).splitlines()[0]}') from error
-    return TrainedModel(
-        network=network.double().eval(),
-        scaling=scaling,
-        columns=header['columns'],
-        config=config,
-        data_hash=header['data_hash'],
-        facts={key: value for key, value in training.items() if key not in known},
+    model.network.double().eval()
+    return model
+
+
+def _architecture(document: Mapping[str, Any], config: TrainConfig, bases: Sequence[Basis]) -> Architecture:
+    """Return the sizes that options and bases give, after a look at what the header says of them."""
+    found = Architecture(
+        bases[0].width, bases[1].width, config.hidden_widths, config.head_widths, config.wide_head_widths
     )
+    for key, value in asdict(found).items():
+        if document[key] != (list(value) if isinstance(value, tuple) else value):
+            raise ValueError(f'{key} is {document[key]!r} in the architecture, but {value!r} elsewhere')
+    if document['activation'] != 'leaky_relu':
+        raise ValueError(f'unknown activation {document["activation"]!r}')
+    return found
 
 
 def _codes(x_comp: ArrayLike, x_struc: ArrayLike) -> NDArray[np.float64]:

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from aiida_limap.engines.autoencoder.plan import Architecture
+
 __all__ = ['Branch', 'LimapNetwork', 'layers']
 
 
@@ -46,29 +48,42 @@ class Branch(nn.Module):
 
 
 class LimapNetwork(nn.Module):
-    """Both branches and the head (Yamaguchi et al., Sci. Rep. 13, 16799 (2023); widths are ours).
+    """Both branches, the head on the two codes, and maybe a wide head on the last hidden layers of both encoders.
 
-    :param n_composition: number of composition columns.
-    :param n_structure: number of structure columns.
-    :param hidden: widths between columns and code.
-    :param head: hidden widths of the head.
+    Branches and head are those of Yamaguchi et al., Sci. Rep. 13, 16799 (2023), their widths and the wide head ours.
+
+    :param architecture: all widths.
     """
 
-    def __init__(self, n_composition: int, n_structure: int, hidden: Sequence[int], head: Sequence[int]) -> None:
+    def __init__(self, architecture: Architecture) -> None:
         super().__init__()
-        self.composition = Branch(n_composition, hidden)
-        self.structure = Branch(n_structure, hidden)
-        self.head = layers([2, *head, 1])
+        self.composition = Branch(architecture.n_composition, architecture.hidden)
+        self.structure = Branch(architecture.n_structure, architecture.hidden)
+        self.head = layers([2, *architecture.head, 1])
+        if architecture.wide:
+            self.wide = layers([2 * architecture.hidden[-1], *architecture.wide, 1])
 
     def forward(self, composition: Tensor, structure: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Return rebuilt composition rows, rebuilt structure rows and (n,) scaled migration energies.
+        """Return rebuilt composition rows, rebuilt structure rows and (n,) scaled migration energies from the codes.
 
-        :param composition: (n, n_composition) scaled rows.
-        :param structure: (n, n_structure) scaled rows.
+        :param composition: (n, n_composition) coordinates.
+        :param structure: (n, n_structure) coordinates.
         """
         x_comp, composition_out = self.composition(composition)
         x_struc, structure_out = self.structure(structure)
         return composition_out, structure_out, self.head(torch.cat([x_comp, x_struc], dim=1))[:, 0]
+
+    def widely(self, composition: Tensor, structure: Tensor) -> Tensor:
+        """Return (n,) scaled migration energies by the wide head; only a network that has one knows them.
+
+        :param composition: (n, n_composition) coordinates.
+        :param structure: (n, n_structure) coordinates.
+        """
+        # All of an encoder but its last layer, the one that gives the code.
+        hidden = [
+            branch.encoder[:-1](rows) for branch, rows in ((self.composition, composition), (self.structure, structure))
+        ]
+        return self.wide(torch.cat(hidden, dim=1))[:, 0]
 
     def flip(self, code: int) -> None:
         """Change the sign of a code without changing what the network computes.

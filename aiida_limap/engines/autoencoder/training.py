@@ -1,30 +1,40 @@
-"""From rows and options to a trained model."""
+"""From rows and options to trained models."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from aiida_limap.engines.autoencoder.basis import Basis
-from aiida_limap.engines.autoencoder.config import TrainConfig, check_device
-from aiida_limap.engines.autoencoder.data import SPLITS, Scaling, TrainingData, split_rows
+from aiida_limap.engines.autoencoder.config import TrainConfig, resolve_device
+from aiida_limap.engines.autoencoder.data import SPLITS, TrainingData
 from aiida_limap.engines.autoencoder.metrics import energy_scores, flattened_r2, forest_scores
 from aiida_limap.engines.autoencoder.model import TrainedModel
 from aiida_limap.engines.autoencoder.network import LimapNetwork
-from aiida_limap.engines.autoencoder.trainer import Fit, OnEpoch, Rows, fit, repeatable
+from aiida_limap.engines.autoencoder.plan import Program, State, Watcher
+from aiida_limap.engines.autoencoder.preparation import PARTS, Preparation, Prepared
+from aiida_limap.engines.autoencoder.resuming import Checkpoints
+from aiida_limap.engines.errors import InputError, LimapError
 
-__all__ = ['train', 'train_grid']
+__all__ = ['OnEpoch', 'train', 'train_grid']
 
 logger = logging.getLogger(__name__)
-_PARTS = ('composition', 'structure')
+#: Called after each epoch with its number and the losses of training and validation by name.
+OnEpoch = Callable[[int, dict[str, float]], None]
 
 
-def train(data: TrainingData, config: TrainConfig | None = None, *, on_epoch: OnEpoch | None = None) -> TrainedModel:
+def train(
+    data: TrainingData,
+    config: TrainConfig | None = None,
+    *,
+    on_epoch: OnEpoch | None = None,
+    checkpoints: Path | None = None,
+) -> TrainedModel:
     """Train the two-branch autoencoder of Yamaguchi et al., Sci. Rep. 13, 16799 (2023).
 
     ``Loss_all = Loss_comp + Loss_str + W Loss_ME`` with mean squared errors of scaled values: each block of columns and
@@ -40,107 +50,135 @@ def train(data: TrainingData, config: TrainConfig | None = None, *, on_epoch: On
     :param data: the rows.
     :param config: the options; the preset ``yamaguchi2023`` unless given.
     :param on_epoch: called after each epoch with its number and the losses.
+    :param checkpoints: folder for checkpoints; a training that finds its own there goes on from it, and ends with the
+        numbers of one that was never interrupted.
     :returns: the model with history, split and metrics.
     :raises InputError: if the split leaves a part empty, or the device is not available.
     :raises LimapError: if the loss is not finite.
     """
     config = config or TrainConfig()
-    check_device(config.device)
-    split = split_rows(data.groups, config.split)
-    scaling = Scaling.fit(data, split == 0 if config.scaling == 'training' else np.ones(len(split), dtype=bool))
-    scaled = tuple(getattr(data, part) / scaling.divisors(part) for part in _PARTS)
-    bases = tuple(_basis(rows[split == 0], config) for rows in scaled)
-    watched = 1 if (split == 1).any() else 2
-    learn, watch = (
-        _rows([rows[split == index] for rows in scaled], _target(data, scaling)[split == index], bases, config.device)
-        for index in (0, watched)
-    )
-    with repeatable(config):
-        # Weights are drawn on the CPU, so that they do not depend on the device.
-        network = LimapNetwork(bases[0].width, bases[1].width, config.hidden_widths, config.head_widths)
-        result = fit(network.to(config.device), (learn, watch), (bases[0], bases[1]), config, on_epoch)
-        folded = _finish(result, bases, config, lambda model: _signs(model, data, scaled, split))
-        model = TrainedModel(folded, scaling, data.columns, config, data.hash, history=result.history, split=split)
-        facts = {
-            'best_epoch': result.best_epoch,
-            'epochs': len(result.history['train_all']),
-            'stopped_on': SPLITS[watched],
-            'basis_widths': [basis.width for basis in bases],
-            **{f'n_{name}': int((split == index).sum()) for index, name in enumerate(SPLITS)},
-            'metrics': _metrics(model, data, scaled, split),
-        }
-    return TrainedModel(folded, scaling, data.columns, config, model.data_hash, facts, result.history, split)
+
+    def watch(_index: int, state: State) -> None:
+        if on_epoch is not None:
+            on_epoch(state.epoch, {name: values[-1] for name, values in state.history.items()})
+
+    model = train_grid(data, [config], watcher=watch, checkpoints=checkpoints)[0]
+    if model.facts['ended'] == 'not_finite':
+        raise LimapError(
+            f'the loss is not finite in epoch {model.facts["epochs"]}; lower the learning rate {config.learning_rate:g}'
+        )
+    return model
 
 
-def train_grid(data: TrainingData, configs: Sequence[TrainConfig]) -> list[TrainedModel]:
-    """Train one model per set of options, one after the other.
+def train_grid(
+    data: TrainingData,
+    configs: Sequence[TrainConfig],
+    *,
+    watcher: Watcher | None = None,
+    checkpoints: Path | None = None,
+) -> list[TrainedModel]:
+    """Train one model per set of options, side by side.
 
-    Training them side by side gains at most a factor 1.2 on a CPU, where the traffic of the weights is the limit.
+    On a CPU one model per core is in training at any time, on a GPU models of one shape go through batched matrix
+    products together. A model gets the numbers that it would get alone, exactly on a CPU and to rounding on a GPU.
 
     :param data: the rows.
-    :param configs: the options of each model; give them one ``split.seed`` to compare them on the same rows.
-    :returns: the models in the order of the options.
-    :raises InputError: as :func:`train`.
+    :param configs: the options of each model; give them one ``split.seed`` to compare them on the same rows. Device and
+        threads must agree.
+    :param watcher: called after each epoch of each model.
+    :param checkpoints: folder for checkpoints, one file per model, see :func:`train`.
+    :returns: the models in the order of the options. Where the loss of a model was not finite, its fact ``ended`` says
+        ``not_finite``, and the network is that of its best epoch before.
+    :raises InputError: as :func:`train`, or if there are no options, or devices differ.
     """
-    models = []
-    for number, config in enumerate(configs, start=1):
-        logger.info('model %d of %d', number, len(configs))
-        models.append(train(data, config))
-    return models
+    if not configs:
+        raise InputError('train: the grid holds no model')
+    shared = {(config.device, config.threads, config.models_at_once) for config in configs}
+    if len(shared) > 1:
+        raise InputError('train: models of one grid share device, threads and models_at_once')
+    device = resolve_device(configs[0].device)
+    preparation = Preparation(data)
+    programs = [preparation.program(config) for config in configs]
+    kept = Checkpoints(checkpoints, data, configs, device)
+    states = [kept.state(index, program) for index, program in enumerate(programs)]
 
+    def watch(index: int, state: State) -> None:
+        kept.keep(index, state)
+        if watcher is not None:
+            watcher(index, state)
 
-def _basis(rows: NDArray[np.float64], config: TrainConfig) -> Basis:
-    return Basis.full(rows.shape[1]) if config.basis == 'full' else Basis.compact(rows, config.basis_variance)
-
-
-def _target(data: TrainingData, scaling: Scaling) -> NDArray[np.float64]:
-    return data.migration_energy_eV / scaling.migration_energy_eV
-
-
-def _rows(
-    scaled: Sequence[NDArray[np.float64]], target: NDArray[np.float64], bases: Sequence[Basis], device: str
-) -> Rows:
-    known = ~np.isnan(target)
-    arrays = [
-        *(basis.coordinates(rows) for basis, rows in zip(bases, scaled, strict=True)),
-        np.stack([basis.residuals(rows) for basis, rows in zip(bases, scaled, strict=True)], axis=1),
-        np.where(known, target, 0.0),
-        known,
+    _fit(programs, states, device, configs[0], watch)
+    hash_ = data.hash
+    return [
+        _model(data, hash_, config, program, state, preparation(config))
+        for config, program, state in zip(configs, programs, states, strict=True)
     ]
-    return Rows(*(torch.tensor(array, dtype=torch.float32, device=device) for array in arrays))
 
 
-def _finish(
-    result: Fit,
-    bases: Sequence[Basis],
+def _fit(
+    programs: Sequence[Program], states: Sequence[State], device: str, config: TrainConfig, watcher: Watcher
+) -> None:
+    if device == 'cpu':
+        from aiida_limap.engines.autoencoder.cpu import fit_cpu
+        from aiida_limap.engines.threads import available_threads
+
+        fit_cpu(programs, states, threads=config.threads or available_threads(), watcher=watcher)
+        return
+    from aiida_limap.engines.autoencoder.batched import fit_batched
+
+    at_once = config.models_at_once or len(programs)
+    for start in range(0, len(programs), at_once):
+        part = slice(start, start + at_once)
+
+        def watch(index: int, state: State, start: int = start) -> None:
+            watcher(start + index, state)
+
+        fit_batched(programs[part], states[part], device=device, watcher=watch)
+
+
+def _model(
+    data: TrainingData,
+    data_hash: str,
     config: TrainConfig,
-    signs: Callable[[LimapNetwork], tuple[bool, bool]],
-) -> LimapNetwork:
-    """Fold the bases into the network, fix the signs of the codes, and round to what a file holds."""
-    network = result.network.to('cpu')
-    widths = [len(basis.origin) for basis in bases]
-    folded = LimapNetwork(widths[0], widths[1], config.hidden_widths, config.head_widths).double()
-    folded.composition = bases[0].fold(network.composition, config.hidden_widths)
-    folded.structure = bases[1].fold(network.structure, config.hidden_widths)
-    folded.head = network.head.double()
-    for code, wrong in enumerate(signs(folded)):
+    program: Program,
+    state: State,
+    prepared: Prepared,
+) -> TrainedModel:
+    """Return a finished model: oriented, with its metrics."""
+    network = LimapNetwork(program.architecture)
+    weights = program.architecture.unflatten(state.best_parameters)
+    network.load_state_dict({name: torch.from_numpy(array.copy()) for name, array in weights.items()})
+    network = network.double().eval()
+    model = TrainedModel(network, prepared.bases, prepared.scaling, data.columns, config, data_hash)
+    codes = model.encode(data.composition, data.structure)
+    for code, wrong in enumerate(_signs(codes, data, prepared.split)):
         if wrong:
-            folded.flip(code)
-    return folded.float().double().eval()
+            network.flip(code)
+    logger.info('ended after %d epochs (%s), the best was %d', state.epoch, state.ended, state.best_epoch)
+    facts = {
+        'best_epoch': state.best_epoch,
+        'epochs': state.epoch,
+        'ended': state.ended,
+        'stopped_on': SPLITS[prepared.watched],
+        'basis_widths': [basis.width for basis in prepared.bases],
+        **{f'n_{name}': int((prepared.split == index).sum()) for index, name in enumerate(SPLITS)},
+        'metrics': _metrics(model, data, prepared),
+    }
+    history = {name: np.array(values) for name, values in state.history.items()}
+    return TrainedModel(
+        network, prepared.bases, prepared.scaling, data.columns, config, data_hash, facts, history, prepared.split
+    )
 
 
 def _signs(
-    network: LimapNetwork, data: TrainingData, scaled: Sequence[NDArray[np.float64]], split: NDArray[np.int64]
+    codes: tuple[NDArray[np.float64], NDArray[np.float64]], data: TrainingData, split: NDArray[np.int64]
 ) -> tuple[bool, bool]:
     """Return for each code whether its sign is to be changed."""
     learn = split == 0
     energy = data.migration_energy_eV[learn]
     labels = list(data.columns.get('composition_labels') or [])
     lithium = data.composition[learn][:, labels.index('fraction_Li')] if 'fraction_Li' in labels else -energy
-    with torch.no_grad():
-        x_comp = network.composition.encoder(torch.from_numpy(scaled[0][learn]))[:, 0].numpy()
-        x_struc = network.structure.encoder(torch.from_numpy(scaled[1][learn]))[:, 0].numpy()
-    return _covariance(x_comp, lithium) < 0, _covariance(x_struc, -energy) < 0
+    return _covariance(codes[0][learn], lithium) < 0, _covariance(codes[1][learn], -energy) < 0
 
 
 def _covariance(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
@@ -149,13 +187,12 @@ def _covariance(first: NDArray[np.float64], second: NDArray[np.float64]) -> floa
     return float(((first - first.mean()) * (second - second.mean())).mean())
 
 
-def _metrics(
-    model: TrainedModel, data: TrainingData, scaled: Sequence[NDArray[np.float64]], split: NDArray[np.int64]
-) -> dict[str, dict[str, Any]]:
+def _metrics(model: TrainedModel, data: TrainingData, prepared: Prepared) -> dict[str, dict[str, Any]]:
+    split, scaled = prepared.split, prepared.scaled
     learn = split == 0
     codes = model.encode(data.composition, data.structure)
     predicted = model.predict(*codes)
-    rebuilt = [rows / model.scaling.divisors(part) for part, rows in zip(_PARTS, model.decode(*codes), strict=True)]
+    rebuilt = [rows / model.scaling.divisors(part) for part, rows in zip(PARTS, model.decode(*codes), strict=True)]
     mean_energy = float(np.nanmean(data.migration_energy_eV[learn]))
     forest = {}
     if model.config.baselines:
@@ -167,7 +204,7 @@ def _metrics(
         if not chosen.any():
             continue
         scores: dict[str, Any] = {}
-        for part, given, drawn in zip(_PARTS, scaled, rebuilt, strict=True):
+        for part, given, drawn in zip(PARTS, scaled, rebuilt, strict=True):
             means = np.broadcast_to(given[learn].mean(axis=0), given[chosen].shape)
             scores[f'r2_{part}'] = flattened_r2(given[chosen], drawn[chosen])
             scores[f'baseline_column_means_r2_{part}'] = flattened_r2(given[chosen], means)

@@ -46,7 +46,13 @@ def test_given_options_stand_over_the_preset():
         ({'basis_variance': 2}, 'between 0.5 and 1'),
         ({'hidden_widths': []}, 'hidden_widths must be a list'),
         ({'hidden_widths': [0]}, 'hidden_widths must be a whole number'),
-        ({'baselines': 'yes'}, 'true or false'),
+        ({'decoupled_decay': 'yes'}, 'true or false'),
+        ({'wide_head_widths': 8}, 'wide_head_widths must be a list'),
+        ({'energy_transform': 'cube'}, 'none, sqrt, log'),
+        ({'energy_offset_eV': 0}, 'energy_offset_eV must be a number'),
+        ({'input_whitening': 2}, 'between 0 and 1'),
+        ({'checkpoint_every': -1}, 'checkpoint_every must be a whole number'),
+        ({'device': 0}, 'device must be auto, cpu or cuda'),
     ],
 )
 def test_refusals(options, words):

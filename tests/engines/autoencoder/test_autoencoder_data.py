@@ -68,7 +68,7 @@ def test_scaling_by_block(data):
     assert divisors[:24] == pytest.approx(data.structure[rows, :24].max())
     assert divisors[24:] == pytest.approx(data.structure[rows, 24:].max())
     assert scaling.divisors('composition') == pytest.approx(data.composition[rows].max())
-    assert scaling.migration_energy_eV == data.migration_energy_eV[rows].max()
+    assert scaling.energy.largest_eV == data.migration_energy_eV[rows].max()
     assert Scaling.from_dict(scaling.as_dict()) == scaling
 
 

@@ -44,7 +44,7 @@ def test_header_says_what_the_model_is(model, tmp_path):
     assert header['training']['me_weight'] == 0.1
     assert header['training']['metrics']['test']['n_me'] == model.metrics['test']['n_me']
     assert header['data_hash'] == model.data_hash
-    assert header['scaling']['migration_energy_eV'] == model.scaling.migration_energy_eV
+    assert header['scaling']['energy']['largest_eV'] == model.scaling.energy.largest_eV
 
 
 @pytest.mark.parametrize('share', [0.1, 0.5, 0.999])

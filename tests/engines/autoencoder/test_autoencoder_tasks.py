@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from aiida_limap.engines.autoencoder import SPLITS, encode_task, load_model, train_task
-from aiida_limap.engines.errors import InputError
+from aiida_limap.engines.errors import InputError, LimapError
 from aiida_limap.formats._files import FormatError, read_json, write_json
 from aiida_limap.formats.arrays import write_arrays
 from aiida_limap.formats.job import Job
@@ -96,12 +96,66 @@ def test_progress_is_written_while_training(tmp_path, data, options, monkeypatch
 
 
 def _stop_at_three(report):
-    def call(self, epoch, losses):
-        if epoch == 3:
+    def call(self, index, state):
+        if state.epoch == 3:
             raise LookupError
-        report(self, epoch, losses)
+        report(self, index, state)
 
     return call
+
+
+def test_a_grid(tmp_path, data, options):
+    write_training(tmp_path, data)
+    grid = {'me_weight': [0, 0.1], 'seed': [0, 1], 'learning_rate': [5e-3, 1e25]}
+    job = {**options, 'max_epochs': 5, 'grid': grid, 'select': 'r2_me', 'keep_models': 3}
+    results = run('train', tmp_path, job, TRAIN)
+    assert [item.id for item in results.items] == [f'model_{index:04d}' for index in range(8)]
+    assert [item.values['me_weight'] for item in results.items] == [0, 0, 0, 0, 0.1, 0.1, 0.1, 0.1]
+    good = [item for item in results.items if item.status == 'ok']
+    assert len(good) == 4 == results.summary['n_models'] - results.summary['n_failed']
+    assert all('not finite' in item.message for item in results.items if item.status == 'failed')
+    best = max(good, key=lambda item: item.values['validation_r2_me'])
+    assert results.summary['chosen'] == best.id
+    kept = sorted(path.name for path in (tmp_path / 'models').iterdir())
+    assert kept == sorted(f'{item.id}.safetensors' for item in good if item.values['kept'])
+    assert len(kept) == 3
+    chosen = load_model(tmp_path / 'model.safetensors')
+    assert chosen.config.seed == best.values['seed'] and chosen.config.me_weight == best.values['me_weight']
+    assert (tmp_path / 'models' / f'{best.id}.safetensors').read_bytes() == (
+        tmp_path / 'model.safetensors'
+    ).read_bytes()
+    losses = results.arrays['grid_history_validation_all']
+    assert losses.shape[0] == 8
+    assert losses[int(best.id[-4:])].min() == pytest.approx(best.values['loss_validation_all'])
+
+
+@pytest.mark.parametrize(
+    ('parameters', 'words'),
+    [
+        ({'grid': {}}, 'grid must hold lists'),
+        ({'grid': {'seed': 3}}, 'needs a list of values for seed'),
+        ({'grid': {'seeds': [1]}}, "unknown parameter 'seeds'"),
+        ({'grid': {'device': ['cpu', 'cuda']}}, 'device is shared'),
+        (
+            {'grid': {'seed': list(range(200)), 'batch_size': list(range(1, 100))}},
+            'a grid of 19800 models is too large',
+        ),
+        ({'grid': {'split.fraction': [0.1]}}, "unknown parameter 'fraction'"),
+        ({'grid': {'seed': [0, -1]}}, 'seed must be a whole number'),
+        ({'grid': {'seed': [0]}, 'select': 'beauty'}, 'select is one of loss'),
+        ({'grid': {'seed': [0]}, 'keep_models': 0}, 'keep_models must be a whole number'),
+    ],
+)
+def test_wrong_grids(tmp_path, data, options, parameters, words):
+    write_training(tmp_path, data)
+    with pytest.raises(InputError, match=words):
+        run('train', tmp_path, {**options, 'max_epochs': 1, **parameters}, TRAIN)
+
+
+def test_a_grid_without_a_finite_loss(tmp_path, data, options):
+    write_training(tmp_path, data)
+    with pytest.raises(LimapError, match='not finite'):
+        run('train', tmp_path, {**options, 'grid': {'learning_rate': [1e25, 2e25]}}, TRAIN)
 
 
 def test_wrong_training_jobs(tmp_path, data, options):

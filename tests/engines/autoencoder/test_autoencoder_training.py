@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from aiida_limap.engines.autoencoder import SplitConfig, TrainConfig, train, train_grid
+from aiida_limap.engines.autoencoder import SplitConfig, TrainConfig, load_model, train, train_grid
 from aiida_limap.engines.autoencoder.basis import Basis
-from aiida_limap.engines.autoencoder.network import Branch, LimapNetwork
+from aiida_limap.engines.autoencoder.network import LimapNetwork
+from aiida_limap.engines.autoencoder.plan import Architecture
 from aiida_limap.engines.errors import InputError, LimapError
+from aiida_limap.formats._files import FormatError
 
 
 @pytest.fixture(scope='module')
@@ -44,7 +46,7 @@ def test_facts(trained):
     scores = trained.metrics['validation']
     assert scores['mse_composition'] == pytest.approx(trained.history['validation_composition'][best], rel=1e-4)
     assert scores['mse_structure'] == pytest.approx(trained.history['validation_structure'][best], rel=1e-4)
-    scaled = scores['mse_me_eV2'] / trained.scaling.migration_energy_eV**2
+    scaled = scores['mse_me_eV2'] / trained.scaling.energy.largest_eV**2
     assert scaled == pytest.approx(trained.history['validation_me'][best], rel=1e-4)
 
 
@@ -81,7 +83,7 @@ def test_orientation(data, config, seed):
 
 def test_flip_keeps_the_function():
     torch.manual_seed(0)
-    network = LimapNetwork(7, 5, [6], [4]).double()
+    network = LimapNetwork(Architecture(7, 5, (6,), (4,))).double()
     rows = torch.rand(9, 7).double(), torch.rand(9, 5).double()
     before = [out.detach().clone() for out in network(*rows)]
     codes = [branch.encoder(given).detach().clone() for branch, given in zip(_branches(network), rows, strict=True)]
@@ -160,7 +162,7 @@ def test_stopping_on_the_test_rows_is_said(data, config):
     model = train(data, replace(config, max_epochs=2, split=split, scaling='all'))
     assert model.facts['stopped_on'] == 'test'
     assert set(model.metrics) == {'train', 'test'}
-    assert model.scaling.migration_energy_eV == data.migration_energy_eV.max()
+    assert model.scaling.energy.largest_eV == data.migration_energy_eV.max()
 
 
 def test_forest_baseline(data, config):
@@ -187,24 +189,123 @@ def test_compact_basis_gives_the_losses_of_the_full_columns(data, config):
     assert scores['r2_structure'] > scores['baseline_column_means_r2_structure'] + 0.2
 
 
-def test_compact_basis_keeps_distances_and_folds():
+def test_compact_basis_keeps_distances():
     rng = np.random.default_rng(0)
     rows = rng.uniform(size=(30, 6)) @ rng.uniform(size=(6, 40))
     basis = Basis.compact(rows, 1.0)
     assert basis.width == 6
     coordinates = basis.coordinates(rows)
+    # Bases are rounded to single precision, as files hold them.
     np.testing.assert_allclose(
-        np.linalg.norm(coordinates[0] - coordinates[1]) * basis.unit, np.linalg.norm(rows[0] - rows[1])
+        np.linalg.norm(coordinates[0] - coordinates[1]) * basis.unit, np.linalg.norm(rows[0] - rows[1]), rtol=1e-6
     )
-    np.testing.assert_allclose(basis.residuals(rows), 0, atol=1e-20)
-    np.testing.assert_allclose((coordinates**2).mean(), 1)
-    branch = Branch(6, (5, 4)).double()
-    folded = basis.fold(branch, (5, 4))
-    code, out = branch(torch.from_numpy(coordinates))
-    folded_code, folded_out = folded(torch.from_numpy(rows))
-    torch.testing.assert_close(folded_code, code)
-    expected = out.detach().numpy() @ basis.directions.T * basis.unit + basis.origin
-    np.testing.assert_allclose(folded_out.detach().numpy(), expected, atol=1e-12)
+    np.testing.assert_allclose(basis.residuals(rows), 0, atol=1e-12)
+    np.testing.assert_allclose((coordinates**2).mean(), 1, rtol=1e-6)
+    np.testing.assert_allclose(basis.rows(coordinates), rows, atol=1e-5)
+    assert basis.inputs(coordinates) is coordinates
+
+
+@pytest.mark.parametrize('whitening', [0.5, 1.0])
+def test_whitening_is_of_what_encoders_read(whitening):
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(400, 5)) * [8.0, 4.0, 2.0, 1.0, 0.5]
+    plain, whitened = Basis.compact(rows, 1.0), Basis.compact(rows, 1.0, whitening)
+    coordinates = whitened.coordinates(rows)
+    np.testing.assert_array_equal(coordinates, plain.coordinates(rows))
+    spread = coordinates.std(axis=0)
+    read = whitened.inputs(coordinates)
+    ratios = read.std(axis=0) / spread ** (1 - whitening)
+    np.testing.assert_allclose(ratios, ratios[0], rtol=1e-3)
+    np.testing.assert_allclose((read**2).mean(), 1, rtol=1e-5)
+
+
+def test_whitening_leaves_losses_of_equal_networks_alone(data, config):
+    """The losses are those of the full columns, so a file with whitened inputs gives what its history says."""
+    model = train(data, replace(config, basis='compact', basis_variance=0.98, input_whitening=0.5, max_epochs=30))
+    best = model.facts['best_epoch'] - 1
+    scores = model.metrics['validation']
+    assert scores['mse_structure'] == pytest.approx(model.history['validation_structure'][best], rel=1e-3)
+    assert scores['mse_composition'] == pytest.approx(model.history['validation_composition'][best], rel=1e-3)
+
+
+def test_wide_head(data, config, tmp_path):
+    model = train(data, replace(config, wide_head_widths=(12,), max_epochs=60))
+    wide = model.predict_rows(data.composition, data.structure)
+    coded = model.predict(*model.encode(data.composition, data.structure))
+    assert (wide != coded).any()
+    assert 'validation_wide' in model.history
+    known = model.split == 2
+    assert np.corrcoef(wide[known], data.migration_energy_eV[known])[0, 1] > 0.8
+    model.save(tmp_path / 'model.safetensors')
+    again = load_model(tmp_path / 'model.safetensors')
+    np.testing.assert_array_equal(again.predict_rows(data.composition, data.structure), wide)
+    without = train(data, replace(config, max_epochs=3))
+    np.testing.assert_array_equal(
+        without.predict_rows(data.composition, data.structure),
+        without.predict(*without.encode(data.composition, data.structure)),
+    )
+
+
+@pytest.mark.parametrize('transform', ['sqrt', 'log'])
+def test_energies_are_learnt_transformed(data, config, transform):
+    model = train(data, replace(config, energy_transform=transform, max_epochs=150))
+    assert model.metrics['test']['r2_me'] > 0.5
+    assert (model.predict([-50.0, 50.0], [50.0, -50.0]) >= 0).all()
+
+
+def test_negative_energies_have_no_root(data, config, changed):
+    energies = data.migration_energy_eV - 2
+    with pytest.raises(InputError, match=r"negative value .* energy_transform 'none'"):
+        train(changed(data, migration_energy_eV=energies), replace(config, energy_transform='sqrt'))
+
+
+def test_a_training_goes_on_from_its_checkpoint(data, config, tmp_path):
+    config = replace(config, max_epochs=12, checkpoint_every=3, input_noise=0.1, wide_head_widths=(8,))
+    whole = train(data, config)
+
+    def stop(epoch, _losses):
+        if epoch == 8:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(data, config, on_epoch=stop, checkpoints=tmp_path)
+    seen = []
+    resumed = train(data, config, on_epoch=lambda epoch, _losses: seen.append(epoch), checkpoints=tmp_path)
+    assert seen == [7, 8, 9, 10, 11, 12]
+    for name, values in whole.history.items():
+        np.testing.assert_array_equal(values, resumed.history[name])
+    for name, tensor in whole.network.state_dict().items():
+        assert torch.equal(tensor, resumed.network.state_dict()[name])
+    # A finished training is not done again.
+    train(data, config, on_epoch=lambda *_: pytest.fail('nothing is left to do'), checkpoints=tmp_path)
+    with pytest.raises(FormatError, match='another'):
+        train(data, replace(config, learning_rate=1e-4), checkpoints=tmp_path)
+
+
+def test_a_grid_gives_the_models_that_single_trainings_give(data, config):
+    configs = [
+        replace(config, max_epochs=6, me_weight=weight, seed=seed, batch_size=size)
+        for weight, seed, size in ((0.0, 0, 16), (0.1, 0, 8), (1.0, 3, 16))
+    ]
+    for model, one in zip(train_grid(data, configs), configs, strict=True):
+        alone = train(data, one)
+        for name, tensor in alone.network.state_dict().items():
+            assert torch.equal(tensor, model.network.state_dict()[name])
+        assert model.metrics == alone.metrics
+
+
+def test_one_bad_model_does_not_end_a_grid(data, config):
+    bad, good = train_grid(data, [replace(config, learning_rate=1e25), replace(config, max_epochs=4)])
+    assert bad.facts['ended'] == 'not_finite'
+    assert good.facts['ended'] == 'max_epochs'
+    assert np.isfinite(good.history['train_all']).all()
+
+
+def test_empty_and_uneven_grids(data, config):
+    with pytest.raises(InputError, match='holds no model'):
+        train_grid(data, [])
+    with pytest.raises(InputError, match='share device'):
+        train_grid(data, [config, replace(config, threads=7)])
 
 
 def test_on_epoch_sees_the_history(data, config):
