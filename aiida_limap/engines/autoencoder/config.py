@@ -81,7 +81,8 @@ class TrainConfig:
     :param threads: models that are trained at the same time on a CPU; 0 for one per core. Results do not depend on it.
     :param models_at_once: models of a grid that are on a GPU at the same time; 0 for as many as fit.
     :param device: ``cpu``, a name of torch such as ``cuda``, or ``auto``: a GPU if there is one.
-    :param baselines: also fit a random forest to the raw descriptors, for comparison.
+    :param baselines: compare with other models and maps of the same rows: true for all, or a list of names, see
+        :mod:`~aiida_limap.engines.autoencoder.baselines`.
     """
 
     preset: str = 'yamaguchi2023'
@@ -110,7 +111,7 @@ class TrainConfig:
     threads: int = 0
     models_at_once: int = 0
     device: str = 'auto'
-    baselines: bool = False
+    baselines: bool | tuple[str, ...] = False
 
     def __post_init__(self) -> None:
         _choice('preset', self.preset, tuple(PRESETS))
@@ -134,9 +135,12 @@ class TrainConfig:
             _whole(name, getattr(self, name), 0)
         for name in ('hidden_widths', 'head_widths', 'wide_head_widths'):
             object.__setattr__(self, name, _widths(name, getattr(self, name)))
-        for name in ('baselines', 'decoupled_decay'):
-            if not isinstance(getattr(self, name), bool):
-                raise InputError(f'train: {name} must be true or false, not {getattr(self, name)!r}')
+        # The baselines read training data, whose splits are defined here.
+        from aiida_limap.engines.autoencoder.baselines import check_baselines
+
+        object.__setattr__(self, 'baselines', check_baselines(self.baselines))
+        if not isinstance(self.decoupled_decay, bool):
+            raise InputError(f'train: decoupled_decay must be true or false, not {self.decoupled_decay!r}')
         if not isinstance(self.device, str) or not self.device:
             raise InputError(f'train: device must be auto, cpu or cuda, not {self.device!r}')
         if not isinstance(self.split, SplitConfig):
@@ -167,6 +171,8 @@ class TrainConfig:
         document['hidden_widths'] = list(self.hidden_widths)
         document['head_widths'] = list(self.head_widths)
         document['wide_head_widths'] = list(self.wide_head_widths)
+        if not isinstance(self.baselines, bool):
+            document['baselines'] = list(self.baselines)
         return document
 
 

@@ -240,8 +240,8 @@ def load_model(path: Path | str) -> TrainedModel:
             prefix = f'basis.{part}.'
             arrays = {key.removeprefix(prefix): tensors.pop(key) for key in sorted(tensors) if key.startswith(prefix)}
             bases.append(Basis.from_tensors(len(scaling.divisors(part)), unit, arrays))
-        model = TrainedModel(
-            network=LimapNetwork(_architecture(header['architecture'], config, bases)),
+        return TrainedModel(
+            network=LimapNetwork.with_weights(_architecture(header['architecture'], config, bases), tensors),
             bases=(bases[0], bases[1]),
             scaling=scaling,
             columns=header['columns'],
@@ -249,11 +249,8 @@ def load_model(path: Path | str) -> TrainedModel:
             data_hash=header['data_hash'],
             facts={key: value for key, value in training.items() if key not in known},
         )
-        model.network.load_state_dict({key: torch.from_numpy(tensor.copy()) for key, tensor in tensors.items()})
     except (KeyError, TypeError, ValueError, AttributeError, RuntimeError, InputError) as error:
         raise FormatError(f'{name}: weights and header do not fit: {str(error).splitlines()[0]}') from error
-    model.network.double().eval()
-    return model
 
 
 def _architecture(document: Mapping[str, Any], config: TrainConfig, bases: Sequence[Basis]) -> Architecture:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from aiida_limap.engines.autoencoder.plan import Architecture
@@ -72,6 +74,19 @@ class LimapNetwork(nn.Module):
         x_comp, composition_out = self.composition(composition)
         x_struc, structure_out = self.structure(structure)
         return composition_out, structure_out, self.head(torch.cat([x_comp, x_struc], dim=1))[:, 0]
+
+    @classmethod
+    def with_weights(cls, architecture: Architecture, weights: Mapping[str, NDArray]) -> LimapNetwork:
+        """Return a network in double precision with given weights, and leave the random numbers of torch alone.
+
+        :param architecture: all widths.
+        :param weights: arrays by the names of torch.
+        :raises RuntimeError: if names or shapes do not fit.
+        """
+        with torch.random.fork_rng([]):
+            network = cls(architecture)
+        network.load_state_dict({name: torch.from_numpy(np.array(array)) for name, array in weights.items()})
+        return network.double().eval()
 
     def widely(self, composition: Tensor, structure: Tensor) -> Tensor:
         """Return (n,) scaled migration energies by the wide head; only a network that has one knows them.

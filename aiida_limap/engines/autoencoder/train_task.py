@@ -54,6 +54,7 @@ def run(job: Job, directory: Path, writer: ResultsWriter) -> None:
     :raises FormatError: if a file cannot be read.
     :raises LimapError: if no model has a finite loss.
     """
+    from aiida_limap.engines.autoencoder.assessment import assess
     from aiida_limap.engines.autoencoder.grid import ranking
     from aiida_limap.engines.autoencoder.training import train_grid
 
@@ -83,7 +84,7 @@ def run(job: Job, directory: Path, writer: ResultsWriter) -> None:
     if values:
         _write_grid(models, values, order[:keep], directory, writer)
         writer.summary(n_models=len(models), n_failed=len(models) - len(order), chosen=model_name(order[0]))
-    chosen = models[order[0]]
+    chosen = assess(models[order[0]], data)
     if not values and chosen.facts['ended'] == 'not_finite':
         raise LimapError(
             f'the loss is not finite in epoch {chosen.facts["epochs"]}; lower the learning rate '

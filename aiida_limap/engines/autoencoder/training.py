@@ -5,19 +5,18 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
+from aiida_limap.engines.autoencoder.assessment import assess, evaluation
 from aiida_limap.engines.autoencoder.config import TrainConfig, resolve_device
 from aiida_limap.engines.autoencoder.data import SPLITS, TrainingData
-from aiida_limap.engines.autoencoder.metrics import energy_scores, flattened_r2, forest_scores
+from aiida_limap.engines.autoencoder.metrics import split_scores
 from aiida_limap.engines.autoencoder.model import TrainedModel
 from aiida_limap.engines.autoencoder.network import LimapNetwork
 from aiida_limap.engines.autoencoder.plan import Program, State, Watcher
-from aiida_limap.engines.autoencoder.preparation import PARTS, Preparation, Prepared
+from aiida_limap.engines.autoencoder.preparation import Preparation, Prepared
 from aiida_limap.engines.autoencoder.resuming import Checkpoints
 from aiida_limap.engines.errors import InputError, LimapError
 
@@ -52,7 +51,7 @@ def train(
     :param on_epoch: called after each epoch with its number and the losses.
     :param checkpoints: folder for checkpoints; a training that finds its own there goes on from it, and ends with the
         numbers of one that was never interrupted.
-    :returns: the model with history, split and metrics.
+    :returns: the model with history, split, metrics and everything that :func:`assess` says.
     :raises InputError: if the split leaves a part empty, or the device is not available.
     :raises LimapError: if the loss is not finite.
     """
@@ -67,7 +66,7 @@ def train(
         raise LimapError(
             f'the loss is not finite in epoch {model.facts["epochs"]}; lower the learning rate {config.learning_rate:g}'
         )
-    return model
+    return assess(model, data)
 
 
 def train_grid(
@@ -87,8 +86,9 @@ def train_grid(
         threads must agree.
     :param watcher: called after each epoch of each model.
     :param checkpoints: folder for checkpoints, one file per model, see :func:`train`.
-    :returns: the models in the order of the options. Where the loss of a model was not finite, its fact ``ended`` says
-        ``not_finite``, and the network is that of its best epoch before.
+    :returns: the models in the order of the options, with the scores of each; what is said of a map beyond is added by
+        :func:`~aiida_limap.engines.autoencoder.assessment.assess`. Where the loss of a model was not finite, its fact
+        ``ended`` says ``not_finite``, and the network is that of its best epoch before.
     :raises InputError: as :func:`train`, or if there are no options, or devices differ.
     """
     if not configs:
@@ -145,10 +145,8 @@ def _model(
     prepared: Prepared,
 ) -> TrainedModel:
     """Return a finished model: oriented, with its metrics."""
-    network = LimapNetwork(program.architecture)
     weights = program.architecture.unflatten(state.best_parameters)
-    network.load_state_dict({name: torch.from_numpy(array.copy()) for name, array in weights.items()})
-    network = network.double().eval()
+    network = LimapNetwork.with_weights(program.architecture, weights)
     model = TrainedModel(network, prepared.bases, prepared.scaling, data.columns, config, data_hash)
     codes = model.encode(data.composition, data.structure)
     for code, wrong in enumerate(_signs(codes, data, prepared.split)):
@@ -162,7 +160,7 @@ def _model(
         'stopped_on': SPLITS[prepared.watched],
         'basis_widths': [basis.width for basis in prepared.bases],
         **{f'n_{name}': int((prepared.split == index).sum()) for index, name in enumerate(SPLITS)},
-        'metrics': _metrics(model, data, prepared),
+        'metrics': split_scores(evaluation(model, data, prepared.split)),
     }
     history = {name: np.array(values) for name, values in state.history.items()}
     return TrainedModel(
@@ -185,31 +183,3 @@ def _covariance(first: NDArray[np.float64], second: NDArray[np.float64]) -> floa
     known = ~np.isnan(second)
     first, second = first[known], second[known]
     return float(((first - first.mean()) * (second - second.mean())).mean())
-
-
-def _metrics(model: TrainedModel, data: TrainingData, prepared: Prepared) -> dict[str, dict[str, Any]]:
-    split, scaled = prepared.split, prepared.scaled
-    learn = split == 0
-    codes = model.encode(data.composition, data.structure)
-    predicted = model.predict(*codes)
-    rebuilt = [rows / model.scaling.divisors(part) for part, rows in zip(PARTS, model.decode(*codes), strict=True)]
-    mean_energy = float(np.nanmean(data.migration_energy_eV[learn]))
-    forest = {}
-    if model.config.baselines:
-        rows = np.concatenate([data.composition, data.structure], axis=1)
-        forest = forest_scores(rows, data.migration_energy_eV, split, model.config.seed)
-    metrics = {}
-    for index, name in enumerate(SPLITS):
-        chosen = split == index
-        if not chosen.any():
-            continue
-        scores: dict[str, Any] = {}
-        for part, given, drawn in zip(PARTS, scaled, rebuilt, strict=True):
-            means = np.broadcast_to(given[learn].mean(axis=0), given[chosen].shape)
-            scores[f'r2_{part}'] = flattened_r2(given[chosen], drawn[chosen])
-            scores[f'baseline_column_means_r2_{part}'] = flattened_r2(given[chosen], means)
-            scores[f'mse_{part}'] = float(np.square(given[chosen] - drawn[chosen]).mean())
-        scores |= energy_scores(data.migration_energy_eV[chosen], predicted[chosen], mean_energy)
-        scores |= {f'baseline_forest_{key}': value for key, value in forest.get(index, {}).items()}
-        metrics[name] = scores
-    return metrics
