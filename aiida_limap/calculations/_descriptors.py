@@ -18,6 +18,7 @@ __all__ = [
     'COLUMNS_FILE',
     'check_descriptors',
     'check_target',
+    'check_training_tables',
     'descriptor_arrays',
     'rows_with_descriptors',
     'wants_landscape',
@@ -81,6 +82,28 @@ def check_target(table: TableData, target: str) -> str | None:
     if target not in numbers:
         return (
             f'migration_energies: the table has no column of numbers {target!r}; it has {", ".join(numbers) or "none"}'
+        )
+    return None
+
+
+def check_training_tables(
+    descriptors: TableData, energies: TableData, target: str, landscape: bool = False
+) -> str | None:
+    """Return what is wrong with the two tables of a training, or None.
+
+    :param descriptors: a descriptor table.
+    :param energies: a table of migration energies.
+    :param target: the column of ``energies`` that is learnt, in eV.
+    :param landscape: whether the landscape part is read.
+    :returns: a sentence or None.
+    """
+    message = check_descriptors(descriptors, landscape) or check_target(energies, target)
+    if message is not None:
+        return message
+    if not set(descriptors.ids) & set(energies.ids):
+        return (
+            'descriptors and migration_energies have no structure in common; give tables of the same structures, whose '
+            'rows are named by the same UUIDs'
         )
     return None
 

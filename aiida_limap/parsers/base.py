@@ -61,6 +61,15 @@ class EngineParser(Parser):
         """
         raise NotImplementedError
 
+    def keep(self, results: Results, directory: Path) -> None:
+        """Attach what an engine that gave up had finished before; its reason says more than what the rows say.
+
+        :param results: the results.
+        :param directory: folder with the retrieved files.
+        """
+        if results.items:
+            self.build(results, directory)
+
     def failed(self, reason: str) -> ExitCode:
         """Return the exit code for an engine that gave up; subclasses know some reasons better.
 
@@ -130,9 +139,7 @@ class EngineParser(Parser):
         if results.error is not None:
             self.logger.error('the engine gave up: %s', results.error)
             exit_code = self.failed(results.error)
-            if results.items:
-                # What was finished before is kept; the reason of the engine says more than what the rows say.
-                self.build(results, directory)
+            self.keep(results, directory)
             return exit_code
         return self.build(results, directory)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -10,16 +11,19 @@ from aiida.engine import ExitCode
 
 from aiida_limap.calculations._descriptors import wants_landscape
 from aiida_limap.calculations.base import target_of
+from aiida_limap.common.losses import why_lost
+from aiida_limap.common.training import SPLIT, TRAIN
 from aiida_limap.data.autoencoder import AutoencoderData
 from aiida_limap.data.table import TableData
 from aiida_limap.formats.results import Results
-from aiida_limap.formats.weights import MODEL_FILE
-from aiida_limap.parsers._tables import column_info
+from aiida_limap.formats.weights import MODEL_FILE, MODELS
+from aiida_limap.parsers._tables import column_info, item_columns
 from aiida_limap.parsers.base import EngineParser
 
 __all__ = ['TrainParser']
 
 _HISTORY = 'history_'
+_SPLITS = ('train', 'validation', 'test')
 _TRAINING_COLUMNS = ('split', 'x_comp', 'x_struc', 'migration_energy_eV', 'migration_energy_predicted_eV')
 
 
@@ -41,37 +45,73 @@ class TrainParser(EngineParser):
             return self.exit_codes.ERROR_DEVICE_NOT_AVAILABLE.format(reason=reason)
         return super().failed(reason)
 
+    def keep(self, results: Results, directory: Path) -> None:
+        """Attach what a training that gave up had found: losses, and what it was asked for.
+
+        :param results: the results.
+        :param directory: folder with the retrieved files.
+        """
+        self._attach_facts(results)
+
     def build(self, results: Results, directory: Path) -> ExitCode | None:
-        """Attach history, training table and model.
+        """Attach history, training table and models.
 
         :param results: the results.
         :param directory: folder with the retrieved files.
         :returns: an exit code, or None where all went well.
         """
-        self._attach_history(results)
+        self._attach_facts(results)
         if not results.complete:
-            return self.or_scheduler(self.exit_codes.ERROR_OUTPUT_INCOMPLETE)
+            return self._stopped(results)
         missing = [name for name in ('ids', *_TRAINING_COLUMNS) if name not in results.arrays]
         if missing:
             return self.exit_codes.ERROR_RESULTS_FORMAT.format(reason=f'the array {missing[0]!r} is missing')
         self.out('training', _training_table(results))
+        if results.items:
+            self.out('grid', _grid_table(results))
+        try:
+            self._attach_models(results, directory)
+        except (OSError, ValueError) as error:
+            return self.exit_codes.ERROR_MODEL_MISSING.format(reason=error)
+        return None
+
+    def _stopped(self, results: Results) -> ExitCode:
+        """Return the exit code of a job that has not reached its end: a monitor or a scheduler stopped it."""
+        lost = why_lost(results.summary)
+        if lost is not None:
+            return self.exit_codes.ERROR_LOSS_NOT_FINITE.format(reason=lost)
+        return self.or_scheduler(self.exit_codes.ERROR_OUT_OF_WALLTIME)
+
+    def _collect(self, directory: Path, temporary: str | None) -> None:
+        """Also take the models of a grid."""
+        super()._collect(directory, temporary)
+        if temporary is not None and (Path(temporary) / MODELS).is_dir():
+            shutil.copytree(Path(temporary) / MODELS, directory / MODELS)
+
+    def _attach_models(self, results: Results, directory: Path) -> None:
+        """Attach the chosen model and those of a grid that were kept.
+
+        :raises OSError: if a file is missing.
+        :raises ValueError: if a file is no model.
+        """
+        paths = {'model': directory / MODEL_FILE}
+        for item in results.items:
+            if item.values.get('kept'):
+                paths[f'{MODELS}.{item.id}'] = directory / MODELS / f'{item.id}.safetensors'
+        for label, path in paths.items():
+            if not path.is_file():
+                raise FileNotFoundError(f'there is no file {path.relative_to(directory)}.')
+            self.out(label, AutoencoderData(path))
+
+    def _attach_facts(self, results: Results) -> None:
+        """Attach parameters and the losses by epoch, also those of a training that was stopped."""
         parameters = self.input_or_none('parameters')
         used = {'target': target_of(parameters), 'landscape': wants_landscape(parameters)}
         self.output_parameters(results, {**results.summary, **used})
-        path = directory / MODEL_FILE
-        if not path.is_file():
-            return self.exit_codes.ERROR_MODEL_MISSING.format(reason=f'there is no file {MODEL_FILE}.')
-        try:
-            model = AutoencoderData(path)
-        except ValueError as error:
-            return self.exit_codes.ERROR_MODEL_MISSING.format(reason=error)
-        self.out('model', model)
-        return None
-
-    def _attach_history(self, results: Results) -> None:
-        """Attach the losses by epoch, also those of a training that was stopped."""
         history = {
-            name.removeprefix(_HISTORY): array for name, array in results.arrays.items() if name.startswith(_HISTORY)
+            name.replace(_HISTORY, '', 1): array
+            for name, array in results.arrays.items()
+            if name.startswith((_HISTORY, f'grid_{_HISTORY}'))
         }
         if not history:
             return
@@ -89,3 +129,34 @@ def _training_table(results: Results) -> TableData:
         column_info=column_info(_TRAINING_COLUMNS),
         metadata={'task': results.task, 'engine_version': results.engine_version},
     )
+
+
+def _grid_table(results: Results) -> TableData:
+    """Return one row per model of a grid."""
+    columns = item_columns(results.items)
+    info = column_info(list(columns))
+    for name, entry in info.items():
+        entry['description'] = entry['description'] or _describe(name)
+    facts = {str(name): results.summary[name] for name in ('chosen', 'select') if name in results.summary}
+    return TableData.from_arrays(
+        [item.id for item in results.items],
+        columns,
+        column_info=info,
+        metadata={'task': results.task, 'engine_version': results.engine_version, **facts},
+    )
+
+
+def _describe(name: str) -> str:
+    """Return what a column of the table of a grid means."""
+    option = {**TRAIN, **{f'split.{entry}': known for entry, known in SPLIT.items()}}.get(name)
+    if option is not None:
+        return option.help
+    split, _, metric = name.partition('_')
+    if split in _SPLITS:
+        return f'{metric} of the {split} rows'
+    return {
+        'epochs': 'epochs of the training',
+        'best_epoch': 'the epoch that the model is from, counted from 1',
+        'ended': 'why the training ended',
+        'kept': 'whether the model is an output (1)',
+    }.get(name, f'{name.removeprefix("loss_")} loss of the best epoch' if name.startswith('loss_') else '')

@@ -54,9 +54,12 @@ def inputs_of(task: str, **parameters) -> dict:
         ('train', 'ok', 0, ''),
         ('train', 'no_model', 306, 'model.safetensors'),
         ('train', 'model_damaged', 306, 'cut short'),
-        ('train', 'stopped', 312, 'stopped before its end'),
+        ('train', 'grid', 0, ''),
+        ('train', 'grid_model_missing', 306, 'models/model_0000.safetensors'),
+        ('train', 'stopped', 400, 'a job with its remote_folder as checkpoints goes on'),
+        ('train', 'stopped_by_a_monitor', 430, 'the train loss is not finite in epoch 7'),
         ('train', 'not_finite', 430, 'lower the learning rate'),
-        ('train', 'out_of_memory', 432, 'batch size'),
+        ('train', 'out_of_memory', 432, 'lower models_at_once'),
         ('train', 'no_device', 433, "'cuda'"),
         ('train', 'arrays_wrong', 304, "'split'"),
         ('encode', 'ok', 0, ''),
@@ -168,7 +171,42 @@ def test_a_training_gives_model_table_and_history(parse):
 
 def test_a_stopped_training_leaves_its_history(parse):
     outputs = parse('train', 'stopped', inputs_of('train')).outputs
-    assert set(outputs) == {'history'}
+    assert set(outputs) == {'history', 'output_parameters'}
+    assert outputs['output_parameters']['complete'] is False
+
+
+def test_a_training_that_gave_up_says_what_it_was_asked_for(parse):
+    outputs = parse('train', 'not_finite', inputs_of('train')).outputs
+    assert set(outputs) == {'history', 'output_parameters'}
+    assert outputs['output_parameters']['options'] == {'learning_rate': 0.5}
+
+
+def test_a_grid_gives_a_table_and_its_models(parse):
+    outputs = parse('train', 'grid', inputs_of('train')).outputs
+    table = outputs['grid']
+    assert table.ids == ['model_0000', 'model_0001', 'model_0002']
+    assert table.row('model_0001') == {
+        'status': 'ok',
+        'message': None,
+        'me_weight': 0.1,
+        'split.seed': 3.0,
+        'hidden_widths': '[4, 2]',
+        'epochs': 3.0,
+        'ended': 'patience',
+        'best_epoch': 2.0,
+        'loss_validation_all': 0.25,
+        'test_r2_me': 0.75,
+        'kept': 1.0,
+    }
+    assert table.row('model_0002')['status'] == 'failed'
+    assert table.row('model_0002')['loss_validation_all'] is None
+    assert table.metadata['chosen'] == 'model_0001'
+    described = {entry['name']: entry['description'] for entry in table.info}
+    assert all(described.values())
+    assert described['test_r2_me'] == 'r2_me of the test rows'
+    assert {label for label in outputs if label.startswith('models')} == {'models.model_0000', 'models.model_0001'}
+    assert outputs['models.model_0000'].layout == outputs['model'].layout == 'recorded'
+    assert outputs['history'].get_array('grid_validation_all').shape == (3, 2)
 
 
 def test_an_encoding_gives_a_map(parse):
