@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import itertools
 from functools import cache
 
 import numpy as np
 import pytest
 from pymatgen.core import Lattice, Structure
+from scipy.special import ndtr
 
 from aiida_limap.engines.descriptors.angular import AngularDistribution
 from aiida_limap.engines.descriptors.geometry import Geometry
@@ -107,6 +109,41 @@ def test_triplets_name_ends_and_centre():
     # The shell of an Li begins at the nearest Li, not at the nearer O.
     assert share(rows[2], 45, 75) == pytest.approx(24 / 66, abs=1e-9)
     assert not rows[3:].any()
+
+
+def literal_angles(structure, options, ends, centre):
+    """Return the distribution by the definition: every triplet, Gaussians by error functions, mirrored at the ends."""
+    edges, total = np.linspace(0, 180, options['bins'] + 1), np.zeros(options['bins'])
+    low, high = options['inner_ratio'], options['outer_ratio']
+    sites = [site for site in structure if site.specie.symbol == centre]
+    for site in sites:
+        shells = []
+        for end in ends:
+            near = [other for other in structure.get_neighbors(site, 6.0) if other.specie.symbol == end]
+            ratios = np.array([other.nn_distance for other in near]) / min(other.nn_distance for other in near)
+            fades = 0.5 + 0.5 * np.cos(np.pi * np.clip((ratios - low) / (high - low), 0, 1))
+            shells.append([(w, other.coords - site.coords) for w, other in zip(fades, near, strict=True) if w > 0])
+        pairs = itertools.combinations(shells[0], 2) if ends[0] == ends[1] else itertools.product(*shells)
+        row, norm = np.zeros(options['bins']), 0.0
+        for (one_weight, one), (other_weight, other) in pairs:
+            cosine = one @ other / np.linalg.norm(one) / np.linalg.norm(other)
+            angle = np.degrees(np.arccos(np.clip(cosine, -1, 1)))
+            norm += one_weight * other_weight
+            for image in (angle, -angle, 360 - angle):
+                row += one_weight * other_weight * np.diff(ndtr((edges - image) / options['sigma']))
+        total += row / max(norm, 1.0)
+    return total / len(sites)
+
+
+@pytest.mark.parametrize('ends', [('O', 'O'), ('O', 'Li'), ('Li', 'Li')])
+def test_every_triplet_counts_by_its_weights(ends):
+    structure = rock_salt().copy()
+    rng = np.random.default_rng(2)
+    for site in range(len(structure)):
+        structure.translate_sites([site], 0.15 * rng.standard_normal(3), frac_coords=False)
+    options = {'bins': 90, 'sigma': 3.0, 'inner_ratio': 1.1, 'outer_ratio': 1.6}
+    row = row_of(structure, **options, triplets=((ends[0], 'Li', ends[1]),))
+    np.testing.assert_allclose(row, literal_angles(structure, options, ends, 'Li'), atol=1e-10)
 
 
 def test_triplets_of_roles():

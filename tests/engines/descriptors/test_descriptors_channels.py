@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from pymatgen.core import Lattice, Structure
+from scipy.spatial import Voronoi
 
 from aiida_limap.engines.descriptors.blocks import read_block
 from aiida_limap.engines.descriptors.channels import Channels
@@ -107,6 +108,66 @@ def test_a_field_is_met_by_a_grid():
     np.testing.assert_allclose(found, passages.thresholds, atol=0.3)
     assert field.max() == pytest.approx(passages.largest, abs=0.3)
     assert field.max() <= passages.largest + 1e-9
+
+
+def voronoi_network(cell, positions):
+    """Return vertices modulo the lattice and edges (radius of the window, two vertices, cells between) after Qhull."""
+    cells = np.array(np.meshgrid(*(np.arange(-3, 4),) * 3)).reshape(3, -1).T
+    points = (positions % 1 + cells[:, None]).reshape(-1, 3) @ cell
+    diagram = Voronoi(points)
+    places = diagram.vertices @ np.linalg.inv(cell)
+    kept, names, images = [], {}, {}
+    for vertex in np.flatnonzero(((places > -1.5) & (places < 2.5)).all(axis=1)):
+        apart = places[vertex] - np.array(kept or [[9.1, 9.1, 9.1]])
+        away = np.linalg.norm((apart - np.rint(apart)) @ cell, axis=1)
+        if not kept or away.min() > 1e-5:
+            kept.append(places[vertex])
+        names[vertex] = int(away.argmin()) if away.min() < 1e-5 else len(kept) - 1
+        images[vertex] = np.rint(places[vertex] - kept[names[vertex]]).astype(int)
+    edges = []
+    for (point, _), ridge in zip(diagram.ridge_points, diagram.ridge_vertices, strict=True):
+        for one, other in zip(ridge, ridge[1:] + ridge[:1], strict=True):
+            if one in names and other in names:
+                start, along = diagram.vertices[one] - points[point], diagram.vertices[other] - diagram.vertices[one]
+                part = np.clip(-(start @ along) / max(along @ along, 1e-20), 0, 1)
+                radius = np.linalg.norm(start + part * along)
+                edges.append((radius, names[one], names[other], images[other] - images[one]))
+    return len(kept), sorted(edges, key=lambda edge: -edge[0])
+
+
+def literal_passages(cell, positions):
+    """Return the radii at which edges, the widest first, make a component repeat along one, two and three vectors."""
+    count, edges = voronoi_network(cell, positions)
+    component, place = np.arange(count), np.zeros((count, 3), dtype=int)
+    loops, found = {index: np.zeros((1, 3), dtype=int) for index in range(count)}, []
+    for radius, one, other, step in edges:
+        mine, theirs = component[one], component[other]
+        jump = place[one] + step - place[other]
+        loops[mine] = np.concatenate([loops[mine], [jump] if mine == theirs else loops[theirs]])[-200:]
+        if mine != theirs:
+            moved = component == theirs
+            component[moved], place[moved] = mine, place[moved] + jump
+        found += [radius] * (np.linalg.matrix_rank(loops[mine]) - len(found))
+        loops[mine] = loops[mine][np.unique(loops[mine], axis=0, return_index=True)[1]]
+        if len(found) == 3:
+            break
+    return found
+
+
+@pytest.mark.parametrize('seed', range(4))
+def test_paths_are_those_on_the_voronoi_network_of_qhull(seed):
+    rng = np.random.default_rng(seed)
+    cell = 5.5 * np.eye(3) + rng.uniform(-1.5, 1.5, (3, 3))
+    structure = Structure(Lattice(cell), ['Li'], [[0, 0, 0]])
+    while len(structure) < 6:
+        place = rng.uniform(0, 1, 3)
+        if structure.lattice.get_all_distances(place, structure.frac_coords).min() > 1.5:
+            structure.append('O', place)
+    structure.add_oxidation_state_by_site([10, *[-2] * 5])
+    found = numbers(structure, 0, 0)
+    np.testing.assert_allclose(
+        [found['1d'], found['2d'], found['3d']], literal_passages(cell, structure.frac_coords[1:]), atol=1e-8
+    )
 
 
 def test_blocked_paths_go_on_smoothly_below_zero():
