@@ -60,23 +60,27 @@ class EnergyScale:
                 f'train: the target holds the negative value {np.nanmin(energies):g}, which energy_transform '
                 f"{self.transform!r} cannot take; use energy_transform 'none'"
             )
-        return self._transformed(energies) / self._transformed(np.float64(self.largest_eV))
+        return self.transformed(energies) / self.transformed(np.float64(self.largest_eV))
 
     def backward(self, values: ArrayLike) -> NDArray[np.float64]:
         """Return the energies (eV) of scaled values; with a transform they are never negative.
 
         :param values: (n,) scaled values.
         """
-        scaled = np.asarray(values, dtype=np.float64) * self._transformed(np.float64(self.largest_eV))
+        scaled = np.asarray(values, dtype=np.float64) * self.transformed(np.float64(self.largest_eV))
         if self.transform == 'none':
             return scaled
         positive = np.maximum(scaled, 0.0)
         if self.transform == 'sqrt':
             return np.square(positive + np.sqrt(self.offset_eV)) - self.offset_eV
         # Far outside of the training rows a head may overshoot: beyond ten times the scale there is nothing to know.
-        return self.offset_eV * np.expm1(np.minimum(positive, 10 * self._transformed(np.float64(self.largest_eV))))
+        return self.offset_eV * np.expm1(np.minimum(positive, 10 * self.transformed(np.float64(self.largest_eV))))
 
-    def _transformed(self, energies_eV: Any) -> Any:
+    def transformed(self, energies_eV: Any) -> Any:
+        """Return transformed energies before they are scaled.
+
+        :param energies_eV: a number or (n,) energies.
+        """
         if self.transform == 'none':
             return energies_eV
         if self.transform == 'sqrt':

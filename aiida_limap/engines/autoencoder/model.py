@@ -15,6 +15,7 @@ from aiida_limap import __version__
 from aiida_limap.engines.autoencoder.basis import Basis
 from aiida_limap.engines.autoencoder.config import TrainConfig, check_device
 from aiida_limap.engines.autoencoder.data import Scaling, check_rows
+from aiida_limap.engines.autoencoder.module import DescriptorModule
 from aiida_limap.engines.autoencoder.network import LimapNetwork
 from aiida_limap.engines.autoencoder.plan import Architecture
 from aiida_limap.engines.errors import InputError
@@ -150,6 +151,11 @@ class TrainedModel:
             return self.predict(*self.encode(composition, structure))
         read = self._read(self.coordinates(composition, structure))
         return self.scaling.energy.backward(self._apply(self.network.widely, *read))
+
+    def module(self) -> DescriptorModule:
+        """Return scaling, basis, encoders and head as one module of torch, for gradients or a pipeline of your own."""
+        divisors = [self.scaling.divisors(part) for part in _PARTS]
+        return DescriptorModule(self.network, self.bases, divisors, self.scaling.energy)
 
     def reconstruction_errors(
         self, composition: ArrayLike, structure: ArrayLike

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from aiida_limap.engines.autoencoder import load_model, train
 from aiida_limap.engines.errors import InputError
@@ -102,3 +103,18 @@ def test_reconstruction_errors(model, data):
     test = model.split == 2
     assert composition[test].mean() == pytest.approx(model.metrics['test']['mse_composition'], rel=1e-9)
     assert structure[test].mean() == pytest.approx(model.metrics['test']['mse_structure'], rel=1e-9)
+
+
+@pytest.mark.parametrize('transform', ['none', 'sqrt', 'log'])
+@pytest.mark.parametrize('basis', ['full', 'compact'])
+def test_module(data, config, transform, basis):
+    options = {'basis': basis, 'energy_transform': transform, 'input_whitening': 0.5 if basis == 'compact' else 0.0}
+    model = train(data, replace(config, max_epochs=20, **options))
+    rows = [torch.from_numpy(part).requires_grad_() for part in (data.composition, data.structure)]
+    point = model.module()(*rows)
+    x_comp, x_struc = model.encode(data.composition, data.structure)
+    np.testing.assert_allclose(point.x_comp.detach(), x_comp, atol=1e-9)
+    np.testing.assert_allclose(point.x_struc.detach(), x_struc, atol=1e-9)
+    np.testing.assert_allclose(point.migration_energy_eV.detach(), model.predict(x_comp, x_struc), rtol=1e-8)
+    point.migration_energy_eV.sum().backward()
+    assert all((row.grad != 0).any() for row in rows)
