@@ -204,8 +204,8 @@ def test_a_grid_gives_a_table_and_its_models(parse):
     described = {entry['name']: entry['description'] for entry in table.info}
     assert all(described.values())
     assert described['test_r2_me'] == 'r2_me of the test rows'
-    assert {label for label in outputs if label.startswith('models')} == {'models.model_0000', 'models.model_0001'}
-    assert outputs['models.model_0000'].layout == outputs['model'].layout == 'recorded'
+    assert sorted(outputs['models']) == ['model_0000', 'model_0001']
+    assert outputs['models']['model_0000'].layout == outputs['model'].layout == 'recorded'
     assert outputs['history'].get_array('grid_validation_all').shape == (3, 2)
 
 

@@ -3,8 +3,9 @@
 Environment: STAND_IN_STOP_AFTER=n stops jobs after n structures without an end mark, STAND_IN_CRASH=task leaves no
 results of that task, STAND_IN_ERROR=task gives up with a sentence, STAND_IN_WORD=status is the word of every structure,
 STAND_IN_POISON=n crashes each job with a structure whose cell edge is n Å, STAND_IN_SLOW=folder makes the first job
-wait to be killed after its first structure, and leaves its mark in that folder. Asked for landscapes or networks, it
-writes flat ones.
+wait to be killed after its first structure, and leaves its mark in that folder. STAND_IN_TRAININGS=word,word,… says
+what becomes of each training in turn (see TRAININGS; what comes after the last ends well), counted in the folder
+STAND_IN_COUNTER. Asked for landscapes or networks, it writes flat ones.
 """
 
 from __future__ import annotations
@@ -24,9 +25,12 @@ from aiida_limap.formats.job import Job, read_job
 from aiida_limap.formats.landscape import LandscapeRecord, write_landscape
 from aiida_limap.formats.results import ItemResult, ResultsWriter
 from aiida_limap.formats.structures import StructureRecord, read_structures
-from aiida_limap.formats.weights import read_weights, write_weights
+from aiida_limap.formats.weights import CHECKPOINTS, MODELS, model_name, read_weights, write_weights
 
 VERSION = 'stand-in'
+#: Epochs that a job trains, and the options of a preset.
+EPOCHS = 5
+OPTIONS = {'learning_rate': 0.9, 'batch_size': 16}
 
 
 def setting(name: str) -> str:
@@ -107,7 +111,52 @@ def structures(job: Job, writer: ResultsWriter) -> bool:
     return limit >= len(records)
 
 
+def give_up(sentence: str) -> bool:
+    raise RuntimeError(sentence)
+
+
+def lose(writer: ResultsWriter) -> bool:
+    """Train on with a loss that is not finite, until somebody stops it."""
+    writer.summary(loss_train=float('nan'), loss_validation=float('nan'))
+    writer.flush()
+    time.sleep(600)
+    return False
+
+
+TRAININGS = {
+    'stopped': lambda writer: False,
+    'crash': lambda writer: sys.exit(139),
+    'memory': lambda writer: give_up('CUDA out of memory'),
+    'not-finite': lambda writer: give_up(f'the loss is not finite in epoch {EPOCHS}'),
+    'no-device': lambda writer: give_up("device 'cuda' is not available here"),
+    'refused': lambda writer: give_up('train: 1 rows are too few; at least 10 are needed'),
+    'lost': lose,
+}
+
+
+def next_training() -> str:
+    """Return what is to become of this training."""
+    words = setting('TRAININGS').split(',') if setting('TRAININGS') else []
+    if not words:
+        return ''
+    counter = Path(setting('COUNTER')) / 'trainings'
+    number = int(counter.read_text()) if counter.exists() else 0
+    counter.write_text(str(number + 1))
+    return words[number] if number < len(words) else ''
+
+
 def train(job: Job, writer: ResultsWriter) -> bool:
+    word = next_training()
+    checkpoint = Path(CHECKPOINTS) / 'model_0000.safetensors'
+    start = int(checkpoint.read_text()) if checkpoint.exists() else 0
+    writer.summary(started_at=start, options={**OPTIONS, **job.parameters})
+    if word == 'stuck':
+        return False
+    checkpoint.write_text(str(start + EPOCHS))
+    writer.summary(epoch=start + EPOCHS)
+    writer.array('history_loss', np.array([2.0, 1.0]))
+    if word:
+        return TRAININGS[word](writer)
     data = read_arrays(Path(job.inputs['training']))
     n_rows = data['ids'].size
     writer.array('ids', data['ids'])
@@ -116,7 +165,6 @@ def train(job: Job, writer: ResultsWriter) -> bool:
     writer.array('x_struc', data['structure'][:, 0])
     writer.array('migration_energy_eV', data['migration_energy_eV'])
     writer.array('migration_energy_predicted_eV', np.zeros(n_rows))
-    writer.array('history_loss', np.array([2.0, 1.0]))
     writer.summary(metrics={'test': {'r2_me': 0.0}}, seed=job.parameters.get('seed'))
     header = {
         'kind': 'stand-in',
@@ -129,6 +177,12 @@ def train(job: Job, writer: ResultsWriter) -> bool:
         'engine_version': VERSION,
     }
     write_weights(Path('model.safetensors'), {'weight': np.ones(2)}, header)
+    for option, values in job.parameters.get('grid', {}).items():
+        Path(MODELS).mkdir(exist_ok=True)
+        for number, value in enumerate(values):
+            name = model_name(number)
+            writer.add(ItemResult(name, Status.OK, '', {option: value, 'kept': number < 2}))
+            write_weights(Path(MODELS) / f'{name}.safetensors', {'weight': np.ones(2)}, header)
     return True
 
 
@@ -156,7 +210,12 @@ def main() -> int:
         writer.fail('the stand-in was told to give up')
         return 2
     run = {'bvff': structures, 'descriptors': structures, 'train': train, 'encode': encode}[task]
-    if run(job, writer):
+    try:
+        has_ended = run(job, writer)
+    except RuntimeError as error:
+        writer.fail(str(error))
+        return 2
+    if has_ended:
         writer.finish()
     else:
         writer.flush()
