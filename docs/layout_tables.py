@@ -72,7 +72,9 @@ def layouts_text() -> str:
 def _layout_lines(layout: Layout) -> Iterator[str]:
     yield from (f'### `{layout.name}`', '')
     counts = [f'{len(layout.columns(part))} {part}' for part in layout.parts if layout.parts[part]]
-    yield f'{layout.title}. Columns: {", ".join(counts)}. [Source]({layout.reference}).'
+    # A layout that rebuilds nothing is ours; the publication is where its kind of descriptor comes from.
+    source = 'Source' if layout.reconstruction else 'Histogram descriptors of this kind'
+    yield f'{layout.title}. Columns: {", ".join(counts)}. [{source}]({layout.reference}).'
     if layout.reconstruction:
         yield '**Reconstruction**: the source does not state the bins; those below are our reading.'
     yield from (f'Classes of sites: {_classes(layout)}.', '')
