@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from aiida import orm
+from aiida.common import LinkType
 from aiida.engine import ExitCode, ProcessBuilder, ToContext, WorkChain
 from aiida.engine.processes.workchains.workchain import WorkChainSpec
 
-from aiida_limap.calculations._descriptors import wants_landscape
+from aiida_limap.calculations._descriptors import check_training_tables, wants_landscape
 from aiida_limap.calculations.base import target_of
 from aiida_limap.calculations.encode import EncodeCalculation
 from aiida_limap.calculations.tables import summarize_map
@@ -22,6 +23,7 @@ from aiida_limap.data.table import TableData
 from aiida_limap.workflows._batches import default_options
 from aiida_limap.workflows.featurize import FeaturizeWorkChain, fill_featurize
 from aiida_limap.workflows.protocols.mixin import OPTIONS, ParametersOf, ProtocolMixin, merge
+from aiida_limap.workflows.train import TrainBaseWorkChain
 
 __all__ = ['MapWorkChain']
 
@@ -46,14 +48,16 @@ class MapWorkChain(ProtocolMixin, WorkChain):
         spec.expose_inputs(
             FeaturizeWorkChain, namespace='featurize', exclude=('dataset', 'code', 'with_descriptors', 'metadata')
         )
-        for task, process in (('train', TrainCalculation), ('encode', EncodeCalculation)):
-            spec.expose_inputs(process, namespace=task, include=('parameters',))
+        spec.expose_inputs(TrainBaseWorkChain, namespace='train', exclude=('train', 'metadata'))
+        spec.expose_inputs(TrainCalculation, namespace='train', include=('parameters', 'monitors'))
+        spec.expose_inputs(EncodeCalculation, namespace='encode', include=('parameters',))
+        for task in ('train', 'encode'):
             spec.input(
                 f'{task}.options',
                 valid_type=dict,
                 non_db=True,
                 default=default_options,
-                help='Scheduler options of this job, e.g. the queue of a GPU.',
+                help='Scheduler options of these jobs, e.g. queue_name and custom_scheduler_commands for a GPU.',
             )
         spec.inputs.validator = _validate_inputs
         spec.outline(
@@ -67,6 +71,16 @@ class MapWorkChain(ProtocolMixin, WorkChain):
         )
         spec.output('map', valid_type=MapData, help='Points with codes (pure numbers) and migration energies (eV).')
         spec.output('model', valid_type=AutoencoderData, help='The model that spans the map.')
+        spec.output_namespace(
+            'models',
+            valid_type=AutoencoderData,
+            dynamic=True,
+            required=False,
+            help='The best models of a grid, by name.',
+        )
+        spec.output(
+            'grid', valid_type=TableData, required=False, help='Options, losses and metrics of a grid, by model.'
+        )
         spec.output('migration_energies', valid_type=TableData, help='Barriers (eV) by structure.')
         spec.output('descriptors', valid_type=TableData, help='Descriptors by structure, one block per part.')
         spec.output('training', valid_type=TableData, help='Split, codes and migration energies (eV) of the training.')
@@ -89,7 +103,11 @@ class MapWorkChain(ProtocolMixin, WorkChain):
         """Return the inputs that a protocol or an override may set."""
         return {
             'featurize': FeaturizeWorkChain.protocol_schema(),
-            'train': {'parameters': ParametersOf('train'), 'options': OPTIONS},
+            'train': {
+                **{key: leaf for key, leaf in TrainBaseWorkChain.protocol_schema().items() if key != 'train'},
+                'parameters': ParametersOf('train'),
+                'options': OPTIONS,
+            },
             'encode': {'parameters': ParametersOf('encode'), 'options': OPTIONS},
         }
 
@@ -127,9 +145,29 @@ class MapWorkChain(ProtocolMixin, WorkChain):
         builder.dataset = dataset
         fill_featurize(builder.featurize, inputs['featurize'])
         for task in ('train', 'encode'):
-            builder[task]['parameters'] = orm.Dict(inputs[task]['parameters'])
-            builder[task]['options'] = inputs[task]['options']
+            for name, value in inputs[task].items():
+                builder[task][name] = value if name == 'options' else orm.to_aiida_type(value)
         return builder
+
+    @classmethod
+    def get_protocol_inputs(
+        cls,
+        protocol: str | None = None,
+        overrides: Mapping[str, Any] | str | Path | None = None,
+        last: Mapping[str, Any] | None = None,
+    ) -> dict[str, Any]:
+        """Return plain inputs; the parameters of the training are those of ``limap.train.base``.
+
+        :param protocol: name of a protocol, or None for the default one.
+        :param overrides: values that replace those of the protocol, or the path of a YAML file with them.
+        :param last: overrides that come after ``overrides``.
+        :returns: nested plain values, a copy of their own.
+        :raises ValueError: if the protocol or a key is unknown, or a value has the wrong type.
+        """
+        own = super().get_protocol_inputs(protocol, overrides, last)
+        training = TrainBaseWorkChain.get_protocol_inputs(protocol)
+        base = {'parameters': training['train']['parameters'], 'max_iterations': training['max_iterations']}
+        return merge({'train': base}, own)
 
     def check_dataset(self) -> ExitCode | None:
         """Stop at once if there is nothing to put on a map."""
@@ -162,23 +200,48 @@ class MapWorkChain(ProtocolMixin, WorkChain):
             self.report(f'{node.exit_message} The map is drawn with the others')
         return None
 
-    def run_train(self) -> ToContext:
+    def run_train(self) -> ToContext | ExitCode:
         """Train the model."""
-        node = self.submit(TrainCalculation, **self._job_inputs('train'))
+        tables = {name: self.outputs[name] for name in _FEATURES}
+        parameters = self.inputs.train.get('parameters')
+        message = check_training_tables(
+            tables['descriptors'], tables['migration_energies'], target_of(parameters), wants_landscape(parameters)
+        )
+        if message is not None:
+            return self.exit_codes.ERROR_ALL_STRUCTURES_FAILED.format(reason=message)
+        inputs = {
+            **self.exposed_inputs(TrainBaseWorkChain, namespace='train', agglomerate=False),
+            'train': {
+                **self.exposed_inputs(TrainCalculation, namespace='train', agglomerate=False),
+                'code': self.inputs.code,
+                **tables,
+                'metadata': {'options': dict(self.inputs.train.options)},
+            },
+            'metadata': {'call_link_label': 'train'},
+        }
+        node = self.submit(TrainBaseWorkChain, **inputs)
         self.report(f'submitted the training <{node.pk}>')
         return ToContext(train=node)
 
     def inspect_train(self) -> ExitCode | None:
-        """Pass on model, training table and history, the latter two also of a training that failed."""
+        """Pass on models, training table and history, the latter also of a training that failed."""
         node = self._take('train')
-        for name in ('model', 'training', 'history'):
-            if name in node.outputs:
-                self.out(name, node.outputs[name])
+        outputs = node.base.links.get_outgoing(link_type=LinkType.RETURN).nested()
+        for name in ('model', 'models', 'grid', 'training', 'history'):
+            if name in outputs:
+                self.out(name, outputs[name])
         return None if node.is_finished_ok else self._failure(node, self.exit_codes.ERROR_TRAIN_FAILED)
 
     def run_encode(self) -> ToContext:
         """Put the structures on the map."""
-        node = self.submit(EncodeCalculation, model=self.outputs['model'], **self._job_inputs('encode'))
+        inputs = {
+            **self.exposed_inputs(EncodeCalculation, namespace='encode', agglomerate=False),
+            'code': self.inputs.code,
+            'model': self.outputs['model'],
+            **{name: self.outputs[name] for name in _FEATURES},
+            'metadata': {'options': dict(self.inputs.encode.options), 'call_link_label': 'encode'},
+        }
+        node = self.submit(EncodeCalculation, **inputs)
         self.report(f'submitted the encoding <{node.pk}>')
         return ToContext(encode=node)
 
@@ -195,15 +258,6 @@ class MapWorkChain(ProtocolMixin, WorkChain):
         self.out('output_parameters', summarize_map(**parts))
         self.report(f'the map <{node.outputs.map.pk}> has {len(node.outputs.map)} points')
         return None if self.ctx.is_complete else self.exit_codes.WARNING_STRUCTURES_UNFINISHED
-
-    def _job_inputs(self, task: str) -> dict[str, Any]:
-        process = {'train': TrainCalculation, 'encode': EncodeCalculation}[task]
-        return {
-            **self.exposed_inputs(process, namespace=task, agglomerate=False),
-            'code': self.inputs.code,
-            **{name: self.outputs[name] for name in _FEATURES},
-            'metadata': {'options': dict(self.inputs[task].options), 'call_link_label': task},
-        }
 
     def _take(self, name: str) -> orm.ProcessNode:
         """Take a finished process out of the context, where only its number stays."""

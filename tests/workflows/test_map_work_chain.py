@@ -50,10 +50,24 @@ def test_a_dataset_becomes_a_map(stand_in_code):
         if 'CALL' in link.link_type.name
     }
     assert called['featurize'] == 'FeaturizeWorkChain'
-    assert (called['train'], called['encode']) == ('TrainCalculation', 'EncodeCalculation')
+    assert (called['train'], called['encode']) == ('TrainBaseWorkChain', 'EncodeCalculation')
     report = get_workchain_report(node, 'REPORT')
     assert 'submitted the featurization' in report
     assert f'the map <{points.pk}> has 2 points' in report
+
+
+def test_a_map_of_a_grid_whose_training_was_stopped_hands_on_its_models(stand_in_code, tmp_path):
+    code = stand_in_code(trainings='stopped', counter=tmp_path)
+    overrides = {'train': {'parameters': {'grid': {'me_weight': [0, 1]}}, 'options': {'max_wallclock_seconds': 600}}}
+    outputs, node = launch(code, [make_structure()], overrides)
+    assert node.exit_status == 0, get_workchain_report(node, 'REPORT')
+    assert outputs['grid'].ids == ['model_0000', 'model_0001']
+    assert sorted(outputs['models']) == ['model_0000', 'model_0001']
+    jobs = [job for job in node.called_descendants if job.process_label == 'TrainCalculation']
+    assert sorted(job.exit_status for job in jobs) == [0, 400]
+    assert all(job.get_option('max_wallclock_seconds') == 600 for job in jobs)
+    # The model of the map comes from the job that ended well.
+    assert outputs['model'].creator.exit_status == 0
 
 
 def test_a_map_of_the_landscape_says_so(stand_in_code):
