@@ -140,10 +140,9 @@ def named_quantities(data: TrainingData) -> dict[str, Quantity]:
                 pair = series.removeprefix('rdf_')
                 meaning = f'distance of the first maximum of the {pair} radial distribution function'
                 found[f'distance_{pair}'] = Quantity(first_peaks(rows[:, columns], centres), units[columns[0]], meaning)
-            elif f'mean_{series}' not in found and _is_distribution(series, part):
-                values = _means(rows[:, columns], centres)
-                meaning = _words(series, part, meanings[columns[0]])
-                found[f'mean_{series}'] = Quantity(values, units[columns[0]], meaning)
+            elif words := _words(series, part, meanings[columns[0]]):
+                # A layout that holds the mean itself knows it better than its histogram.
+                found.setdefault(words[0], Quantity(_means(rows[:, columns], centres), units[columns[0]], words[1]))
     return {name: quantity for name, quantity in found.items() if _varies(quantity.values)}
 
 
@@ -180,18 +179,18 @@ def _histograms(labels: Sequence[str]) -> Iterator[tuple[str, list[int], Floats]
                 yield series, columns, centres
 
 
-def _is_distribution(series: str, part: str) -> bool:
-    """Say whether a histogram shares out a whole, so that its mean is the mean of the quantity."""
-    return part == 'composition' or series.startswith(('adf', 'voronoi_'))
-
-
-def _words(series: str, part: str, meaning: str) -> str:
+def _words(series: str, part: str, meaning: str) -> tuple[str, str] | None:
+    """Return name and meaning of the mean of a histogram; None for one that does not share out a whole."""
     if part == 'composition':
         match = re.search(r'with (.+) near', meaning)
-        return f'mean over the atoms of the {match[1] if match else series.replace("_", " ")}'
+        return f'mean_{series}', f'mean over the atoms of the {match[1] if match else series.replace("_", " ")}'
     kind, _, centre = series.partition('_')
-    what = 'angle' if kind == 'adf' else 'number of Voronoi faces'
-    return f'mean {what}' + (f' of {centre}' if centre else '')
+    of_centre = f' of {centre}' if centre else ''
+    if kind == 'adf':
+        return f'mean_angle_{centre}'.rstrip('_'), f'mean angle{of_centre}'
+    if kind == 'voronoi':
+        return f'voronoi_faces_{centre}'.rstrip('_'), f'mean number of Voronoi faces{of_centre}'
+    return None
 
 
 def _means(rows: Floats, centres: Floats) -> Floats:

@@ -113,7 +113,7 @@ def test_quantities_are_read_from_columns(data, changed):
     # Scandium is in fewer than ten compounds.
     assert list(found) == [
         'migration_energy', 'fraction_Li', 'fraction_O', 'number_of_elements', 'Li_per_O', 'mean_mass',
-        'packing_volume_atom', 'distance_Li-O', 'mean_adf',
+        'packing_volume_atom', 'distance_Li-O', 'mean_angle',
     ]  # fmt: skip
     np.testing.assert_allclose(found['Li_per_O'].values, lithium / oxygen)
     np.testing.assert_allclose(found['number_of_elements'].values, np.where(scandium > 0, 3, 2))
@@ -121,7 +121,7 @@ def test_quantities_are_read_from_columns(data, changed):
     assert found['mean_mass'][1:] == ('u', 'mean over the atoms of the atomic weight')
     np.testing.assert_allclose(found['distance_Li-O'].values, nearest, atol=0.12)
     assert found['distance_Li-O'].unit == 'Å'
-    assert np.isnan(found['mean_adf'].values[7])
+    assert np.isnan(found['mean_angle'].values[7])
     np.testing.assert_allclose(found['packing_volume_atom'].values, volume)
 
 
@@ -154,7 +154,7 @@ def test_layouts_have_named_quantities(data, changed, name):
     found = named_quantities(changed(data, columns=known, **rows))
     own = {
         'modern': {'packing_volume_atom', 'site_coordination_anions_mean', 'distance_Li-anion', 'channels_0_0_2d'},
-        'yamaguchi2023': {'mean_voronoi_Li', 'distance_Li-O', 'mean_melting_point', 'mean_adf'},
+        'yamaguchi2023': {'voronoi_faces_Li', 'distance_Li-O', 'mean_melting_point', 'mean_angle'},
     }
     wanted = {'fraction_Li', 'fraction_O', 'Li_per_O', 'mean_electronegativity', 'distance_Li-Li'} | own[name]
     assert wanted <= set(found)
