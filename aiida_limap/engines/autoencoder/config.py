@@ -176,10 +176,24 @@ class TrainConfig:
         return document
 
 
-#: Options that differ from the defaults. ``quick`` gives the same kind of map in a fraction of the time.
+#: Options that differ from the defaults. ``quick`` gives the same kind of map in a fraction of the time; ``modern`` is
+#: ours, made for the layout of the same name: a smaller network in the compact basis that learns the square root of the
+#: energy and has a wide head. Its values were chosen by validation rows of 946 lithium oxides, over five splits.
 PRESETS: dict[str, dict[str, Any]] = {
     'yamaguchi2023': {},
     'quick': {'basis': 'compact', 'batch_size': 32, 'patience': 40, 'max_epochs': 400},
+    'modern': {
+        'basis': 'compact',
+        'hidden_widths': (128, 32),
+        'wide_head_widths': (32,),
+        'energy_transform': 'sqrt',
+        'me_weight': 0.3,
+        'batch_size': 32,
+        'weight_decay': 0.01,
+        'decoupled_decay': True,
+        'patience': 60,
+        'max_epochs': 400,
+    },
 }
 
 
