@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from aiida_limap.cli.base import DEFAULT_CODE
+from aiida_limap.common.training import TRAIN
 
 if TYPE_CHECKING:
     from aiida import orm
@@ -41,6 +42,12 @@ _SOURCE_AND_PROTOCOL = (
 
 _LAYOUT = (
     click.option(
+        '--preset',
+        type=click.Choice(TRAIN['preset'].choices),
+        help='Named training options, under those that the protocol sets itself. With modern the layout is modern too, '
+        'unless --layout or --overrides is given.',
+    ),
+    click.option(
         '--layout',
         help='Descriptor layout: a name (`aiida-limap layouts list`) or a YAML file; by default that of the protocol.',
     ),
@@ -53,7 +60,7 @@ _LAYOUT = (
 
 
 def layout_options(command: Command) -> Command:
-    """Give a command the options that choose the descriptors of a map.
+    """Give a command the options that choose descriptors and model of a map.
 
     :param command: the function.
     :returns: the function with its options.
@@ -63,11 +70,15 @@ def layout_options(command: Command) -> Command:
     return command
 
 
-def layout_overrides(layout: str | None, landscape: bool) -> dict[str, Any]:
-    """Return what the options of a layout change in the inputs of a map.
+def layout_overrides(
+    layout: str | None, landscape: bool, preset: str | None = None, has_overrides: bool = False
+) -> dict[str, Any]:
+    """Return what the options of layout and model change in the inputs of a map.
 
     :param layout: name of a layout, or path of a YAML file, whose content becomes the input; None for no change.
     :param landscape: whether the map is drawn from the landscape part too.
+    :param preset: named set of training options; None for no change.
+    :param has_overrides: whether a file of overrides is given, which may name a layout.
     :returns: overrides of the protocol of a map.
     :raises LimapError: if there is no such layout, it is wrong, or it has no landscape part.
     """
@@ -75,16 +86,21 @@ def layout_overrides(layout: str | None, landscape: bool) -> dict[str, Any]:
     from aiida_limap.engines.descriptors.task import parts_of
 
     described: dict[str, Any] = {}
+    trained: dict[str, Any] = {} if preset is None else {'preset': preset}
+    if layout is None and preset == 'modern' and not has_overrides:
+        layout = 'modern'
     if layout is not None:
         known = load_layout(layout)
         parts_of(known, landscape)
         described['layout'] = layout if layout in layout_names() else known.as_dict()
-    if not landscape:
-        return {'featurize': {'descriptors': {'parameters': described}}} if described else {}
-    return {
-        'featurize': {'descriptors': {'parameters': {**described, 'landscape': True}}},
-        'train': {'parameters': {'landscape': True}},
-    }
+    if landscape:
+        described['landscape'] = trained['landscape'] = True
+    overrides: dict[str, Any] = {}
+    if described:
+        overrides['featurize'] = {'descriptors': {'parameters': described}}
+    if trained:
+        overrides['train'] = {'parameters': trained}
+    return overrides
 
 
 def source_and_protocol_options(command: Command) -> Command:

@@ -47,11 +47,11 @@ def demo(folder: Path, workers: int, keep_daemon: bool, **chosen: Any) -> None:
     Examples:
       aiida-limap demo
       aiida-limap demo --folder my-demo --limit 100 --protocol fast
-      aiida-limap demo --folder my-demo --layout modern
+      aiida-limap demo --folder my-demo --preset modern
     """
     started = time.monotonic()
     # Before the profile is made, since a wrong layout is the mistake of a moment.
-    chosen['last'] = layout_overrides(chosen.pop('layout'), chosen.pop('landscape'))
+    chosen['last'] = layout_overrides(chosen.pop('layout'), chosen.pop('landscape'), chosen.pop('preset'))
     folder = writable_folder(folder.resolve())
     _own_profile(folder)
     chain, report = _run(workers, keep_daemon, **chosen)

@@ -48,6 +48,7 @@ def map_command(group: str | None, dataset: str | None, code: str, wait: bool, *
     Examples:
       aiida-limap launch map --group oxides --wait
       aiida-limap launch map --dataset 1234 --protocol fast --overrides my.yaml
+      aiida-limap launch map --group oxides --preset modern --wait
       aiida-limap launch map --group oxides --layout modern --wait
       aiida-limap launch map --group oxides --layout modern --landscape --wait
     """
@@ -59,7 +60,9 @@ def map_command(group: str | None, dataset: str | None, code: str, wait: bool, *
             f'the dataset holds {len(node)} structures; a map needs {_FEWEST_STRUCTURES} or more to train on'
         )
     engine = load_code(code)
-    last = layout_overrides(chosen['layout'], chosen['landscape'])
+    last = layout_overrides(
+        chosen['layout'], chosen['landscape'], chosen['preset'], has_overrides=chosen['overrides'] is not None
+    )
     require_daemon()
     chain = submit_map(node, engine, chosen['protocol'], chosen['overrides'], last)
     click.echo(f'submitted map work chain {chain.pk} of {len(node)} structures')

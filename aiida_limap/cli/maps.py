@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from aiida_limap.cli.base import OUTPUT_FORMATS, with_profile, writable_folder
+from aiida_limap.cli.quality import print_quality
 
 __all__ = ['draw_figures', 'draw_page', 'map_group']
 
@@ -80,40 +81,9 @@ def show(map_id: str | None, as_json: bool) -> None:
     click.echo(f'map {node.pk} ({node.uuid}) {node.label}')
     click.echo(f'{document["points"]} points, migration energy: {node.target}')
     click.echo('status: ' + ', '.join(f'{word} {count}' for word, count in document['counts_by_status'].items()))
-    _print_metrics(document['metrics'])
+    print_quality(document['metrics'])
     for role, entry in nodes.items():
         click.echo(f'{role.replace("_", " "):<12} {entry["pk"]:>7}  {entry["uuid"]}')
-
-
-#: Columns of the quality table: heading, metric, and the metric of the column means that stands beside it.
-_QUALITY = (
-    ('R² composition', 'r2_composition', 'baseline_column_means_r2_composition'),
-    ('R² structure', 'r2_structure', 'baseline_column_means_r2_structure'),
-    ('R² energy', 'r2_me', 'baseline_mean_r2_me'),
-    ('mean abs. error / eV', 'mae_me_eV', 'baseline_mean_mae_me_eV'),
-    ('Spearman', 'spearman_me', None),
-)
-
-
-def _print_metrics(metrics: dict[str, Any]) -> None:
-    """Print how good a map is, by split; in brackets what the mean of the training rows reaches."""
-
-    def cell(values: dict[str, Any], name: str | None) -> str:
-        value = None if name is None else values.get(name)
-        return '' if value is None else f'{value:.2f}'
-
-    splits = {split: values for split, values in metrics.items() if isinstance(values, dict)}
-    if not splits:
-        return
-    click.echo('\nquality by split (in brackets: what the mean of the training rows reaches)')
-    click.echo(f'{"":<12}{"n":>6}' + ''.join(f'{heading:>22}' for heading, _metric, _baseline in _QUALITY))
-    for split, values in splits.items():
-        row = f'{split:<12}{values.get("n_me", ""):>6}'
-        for _heading, metric, baseline in _QUALITY:
-            beside = cell(values, baseline)
-            row += f'{cell(values, metric) + (f" ({beside})" if beside else ""):>22}'
-        click.echo(row)
-    click.echo('')
 
 
 @map_group.command('points')

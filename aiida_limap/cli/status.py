@@ -23,9 +23,9 @@ PK = click.IntRange(1, 2**63 - 1)
 @click.option('--json', 'as_json', is_flag=True, help='Print JSON.')
 @with_profile
 def status(pk: int | None, watch: bool, as_json: bool) -> None:
-    """Show the progress of what runs: stages, batches, failures.
+    """Show the progress of what runs: stages, batches, epochs and losses, failures.
 
-    PK is the work chain of a map or of migration energies; without it all that run are shown.
+    PK is the work chain of a map, of a training or of migration energies; without it all that run are shown.
 
     \b
     Examples:
@@ -41,7 +41,9 @@ def status(pk: int | None, watch: bool, as_json: bool) -> None:
         click.echo(json.dumps(rows, indent=1))
         return
     if not chains:
-        click.echo('no map is running, and no migration energies; `aiida-limap map list` shows the finished maps')
+        click.echo(
+            'no map is running, no training and no migration energies; `aiida-limap map list` shows the finished maps'
+        )
     for chain in chains:
         if watch:
             watch_chain(chain)
@@ -57,9 +59,9 @@ def status(pk: int | None, watch: bool, as_json: bool) -> None:
 @click.argument('pk', type=PK)
 @with_profile
 def report(pk: int) -> None:
-    """Say in words what became of a map, or of migration energies, and of the structures.
+    """Say in words what became of a map, a training or migration energies, and of the structures.
 
-    PK is the work chain of a map or of migration energies.
+    PK is the work chain of a map, of a training or of migration energies.
 
     \b
     Example:
@@ -94,7 +96,9 @@ def _load_chain(pk: int) -> Any:
         raise click.ClickException(f'there is no node {pk}; `verdi process list -a` shows the work chains') from error
     if not isinstance(node, orm.WorkChainNode) or node.process_label not in CHAINS:
         kind = getattr(node, 'process_label', None) or type(node).__name__
-        raise click.ClickException(f'node {pk} is a {kind}, not the work chain of a map or of migration energies')
+        raise click.ClickException(
+            f'node {pk} is a {kind}, not the work chain of a map, of a training or of migration energies'
+        )
     return node
 
 

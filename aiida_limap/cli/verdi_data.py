@@ -7,7 +7,7 @@ from aiida.cmdline.commands.cmd_data import verdi_data
 from aiida.cmdline.params import arguments, types
 from aiida.cmdline.utils.decorators import with_dbenv
 
-from aiida_limap.cli import verdi_table
+from aiida_limap.cli import verdi_model, verdi_table
 from aiida_limap.cli.barriers import echo_barriers, table_of
 from aiida_limap.cli.base import friendly
 from aiida_limap.cli.verdi_landscape import landscape
@@ -21,6 +21,7 @@ def data_limap() -> None:
 
 
 data_limap.add_command(landscape)
+data_limap.add_command(verdi_model.model)
 data_limap.add_command(verdi_table.table)
 
 

@@ -155,6 +155,6 @@ TRAIN: dict[str, Parameter] = {
     ),
     'checkpoint_every': Parameter((int,), 'epochs between two checkpoints, 0 for none', minimum=0),
     'threads': Parameter((int,), 'models that a CPU trains at the same time, 0 for one per core', minimum=0),
-    'baselines': Parameter((bool,), 'also fit a random forest for comparison'),
+    'baselines': Parameter((bool, list), 'compare with other models and maps: true for all, or a list of names'),
     'device': Parameter((str,), 'where the training runs: auto, cpu, or a name of torch such as cuda'),
 }

@@ -20,8 +20,8 @@ class AutoencoderData(SinglefileData):
     """A trained two-branch autoencoder: composition and structure to one code each, the codes to the migration energy.
 
     The file ``model.safetensors`` holds the weights and a header with architecture, descriptor columns, scaling, seed,
-    training options and a hash of the training data. Attributes (queryable): ``layout``, ``landscape``, ``me_weight``,
-    ``seed``, ``engine_version``, ``data_hash``.
+    training options and a hash of the training data. Attributes (queryable): ``layout``, ``landscape``, ``preset``,
+    ``me_weight``, ``seed``, ``metrics`` (by split), ``engine_version``, ``data_hash``.
 
     :param file: absolute path of a model file, or a binary stream.
     :raises ValueError: if it is not a model file of this plugin, is cut short, or of another schema version.
@@ -43,7 +43,9 @@ class AutoencoderData(SinglefileData):
             {
                 'layout': _layout_name(header['columns']),
                 'landscape': _reads_landscape(header['columns']),
+                'preset': training.get('preset'),
                 'me_weight': training.get('me_weight'),
+                'metrics': training.get('metrics') or {},
                 'seed': header['seed'],
                 'engine_version': header['engine_version'],
                 'data_hash': header['data_hash'],
@@ -90,6 +92,13 @@ class AutoencoderData(SinglefileData):
     def me_weight(self) -> float | None:
         """Weight W of the migration energy in the loss."""
         return self.base.attributes.get('me_weight', None)
+
+    @property
+    def metrics(self) -> dict[str, Any]:
+        """Scores by split: ``train``, ``validation``, ``test``."""
+        # Models of older versions have no such attribute, but the same scores in their file.
+        found = self.base.attributes.get('metrics', None)
+        return dict(self.header['training'].get('metrics') or {} if found is None else found)
 
     @property
     def engine_version(self) -> str:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 import math
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from aiida_limap.common.training import GRID, number_of_models
 
 if TYPE_CHECKING:
     from aiida import orm
@@ -17,6 +20,7 @@ __all__ = ['CHAINS', 'Stage', 'running_chains', 'stages_of']
 #: Work chains whose progress is known, with the words for them.
 CHAINS = {
     'MapWorkChain': 'map work chain',
+    'TrainBaseWorkChain': 'work chain of a training',
     'BvffBaseWorkChain': 'work chain of migration energies',
     'FeaturizeWorkChain': 'work chain of migration energies',
 }
@@ -33,7 +37,7 @@ class Stage:
     """One stage of a work chain.
 
     :param name: the stage in words.
-    :param done: finished jobs or structures.
+    :param done: finished jobs, structures or models.
     :param total: how many there are in all; of jobs at least one more than ``done`` while it is unknown.
     :param failed: finished jobs that did not end well.
     :param detail: what a person may want to know, e.g. the epoch of a training.
@@ -52,9 +56,12 @@ def stages_of(chain: orm.WorkChainNode) -> list[Stage]:
     """Return the stages of a work chain.
 
     :param chain: the process node, running or finished: one of :data:`CHAINS`.
-    :returns: the four stages of a map in order, or the single one of migration energies, which counts structures.
+    :returns: the four stages of a map in order, the one of a training, which counts models, or the one of migration
+        energies, which counts structures.
     """
-    return _stages_of_map(chain) if chain.process_label == 'MapWorkChain' else [_migration_energies(chain)]
+    if chain.process_label == 'MapWorkChain':
+        return _stages_of_map(chain)
+    return [_training(chain) if chain.process_label == 'TrainBaseWorkChain' else _migration_energies(chain)]
 
 
 def _stages_of_map(chain: orm.WorkChainNode) -> list[Stage]:
@@ -125,13 +132,40 @@ def _number_of_batches(chain: orm.WorkChainNode) -> int:
     return math.ceil(len(dataset) / size.value)
 
 
+def _training(chain: orm.WorkChainNode) -> Stage:
+    jobs = [node for node in chain.called if node.process_label == 'TrainCalculation']
+    parameters = chain.base.links.get_incoming(link_label_filter='train__parameters').first()
+    total = number_of_models(parameters.node.get_dict().get(GRID)) if parameters is not None else 1
+    failed = sum(node.is_terminated and not node.is_finished_ok for node in jobs)
+    running = [node for node in jobs if not node.is_terminated]
+    if chain.is_finished_ok:
+        return Stage('training', total, total, failed, unit='models')
+    summary = _summary(running[-1]) if running else {}
+    return Stage('training', summary.get('models_ended', 0), total, failed, _training_words(summary), 'models')
+
+
 def _training_detail(node: orm.CalcJobNode) -> str:
-    """Return epoch and loss of a running training from the results file that it keeps up to date."""
-    summary = (_running_results(node) or {}).get('summary') or {}
-    epoch, loss = summary.get('epoch'), summary.get('loss_validation')
-    if epoch is None:
+    """Return how far a running training is, from the results file that it keeps up to date."""
+    summary = _summary(node)
+    total = summary.get('n_models', 1)
+    ended = f'{summary.get("models_ended", 0)} of {total} models, ' if total > 1 else ''
+    return ended + _training_words(summary) if summary else ''
+
+
+def _training_words(summary: Mapping[str, Any]) -> str:
+    """Return epoch and losses; a loss that is not finite has no value in the file."""
+    if summary.get('epoch') is None:
         return ''
-    return f'epoch {epoch}' if loss is None else f'epoch {epoch}, validation loss {loss:.4g}'
+    losses = [
+        f'{words} {value:.4g}' if (value := summary[name]) is not None else f'{words} not finite'
+        for name, words in (('loss_train', 'loss'), ('loss_validation', 'validation loss'))
+        if name in summary
+    ]
+    return ', '.join([f'epoch {summary["epoch"]}', *losses])
+
+
+def _summary(node: orm.CalcJobNode) -> dict[str, Any]:
+    return (_running_results(node) or {}).get('summary') or {}
 
 
 def _running_results(node: orm.CalcJobNode) -> dict[str, Any] | None:

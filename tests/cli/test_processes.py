@@ -30,8 +30,8 @@ def test_the_status_of_a_finished_map_counts_its_jobs(run, graph):
 
 
 def test_the_status_says_when_nothing_runs(aiida_profile_tmp, run):
-    assert run('status').stdout.startswith('no map is running, and no migration energies; ')
-    assert run('status', '--watch').stdout.startswith('no map is running, and no migration energies; ')
+    assert run('status').stdout.startswith('no map is running, no training and no migration energies; ')
+    assert run('status', '--watch').stdout.startswith('no map is running, no training and no migration energies; ')
     assert json.loads(run('status', '--json').stdout) == []
 
 
@@ -123,18 +123,27 @@ def test_a_layout_of_a_map_is_a_name_or_a_file(run, fails, graph, group, tmp_pat
         # The option of the command comes after the file of overrides.
         (('--overrides', 'my.yaml'), 'compact', False),
         (('--overrides', 'my.yaml', '--layout', 'modern'), 'modern', False),
+        # A preset that was made for a layout brings it along, unless another is asked for.
+        (('--preset', 'modern'), 'modern', False),
+        (('--preset', 'modern', '--layout', 'compact'), 'compact', False),
+        (('--preset', 'modern', '--overrides', 'my.yaml'), 'compact', False),
+        (('--preset', 'quick', '--protocol', 'fast'), 'yamaguchi2023', False),
     ):
         run(*launch, *options)
         described = submitted[-1].featurize.descriptors.parameters.get_dict()
         assert described == {'layout': layout, **({'landscape': True} if landscape else {})}
         assert submitted[-1].train.parameters.get_dict().get('landscape', False) is landscape
-    assert len(submitted) == 6
+        preset = options[options.index('--preset') + 1] if '--preset' in options else 'yamaguchi2023'
+        assert submitted[-1].train.parameters['preset'] == preset
+    assert len(submitted) == 10
+    assert submitted[-1].train.parameters['max_epochs'] == 60
+    assert "'--preset': 'best' is not one of" in fails(*launch, '--preset', 'best')
     (tmp_path / 'mine.yaml').write_text('name: mine')
     assert "layout: the key 'classes' is missing" in fails(*launch, '--layout', 'mine.yaml')
     assert "layout 'nothing': neither a file nor one of" in fails(*launch, '--layout', 'nothing')
     assert 'the layout compact has no landscape part' in fails(*launch, '--layout', 'compact', '--landscape')
     assert 'the layout yamaguchi2023 has no landscape part' in fails(*launch, '--landscape')
-    assert len(submitted) == 6
+    assert len(submitted) == 10
     assert "layout 'nothing': neither" in fails('demo', '--folder', tmp_path / 'demo', '--layout', 'nothing')
 
 

@@ -48,3 +48,45 @@ def test_only_maps_that_have_not_ended_are_running(graph, chain_that_began):
     assert graph.chain.uuid not in running
     chain_that_began.set_process_state('killed')
     assert chain_that_began.uuid not in {node.uuid for node in running_chains()}
+
+
+@pytest.fixture
+def training_that_began(graph):
+    """Return the node of a work chain that trains a grid, and a function that says what its job has written."""
+    from aiida.common import LinkType
+
+    chain = orm.WorkChainNode()
+    chain.set_process_label('TrainBaseWorkChain')
+    chain.set_process_state('waiting')
+    parameters = orm.Dict({'grid': {'seed': [0, 1, 2]}}).store()
+    chain.base.links.add_incoming(parameters, LinkType.INPUT_WORK, 'train__parameters')
+    chain.store()
+    job = orm.CalcJobNode(computer=graph.code.computer, process_type='aiida.calculations:limap.train')
+    job.set_process_label('TrainCalculation')
+    job.set_process_state('waiting')
+    job.base.links.add_incoming(chain, LinkType.CALL_CALC, 'iteration_01')
+    job.store()
+    yield chain
+    for node in (job, chain):
+        node.set_process_state('killed')
+
+
+@pytest.mark.parametrize(
+    ('summary', 'done', 'words'),
+    [
+        ({}, 0, ''),
+        (
+            {'epoch': 12, 'loss_train': 0.5, 'loss_validation': 0.25, 'n_models': 3, 'models_ended': 1},
+            1,
+            'epoch 12, loss 0.5, validation loss 0.25',
+        ),
+        ({'epoch': 3, 'loss_train': None, 'loss_validation': None}, 0, 'epoch 3, loss not finite, validation loss not'),
+    ],
+)
+def test_a_running_training_tells_epoch_and_losses(training_that_began, monkeypatch, summary, done, words):
+    monkeypatch.setattr('aiida_limap.tools.progress._running_results', lambda _node: {'summary': summary})
+    assert training_that_began in running_chains()
+    (stage,) = stages_of(training_that_began)
+    assert (stage.name, stage.done, stage.total, stage.unit) == ('training', done, 3, 'models')
+    assert stage.detail.startswith(words)
+    assert bool(stage.detail) == bool(words)
