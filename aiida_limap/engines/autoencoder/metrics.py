@@ -17,7 +17,6 @@ __all__ = [
     'block_scores',
     'energy_scores',
     'flattened_r2',
-    'forest_scores',
     'model_metrics',
     'split_scores',
 ]
@@ -228,27 +227,3 @@ def _spearman(true: Floats, guess: Floats) -> float | None:
         warnings.simplefilter('ignore', ConstantInputWarning)
         value = float(spearmanr(true, guess).statistic)
     return value if np.isfinite(value) else None
-
-
-def forest_scores(rows: Floats, energies_eV: Floats, split: NDArray[np.int64], seed: int) -> dict[int, Scores]:
-    """Return scores of a random forest on the raw descriptors: what the columns hold, without the two codes between.
-
-    :param rows: (n, d) composition and structure columns.
-    :param energies_eV: (n,) computed migration energies, NaN where missing.
-    :param split: (n,) split of each row; 0 is trained on.
-    :param seed: seed of the forest.
-    :returns: ``r2_me``, ``mae_me_eV`` and ``spearman_me`` by split, for the splits that are not trained on.
-    """
-    from aiida_limap.engines.autoencoder.baselines import forest_energies
-
-    known = ~np.isnan(energies_eV)
-    learn = known & (split == 0)
-    predicted = forest_energies(rows, energies_eV, learn, seed)
-    mean = float(energies_eV[learn].mean())
-    scores = {}
-    for index in (1, 2):
-        chosen = known & (split == index)
-        if chosen.any():
-            found = energy_scores(energies_eV[chosen], predicted[chosen], mean)
-            scores[index] = {name: found[name] for name in _FOREST}
-    return scores

@@ -68,13 +68,13 @@ def map_quality(
     Neighbours of a row are looked for among all rows, whatever their split; the numbers of a split are means over its
     rows, so that those of test rows say whether unseen compounds arrive beside their relatives, and splits of unlike
     sizes can be compared. With r the rank of row j among the neighbours of row i in descriptor space, and U the rows
-    that are among the k nearest on the map but not in descriptor space,
+    that are among the k nearest on the map but not in descriptor space::
 
         trustworthiness = 1 - 2 / (m k (2 n - 3 k - 1)) sum_i sum_{j in U_k(i)} (r(i, j) - k)
 
     for the m rows i of the split; continuity is the same with the two spaces swapped (Venna and Kaski, ICANN 2001,
     Lect. Notes Comput. Sci. 2130, 485). The kNN recall is the share of the k nearest rows of descriptor space that are
-    among the k nearest on the map. The label smoothness compares the energies of map neighbours with those of any rows,
+    among the k nearest on the map. The label smoothness compares energies of map neighbours with those of any rows::
 
         1 - mean_{j in N_k(i)} (E_i - E_j)^2 / mean_{j != i} (E_i - E_j)^2
 
