@@ -41,6 +41,7 @@ def _write_exit_codes() -> None:
     names += [('limap.train', CalculationFactory), ('limap.encode', CalculationFactory)]
     names += [
         ('limap.bvff.base', WorkflowFactory),
+        ('limap.train.base', WorkflowFactory),
         ('limap.featurize', WorkflowFactory),
         ('limap.map', WorkflowFactory),
     ]
