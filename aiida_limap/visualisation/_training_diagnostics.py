@@ -160,5 +160,8 @@ def axis_meaning(records: Sequence[Mapping[str, Any]], most: int) -> Figure:
 
 
 def _name(entry: Mapping[str, Any]) -> str:
+    words = str(entry['quantity']).replace('_', ' ')
+    for name in ('Mendeleev', 'Voronoi'):
+        words = words.replace(name.lower(), name)
     unit = str(entry.get('unit') or '')
-    return str(entry['quantity']).replace('_', ' ') + (f' ({unit})' if unit else '')
+    return words + (f' ({unit})' if unit else '')

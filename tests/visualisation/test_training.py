@@ -169,6 +169,7 @@ def test_the_strongest_quantities_of_each_axis_stand_on_top():
     np.testing.assert_allclose([bar.get_width() for bar in left.patches], [1 / n for n in range(1, 6)])
     np.testing.assert_allclose([bar.get_width() for bar in right.patches], [(-1) ** n / n for n in range(1, 6)])
     assert left.get_ylim()[0] > left.get_ylim()[1]
+    assert diagnostics._name({'quantity': 'voronoi_faces_Li', 'unit': ''}) == 'Voronoi faces Li'
     assert right.get_xlim() == (-1, 1)
 
 
