@@ -25,6 +25,8 @@ __all__ = ['TrainParser']
 _HISTORY = 'history_'
 _SPLITS = ('train', 'validation', 'test')
 _TRAINING_COLUMNS = ('split', 'x_comp', 'x_struc', 'migration_energy_eV', 'migration_energy_predicted_eV')
+#: Columns of a training that only some models have.
+_MORE_COLUMNS = ('migration_energy_wide_eV',)
 
 
 class TrainParser(EngineParser):
@@ -123,10 +125,11 @@ class TrainParser(EngineParser):
 
 def _training_table(results: Results) -> TableData:
     arrays = results.arrays
+    names = [*_TRAINING_COLUMNS, *(name for name in _MORE_COLUMNS if name in arrays)]
     return TableData.from_arrays(
         [str(name) for name in arrays['ids'].tolist()],
-        {name: arrays[name] for name in _TRAINING_COLUMNS},
-        column_info=column_info(_TRAINING_COLUMNS),
+        {name: arrays[name] for name in names},
+        column_info=column_info(names),
         metadata={'task': results.task, 'engine_version': results.engine_version},
     )
 

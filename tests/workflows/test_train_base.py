@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 from collections.abc import Callable
 from typing import Any
@@ -85,6 +86,17 @@ def test_a_stopped_training_goes_on_from_its_checkpoints(code, words, statuses, 
     assert 'Another goes on from there' in get_workchain_report(node, 'REPORT')
     # What an earlier job wrote stays as it was.
     assert 'model_0000.safetensors' in jobs[0].outputs.remote_folder.listdir('checkpoints')
+
+
+@pytest.mark.parametrize('place', ['', 'checkpoints/'])
+def test_a_training_goes_on_from_files_of_the_database(code, place):
+    folder = orm.FolderData()
+    folder.base.repository.put_object_from_filelike(io.BytesIO(b'40'), f'{place}model_0000.safetensors')
+    builder = build(code())
+    builder.train.checkpoints = folder
+    outputs, node, _jobs = launch(builder)
+    assert node.exit_status == 0, get_workchain_report(node, 'REPORT')
+    assert (outputs['output_parameters']['started_at'], outputs['output_parameters']['epoch']) == (40, 45)
 
 
 def test_jobs_that_get_no_further_are_not_repeated_for_ever(code):
