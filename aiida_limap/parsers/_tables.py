@@ -61,7 +61,7 @@ _DESCRIPTIONS = {
     'x_struc': 'code of the structure',
     'migration_energy_eV': 'computed migration energy',
     'migration_energy_predicted_eV': 'migration energy that the model predicts from the two codes',
-    'migration_energy_wide_eV': 'migration energy that the wide head of the model predicts from more than the two codes',
+    'migration_energy_wide_eV': 'migration energy that the wide head predicts from more than the two codes',
     'reconstruction_mse_composition': 'mean squared error of the rebuilt composition descriptors, scaled',
     'reconstruction_mse_structure': 'mean squared error of the rebuilt structure descriptors, scaled',
 }
