@@ -11,12 +11,13 @@ from benchmarks.batch import batch
 from benchmarks.common import shared_options
 from benchmarks.descriptors import descriptors
 from benchmarks.literature import literature
+from benchmarks.map import map_
 from benchmarks.peer import peer
 from benchmarks.published import published
 from benchmarks.refinement import refinement
 from benchmarks.worth import worth
 
-PARTS = (published, literature, refinement, agreement, batch, peer, descriptors, worth)
+PARTS = (published, literature, refinement, agreement, batch, peer, descriptors, worth, map_)
 
 
 @click.group(context_settings={'help_option_names': ['-h', '--help']})
