@@ -81,16 +81,17 @@ def run(job: Job, directory: Path, writer: ResultsWriter) -> None:
         raise LimapError(
             f'the loss is not finite in epoch {epochs}; lower the learning rate {configs[0].learning_rate:g}'
         )
-    if values:
-        _write_grid(models, values, order[:keep], directory, writer)
-        writer.summary(n_models=len(models), n_failed=len(models) - len(order), chosen=model_name(order[0]))
-    chosen = assess(models[order[0]], data)
+    chosen = models[order[0]]
     if not values and chosen.facts['ended'] == 'not_finite':
         raise LimapError(
             f'the loss is not finite in epoch {chosen.facts["epochs"]}; lower the learning rate '
             f'{chosen.config.learning_rate:g}'
         )
+    models[order[0]] = chosen = assess(chosen, data)
     chosen.save(directory / MODEL_FILE)
+    if values:
+        _write_grid(models, values, order[:keep], directory, writer)
+        writer.summary(n_models=len(models), n_failed=len(models) - len(order), chosen=model_name(order[0]))
     writer.summary(wall_s=round(wall_s, 3))
     _write_chosen(chosen, data, writer)
 
