@@ -39,7 +39,7 @@ class TrainParser(EngineParser):
         :returns: the exit code.
         """
         words = reason.lower()
-        if 'out of memory' in words:
+        if 'out of memory' in words or 'memoryerror' in words:
             return self.exit_codes.ERROR_DEVICE_OUT_OF_MEMORY
         if 'not finite' in words:
             return self.exit_codes.ERROR_LOSS_NOT_FINITE.format(reason=reason)

@@ -57,8 +57,12 @@ def run(job: Job, directory: Path, writer: ResultsWriter) -> None:
     from aiida_limap.engines.autoencoder.assessment import assess
     from aiida_limap.engines.autoencoder.grid import ranking
     from aiida_limap.engines.autoencoder.training import train_grid
+    from aiida_limap.engines.autoencoder.uncertainty import with_uncertainty
 
     configs, values, select, keep = _options(job)
+    # Before anything is computed: a job that fails or is killed early still tells what it was asked for.
+    writer.summary(options=configs[0].as_dict(), n_models=len(configs))
+    writer.flush()
     data = _data(job, directory)
     logger.info(
         'training %d model(s) on %d rows, preset %s, basis %s',
@@ -90,8 +94,12 @@ def run(job: Job, directory: Path, writer: ResultsWriter) -> None:
     models[order[0]] = chosen = assess(chosen, data)
     chosen.save(directory / MODEL_FILE)
     if values:
+        for index in order[1:keep]:
+            models[index] = with_uncertainty(models[index], data)
         _write_grid(models, values, order[:keep], directory, writer)
-        writer.summary(n_models=len(models), n_failed=len(models) - len(order), chosen=model_name(order[0]))
+        writer.summary(
+            n_models=len(models), n_failed=len(models) - len(order), chosen=model_name(order[0]), select=select
+        )
     writer.summary(wall_s=round(wall_s, 3))
     _write_chosen(chosen, data, writer)
 
@@ -203,11 +211,14 @@ class _Report:
         self._writer = writer
         self._n_models = n_models
         self._ended: set[int] = set()
+        self._lost: set[int] = set()
         self._reported_at = self._logged_at = -_LOG_INTERVAL_S
 
     def __call__(self, index: int, state: State) -> None:
         if state.ended:
             self._ended.add(index)
+        if state.ended == 'not_finite':
+            self._lost.add(index)
         losses = {name: values[-1] for name, values in state.history.items()}
         now = time.monotonic()
         if now - self._logged_at >= _LOG_INTERVAL_S:
@@ -224,6 +235,7 @@ class _Report:
             loss_train=losses['train_all'],
             loss_validation=losses['validation_all'],
             models_ended=len(self._ended),
+            models_not_finite=len(self._lost),
             n_models=self._n_models,
         )
         if self._n_models == 1:
