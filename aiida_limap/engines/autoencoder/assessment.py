@@ -11,6 +11,7 @@ from aiida_limap.engines.autoencoder.baselines import baseline_scores
 from aiida_limap.engines.autoencoder.data import TrainingData
 from aiida_limap.engines.autoencoder.metrics import Evaluation, model_metrics
 from aiida_limap.engines.autoencoder.model import TrainedModel
+from aiida_limap.engines.autoencoder.uncertainty import with_uncertainty
 
 __all__ = ['assess', 'evaluation']
 
@@ -42,8 +43,8 @@ def assess(model: TrainedModel, data: TrainingData) -> TrainedModel:
 
     :param model: a model that was trained on these rows in this session.
     :param data: the rows.
-    :returns: the same model; its facts also hold ``blocks``, ``map_quality``, ``axis_meaning`` and, if its options ask
-        for them, ``baselines``.
+    :returns: the same model; its facts also hold ``blocks``, ``map_quality``, ``axis_meaning``, ``uncertainty``
+        and, if its options ask for them, ``baselines``; and it knows its domain and its calibration.
     """
     judged = evaluation(model, data, model.split)
     baselines = None
@@ -52,4 +53,4 @@ def assess(model: TrainedModel, data: TrainingData) -> TrainedModel:
             data, judged.scaled, model.split, baselines=model.config.baselines, seed=model.config.seed
         )
     found = model_metrics(judged, seed=model.config.seed, baselines=baselines)
-    return replace(model, facts={**model.facts, **found})
+    return with_uncertainty(replace(model, facts={**model.facts, **found}), data)

@@ -72,8 +72,9 @@ def read_checkpoint(path: Path, program_key: str) -> State:
     shapes = {arrays[name].shape if name in arrays else None for name in _ARRAYS}
     if len(shapes) > 1 or set(arrays) != set(_ARRAYS) or any(array.dtype != np.float32 for array in arrays.values()):
         raise FormatError(f'{path.name}: the arrays of the checkpoint do not fit together')
-    numbers = {name: _read(document[name]) for name in _NUMBERS}
-    return State(**{name: np.ascontiguousarray(arrays[name]) for name in _ARRAYS}, **numbers)
+    values: dict[str, Any] = {name: np.ascontiguousarray(arrays[name]) for name in _ARRAYS}
+    values |= {name: _read(document[name]) for name in _NUMBERS}
+    return State(**values)
 
 
 def _spelled(value: Any) -> Any:

@@ -14,7 +14,9 @@ from numpy.typing import ArrayLike, NDArray
 from aiida_limap import __version__
 from aiida_limap.engines.autoencoder.basis import Basis
 from aiida_limap.engines.autoencoder.config import TrainConfig, check_device
+from aiida_limap.engines.autoencoder.conformal import Calibration
 from aiida_limap.engines.autoencoder.data import Scaling, check_rows
+from aiida_limap.engines.autoencoder.domain import Domain
 from aiida_limap.engines.autoencoder.module import DescriptorModule
 from aiida_limap.engines.autoencoder.network import LimapNetwork
 from aiida_limap.engines.autoencoder.plan import Architecture
@@ -47,6 +49,8 @@ class TrainedModel:
     :param facts: what became of the training: ``metrics`` by split, ``best_epoch``, ``epochs``, row numbers.
     :param history: losses by name, (epochs,) each; empty for a model from a file.
     :param split: (n,) split of each training row, an index into ``SPLITS``; empty for a model from a file.
+    :param domain: where the model may be asked.
+    :param calibration: how far off its migration energies are.
     """
 
     network: LimapNetwork
@@ -58,6 +62,8 @@ class TrainedModel:
     facts: Mapping[str, Any] = field(default_factory=dict)
     history: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
     split: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    domain: Domain | None = None
+    calibration: Calibration | None = None
 
     @property
     def architecture(self) -> Architecture:
@@ -184,6 +190,12 @@ class TrainedModel:
         tensors = {name: tensor.detach().cpu().numpy().astype(np.float32) for name, tensor in state.items()}
         for part, basis in zip(_PARTS, self.bases, strict=True):
             tensors |= {f'basis.{part}.{name}': tensor for name, tensor in basis.tensors().items()}
+        training = {**self.config.as_dict(), **self.facts}
+        if self.domain is not None:
+            tensors |= self.domain.tensors()
+            training['domain'] = self.domain.header()
+        if self.calibration is not None:
+            training['calibration'] = self.calibration.as_dict()
         architecture = asdict(self.architecture)
         header = {
             'kind': KIND,
@@ -195,7 +207,7 @@ class TrainedModel:
             'columns': dict(self.columns),
             'scaling': self.scaling.as_dict(),
             'seed': self.config.seed,
-            'training': {**self.config.as_dict(), **self.facts},
+            'training': training,
             'data_hash': self.data_hash,
             'engine_version': __version__,
         }
@@ -246,6 +258,9 @@ def load_model(path: Path | str) -> TrainedModel:
             prefix = f'basis.{part}.'
             arrays = {key.removeprefix(prefix): tensors.pop(key) for key in sorted(tensors) if key.startswith(prefix)}
             bases.append(Basis.from_tensors(len(scaling.divisors(part)), unit, arrays))
+        facts = {key: value for key, value in training.items() if key not in known}
+        domain, calibration = facts.pop('domain', None), facts.pop('calibration', None)
+        of_domain = {key: tensors.pop(key) for key in sorted(tensors) if key.startswith('domain.')}
         return TrainedModel(
             network=LimapNetwork.with_weights(_architecture(header['architecture'], config, bases), tensors),
             bases=(bases[0], bases[1]),
@@ -253,7 +268,9 @@ def load_model(path: Path | str) -> TrainedModel:
             columns=header['columns'],
             config=config,
             data_hash=header['data_hash'],
-            facts={key: value for key, value in training.items() if key not in known},
+            facts=facts,
+            domain=None if domain is None else Domain.from_tensors(of_domain, domain, (bases[0], bases[1])),
+            calibration=None if calibration is None else Calibration.from_dict(calibration),
         )
     except (KeyError, TypeError, ValueError, AttributeError, RuntimeError, InputError) as error:
         raise FormatError(f'{name}: weights and header do not fit: {str(error).splitlines()[0]}') from error
