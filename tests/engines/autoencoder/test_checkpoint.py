@@ -12,7 +12,6 @@ from aiida_limap.engines.autoencoder.checkpoint import read_checkpoint, write_ch
 from aiida_limap.engines.autoencoder.plan import State
 from aiida_limap.formats._files import FormatError
 
-
 ARRAYS = ('parameters', 'first_moment', 'second_moment', 'best_parameters')
 
 
