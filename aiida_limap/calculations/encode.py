@@ -54,6 +54,14 @@ class EncodeCalculation(EngineCalculation):
             required=False,
             help='Computed migration energies (eV) by structure, to be shown beside the predicted ones.',
         )
+        spec.input_namespace(
+            'ensemble',
+            valid_type=AutoencoderData,
+            dynamic=True,
+            required=False,
+            help='Models of other seeds on the same descriptors, by any key: the map then says how far they agree with '
+            '"model" on the codes and the migration energy of each point.',
+        )
         add_inputs_validator(spec, _validate_inputs)
         spec.output('map', valid_type=MapData, help='Points with codes (pure numbers) and migration energies (eV).')
 
@@ -74,7 +82,14 @@ class EncodeCalculation(EngineCalculation):
             },
         )
         write_columns(directory / COLUMNS_FILE, descriptors, landscape)
-        return {'model': MODEL_FILE, 'descriptors': DESCRIPTORS_FILE, 'columns': COLUMNS_FILE}
+        files = {'model': MODEL_FILE, 'descriptors': DESCRIPTORS_FILE, 'columns': COLUMNS_FILE}
+        members = self.inputs.get('ensemble') or {}
+        # Sorted, since the order of a namespace depends on how the process was loaded.
+        for number, key in enumerate(sorted(members)):
+            role = f'ensemble_{number}'
+            files[role] = f'{role}.safetensors'
+            (directory / files[role]).write_bytes(members[key].get_content(mode='rb'))
+        return files
 
 
 def _validate_inputs(inputs: Mapping[str, Any], _namespace: Any) -> str | None:
@@ -84,4 +99,21 @@ def _validate_inputs(inputs: Mapping[str, Any], _namespace: Any) -> str | None:
     message = check_descriptors(inputs['descriptors'], model is not None and model.reads_landscape)
     if message is None and inputs.get('migration_energies') is not None:
         message = check_target(inputs['migration_energies'], target_of(inputs.get('parameters')))
-    return message
+    return message or _check_ensemble(model, inputs.get('ensemble') or {})
+
+
+def _check_ensemble(model: AutoencoderData | None, members: Mapping[str, AutoencoderData]) -> str | None:
+    """Return what is wrong with the members of an ensemble, or None."""
+    if model is None:
+        return None
+    expected = model.header['columns'].get('layout_checksum')
+    for key, member in members.items():
+        if member.reads_landscape != model.reads_landscape:
+            return f'ensemble: only one of {key!r} and the model reads the landscape block'
+        found = member.header['columns'].get('layout_checksum')
+        if None not in {expected, found} and found != expected:
+            return (
+                f'ensemble: {key!r} was trained with another descriptor layout than the model (checksum {found[:8]}, '
+                f'expected {expected[:8]})'
+            )
+    return None

@@ -88,6 +88,16 @@ PARAMETERS: dict[str, dict[str, Parameter]] = {
         'grid_size': Parameter((int,), 'points of the heat map along each axis'),
         'grid_margin': Parameter(NUMBER, 'margin of the heat map around the points, as a fraction of their range'),
         'device': Parameter((str,), 'where torch computes, e.g. cpu or cuda'),
+        'level': Parameter(
+            NUMBER,
+            'share of the materials that the intervals of the migration energy are to hold: 0.8, 0.9 or 0.95',
+            check=lambda value: None if value in (0.8, 0.9, 0.95) else f'must be 0.8, 0.9 or 0.95, not {value!r}',
+        ),
+        'interval': Parameter(
+            (str,),
+            'constant intervals, or local ones that are wider where the model errs nearby',
+            choices=('constant', 'local'),
+        ),
     },
 }
 

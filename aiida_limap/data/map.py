@@ -27,7 +27,7 @@ from aiida_limap.formats.mapbundle import AXES, Heatmap
 if TYPE_CHECKING:
     import pandas as pd  # type: ignore[import-untyped]
 
-__all__ = ['POINT_COLUMNS', 'MapData']
+__all__ = ['POINT_COLUMNS', 'UNCERTAINTY_COLUMNS', 'MapData']
 
 #: Columns that every map has; those after the axes may hold no value for a point.
 POINT_COLUMNS = (
@@ -39,6 +39,22 @@ POINT_COLUMNS = (
     'reconstruction_mse_structure',
     'status',
 )
+#: Columns that a map has where its model knows its domain, has intervals or a wide head, or an ensemble was given.
+UNCERTAINTY_COLUMNS = (
+    'migration_energy_wide_eV',
+    'migration_energy_low_eV',
+    'migration_energy_high_eV',
+    'migration_energy_spread_eV',
+    'x_comp_spread',
+    'x_struc_spread',
+    'distance_composition',
+    'distance_structure',
+    'reconstruction_ratio_composition',
+    'reconstruction_ratio_structure',
+    'in_domain',
+    'domain_reason',
+)
+_SUPPORT = 'grid_support'
 _FACTS = ('target', 'mobile_ion', 'model_uuid', 'engine_version')
 
 
@@ -67,8 +83,8 @@ class MapData(Data):
         """Build an unstored map.
 
         :param ids: UUID of the structure of each point.
-        :param columns: one value per point for each of :data:`POINT_COLUMNS`; further columns may follow. Codes are
-            pure numbers, energies are in eV.
+        :param columns: one value per point for each of :data:`POINT_COLUMNS`; further columns may follow, such as those
+            of :data:`UNCERTAINTY_COLUMNS`. Codes are pure numbers, energies are in eV.
         :param heatmap: the predicted migration energy over the plane, eV.
         :param facts: ``target`` (required), ``mobile_ion``, ``model_uuid`` and ``engine_version``.
         :param metrics: how well model and map do, plain values by name.
@@ -88,6 +104,8 @@ class MapData(Data):
         arrays['grid_x_comp'] = heatmap.x_comp
         arrays['grid_x_struc'] = heatmap.x_struc
         arrays['grid_migration_energy_eV'] = heatmap.values
+        if heatmap.support is not None:
+            arrays[_SUPPORT] = heatmap.support
         unknown = sorted(set(facts) - set(_FACTS))
         if unknown or not facts.get('target'):
             raise ValueError(f'the facts of a map are {", ".join(_FACTS)}, and target is required; found {dict(facts)}')
@@ -98,6 +116,9 @@ class MapData(Data):
             'metrics': plain_json('the metrics of a map', dict(metrics or {})),
             'counts_by_status': count_words(arrays['column.status']),
         }
+        if heatmap.support is not None:
+            # Maps of earlier releases have no such attribute, which their checksum covers.
+            attributes['has_support'] = True
         # AiiDA rounds numbers when it stores them: the checksum must be that of what is stored.
         attributes = clean_value(attributes)
         node = cls()
@@ -119,7 +140,9 @@ class MapData(Data):
         verify_checksum(self, content_checksum(arrays, attributes))
 
     def _read_arrays(self) -> dict[str, NDArray]:
-        grids = ('grid_x_comp', 'grid_x_struc', 'grid_migration_energy_eV')
+        grids = ['grid_x_comp', 'grid_x_struc', 'grid_migration_energy_eV']
+        if self.base.attributes.get('has_support', False):
+            grids.append(_SUPPORT)
         return read_node_arrays(self, self.ARRAYS_FILE, ['ids', *grids, *(f'column.{name}' for name in self.columns)])
 
     @property
@@ -183,7 +206,7 @@ class MapData(Data):
         return self._arrays[f'column.{name}']
 
     def heatmap(self) -> Heatmap:
-        """Return the predicted migration energy (eV) on a regular grid over the map."""
+        """Return the predicted migration energy (eV) on a regular grid, and where it is backed by training data."""
         arrays = self._arrays
         return Heatmap(
             x_comp=arrays['grid_x_comp'],
@@ -191,6 +214,7 @@ class MapData(Data):
             values=arrays['grid_migration_energy_eV'],
             label='Predicted migration energy',
             unit='eV',
+            support=arrays.get(_SUPPORT),
         )
 
     def point(self, identifier: str) -> dict[str, float | str | None]:

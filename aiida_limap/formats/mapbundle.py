@@ -15,12 +15,14 @@ from numpy.typing import NDArray
 from aiida_limap.formats._files import FormatError, check_keys, check_schema, write_bytes_atomic
 from aiida_limap.formats.structures import StructureRecord
 
-__all__ = ['AXES', 'Heatmap', 'MapBundle', 'MapProperty', 'read_bundle', 'write_bundle']
+__all__ = ['AXES', 'KNOWN_SUPPORT', 'Heatmap', 'MapBundle', 'MapProperty', 'read_bundle', 'write_bundle']
 
 SCHEMA = 'limap.mapbundle'
 SCHEMA_VERSION = 1
 #: The two properties that every bundle has: the codes that span the map.
 AXES = ('x_comp', 'x_struc')
+#: Support of a place of the map below which nothing is known there.
+KNOWN_SUPPORT = 0.5
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,7 @@ class Heatmap:
     :param values: (n, m) values; row i belongs to ``x_struc[i]``.
     :param label: what the values are, without the unit.
     :param unit: their unit.
+    :param support: (n, m) from 0, no training data near this place, to 1; None where nobody measured it.
     """
 
     x_comp: NDArray[np.float64]
@@ -69,13 +72,23 @@ class Heatmap:
     values: NDArray[np.float64]
     label: str
     unit: str
+    support: NDArray[np.float64] | None = None
 
     def __post_init__(self) -> None:
-        for name in ('x_comp', 'x_struc', 'values'):
-            object.__setattr__(self, name, np.asarray(getattr(self, name), dtype=np.float64))
+        for name in ('x_comp', 'x_struc', 'values', 'support'):
+            given = getattr(self, name)
+            object.__setattr__(self, name, None if given is None else np.asarray(given, dtype=np.float64))
         expected = (self.x_struc.size, self.x_comp.size)
-        if self.values.shape != expected:
-            raise FormatError(f'heat map: values have shape {self.values.shape}, expected {expected}')
+        for name, given in (('values', self.values), ('support', self.support)):
+            if given is not None and given.shape != expected:
+                raise FormatError(f'heat map: {name} have shape {given.shape}, expected {expected}')
+
+    @property
+    def unknown(self) -> NDArray[np.bool_]:
+        """Where there is no training data near, (n, m): values there are guesses."""
+        if self.support is None:
+            return np.zeros(self.values.shape, dtype=np.bool_)
+        return self.support < KNOWN_SUPPORT
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,15 +154,7 @@ def write_bundle(path: Path, bundle: MapBundle) -> None:
         'structures': [record.as_dict() for record in bundle.structures],
         'provenance': [dict(entry) for entry in bundle.provenance],
         'sources': [dict(entry) for entry in bundle.sources],
-        'heatmap': None
-        if heatmap is None
-        else {
-            'x_comp': heatmap.x_comp.tolist(),
-            'x_struc': heatmap.x_struc.tolist(),
-            'values': heatmap.values.tolist(),
-            'label': heatmap.label,
-            'unit': heatmap.unit,
-        },
+        'heatmap': None if heatmap is None else _heatmap_document(heatmap),
         'metadata': dict(bundle.metadata),
     }
     try:
@@ -157,6 +162,18 @@ def write_bundle(path: Path, bundle: MapBundle) -> None:
     except (TypeError, ValueError) as error:
         raise FormatError(f'{Path(path).name}: a value cannot be written as JSON: {error}') from error
     write_bytes_atomic(Path(path), gzip.compress(text.encode(), mtime=0))
+
+
+def _heatmap_document(heatmap: Heatmap) -> dict[str, Any]:
+    document: dict[str, Any] = {
+        'x_comp': heatmap.x_comp.tolist(),
+        'x_struc': heatmap.x_struc.tolist(),
+        'values': heatmap.values.tolist(),
+        'label': heatmap.label,
+        'unit': heatmap.unit,
+    }
+    # Only where it is known, so that earlier releases still read the maps that they could have made.
+    return document if heatmap.support is None else document | {'support': np.round(heatmap.support, 3).tolist()}
 
 
 def read_bundle(path: Path) -> MapBundle:
@@ -184,7 +201,7 @@ def read_bundle(path: Path) -> MapBundle:
         properties[name] = MapProperty(tuple(entry['values']), entry['label'], entry['unit'], entry['description'])
     heatmap = document['heatmap']
     if heatmap is not None:
-        check_keys(f'{path.name}: heat map', heatmap, ('x_comp', 'x_struc', 'values', 'label', 'unit'))
+        check_keys(f'{path.name}: heat map', heatmap, ('x_comp', 'x_struc', 'values', 'label', 'unit'), ('support',))
         heatmap = Heatmap(**heatmap)
     return MapBundle(
         title=document['title'],

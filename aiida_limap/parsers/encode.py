@@ -8,7 +8,7 @@ from typing import Any
 from aiida.engine import ExitCode
 
 from aiida_limap.calculations.base import target_of
-from aiida_limap.data.map import MapData
+from aiida_limap.data.map import UNCERTAINTY_COLUMNS, MapData
 from aiida_limap.data.table import TableData
 from aiida_limap.formats.mapbundle import Heatmap
 from aiida_limap.formats.results import Results
@@ -66,6 +66,7 @@ class EncodeParser(EngineParser):
             ids,
             {
                 **{name: columns[name] for name in _CODES},
+                **{name: columns[name] for name in UNCERTAINTY_COLUMNS if name in columns},
                 **_computed(ids, energies, target),
                 **_formulas(ids, self.node.inputs.descriptors),
             },
@@ -75,6 +76,7 @@ class EncodeParser(EngineParser):
                 values=results.arrays['grid_migration_energy_eV'],
                 label='Predicted migration energy',
                 unit='eV',
+                support=results.arrays.get('grid_support'),
             ),
             facts={
                 'target': target,

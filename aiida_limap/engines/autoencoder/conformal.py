@@ -12,10 +12,11 @@ from numpy.typing import ArrayLike, NDArray
 from aiida_limap.engines.autoencoder.energies import EnergyScale
 from aiida_limap.engines.errors import InputError
 
-__all__ = ['LEVELS', 'Calibration', 'conformal_quantile', 'coverage', 'group_weights']
+__all__ = ['KINDS', 'LEVELS', 'Calibration', 'conformal_quantile', 'coverage', 'group_weights']
 
 #: Shares of the materials whose calculated energy the intervals are to hold.
 LEVELS = (0.8, 0.9, 0.95)
+#: Whether the half width of an interval is one number, or follows a difficulty of the row.
 KINDS = ('constant', 'local')
 #: Sums of weights are compared with a level up to rounding.
 _ROUNDING = 1e-9
