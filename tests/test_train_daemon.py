@@ -98,6 +98,8 @@ def test_a_training_that_is_killed_ends_as_if_nobody_had_killed_it(shell, tmp_pa
     os.kill(int(mark.read_text()), signal.SIGKILL)
     outcome = finish(shell, killed, tmp_path / 'killed.safetensors')
     assert (outcome['status'], outcome['jobs']) == (0, [400, 0])
+    # After epochs 4, 8 and 12 came the kill: the second job wrote only those of 16, 20, 24, 28 and 30.
+    assert (tmp_path / 'written').read_text() == '5'
 
     whole = shell.python(SUBMIT, 'limap@localhost').strip()
     undisturbed = finish(shell, whole, tmp_path / 'whole.safetensors')

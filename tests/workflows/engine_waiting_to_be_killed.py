@@ -1,6 +1,7 @@
 """The real engine, whose first training waits to be killed after a few checkpoints. For tests only.
 
-Environment: KILL_MARK is a file that the first training leaves behind, with the number of its process.
+Environment: KILL_MARK is a file that the first training leaves behind, with the number of its process; beside it the
+file ``written`` holds the number of checkpoints of the training that ran last.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ written = []
 def write_then_wait(path: Path, *arguments: Any, **options: Any) -> None:
     write_checkpoint(path, *arguments, **options)
     written.append(path)
+    MARK.with_name('written').write_text(str(len(written)))
     if len(written) == CHECKPOINTS and not MARK.exists():
         MARK.write_text(str(os.getpid()))
         time.sleep(600)
