@@ -15,14 +15,15 @@ from benchmarks.map import map_
 from benchmarks.peer import peer
 from benchmarks.published import published
 from benchmarks.refinement import refinement
+from benchmarks.training import grid, training
 from benchmarks.worth import worth
 
-PARTS = (published, literature, refinement, agreement, batch, peer, descriptors, worth, map_)
+PARTS = (published, literature, refinement, agreement, batch, peer, descriptors, worth, map_, training, grid)
 
 
 @click.group(context_settings={'help_option_names': ['-h', '--help']})
 def main() -> None:
-    """Measure the force field (accuracy, agreement with bvlain, time, memory) and the descriptors (time, worth).
+    """Measure the force field (accuracy, agreement with bvlain, time, memory), the descriptors (time, worth) and the maps.
 
     \b
     Examples:
