@@ -225,7 +225,12 @@ class State:
         :param program: what is to be trained.
         """
         initial = np.ascontiguousarray(program.initial, dtype=np.float32)
-        return cls(initial.copy(), np.zeros_like(initial), np.zeros_like(initial), initial.copy())
+        return cls(initial.copy(), np.zeros_like(initial), np.zeros_like(initial), initial)
+
+    def trim(self) -> None:
+        """Let go of what only a training that goes on needs; of a grid, that is most of the memory."""
+        self.parameters = self.best_parameters
+        self.first_moment = self.second_moment = np.zeros(0, dtype=np.float32)
 
     def record(self, program: Program, train: Sequence[float], validation: Sequence[float]) -> None:
         """Take the losses of a finished epoch: keep the best weights, and decide whether the training ends.

@@ -53,6 +53,7 @@ class Preparation:
     def __init__(self, data: TrainingData) -> None:
         self._data = data
         self._known: dict[Any, Prepared] = {}
+        self._initial: dict[tuple[Architecture, int], NDArray[np.float32]] = {}
 
     def __call__(self, config: TrainConfig) -> Prepared:
         """Return what a model with these options is trained on.
@@ -82,6 +83,9 @@ class Preparation:
             config.head_widths,
             config.wide_head_widths,
         )
+        drawn = (architecture, config.seed)
+        if drawn not in self._initial:
+            self._initial[drawn] = _initial(architecture, config.seed)
         return Program(
             architecture=architecture,
             learn=prepared.learn,
@@ -97,7 +101,7 @@ class Preparation:
             patience=config.patience,
             max_epochs=config.max_epochs,
             seed=config.seed,
-            initial=_initial(architecture, config.seed),
+            initial=self._initial[drawn],
         )
 
 

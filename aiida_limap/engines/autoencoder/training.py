@@ -106,6 +106,8 @@ def train_grid(
         kept.keep(index, state)
         if watcher is not None:
             watcher(index, state)
+        if state.ended:
+            state.trim()
 
     _fit(programs, states, device, configs[0], watch)
     hash_ = data.hash
