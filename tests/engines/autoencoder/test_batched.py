@@ -12,6 +12,7 @@ from torch import nn
 from aiida_limap.engines.autoencoder import batched
 from aiida_limap.engines.autoencoder._batched_network import Layout
 from aiida_limap.engines.autoencoder.batched import bytes_per_model, fit_batched
+from aiida_limap.engines.autoencoder.cpu import fit_cpu
 from aiida_limap.engines.autoencoder.network import LimapNetwork
 from aiida_limap.engines.autoencoder.plan import LOSSES, Architecture, Program, Rows, State
 from aiida_limap.engines.errors import InputError, LimapError
@@ -184,6 +185,24 @@ def test_models_side_by_side_equal_models_alone():
     together = fit(programs)
     for program, state in zip(programs, together, strict=True):
         same(state, fit([program])[0])
+
+
+@pytest.mark.parametrize('options', [{}, {'wide': (3,), 'noise': 0.1}, {'decoupled': True, 'weight_decay': 0.1}])
+def test_both_engines_give_the_same_models(options):
+    programs = [make_program(seed, **options, learning_rate=(1e-3, 1e-2)[seed % 2]) for seed in range(3)]
+    others = [State.start(program) for program in programs]
+    fit_cpu(programs, others, threads=1)
+    for state, other in zip(fit(programs), others, strict=True):
+        same(state, other, tolerance=1e-4)
+
+
+def test_either_engine_goes_on_where_the_other_stopped():
+    program = make_program(max_epochs=8)
+    whole = fit([program])[0]
+    state = State.start(program)
+    fit_cpu([replace(program, max_epochs=4)], [state], threads=1)
+    state.ended = ''
+    same(fit([program], [state])[0], whole, tolerance=1e-4)
 
 
 def test_models_with_noise_side_by_side_equal_models_alone():
