@@ -33,6 +33,8 @@ class EncodeCalculation(EngineCalculation):
     """Encode structures with a trained model and predict the migration energy (eV) over the plane of the codes."""
 
     TASK = 'encode'
+    #: 2: maps also say where the model knows anything.
+    CACHE_VERSION = 2
 
     @classmethod
     def define(cls, spec: CalcJobProcessSpec) -> None:

@@ -16,11 +16,13 @@ from aiida_limap.calculations.base import target_of
 from aiida_limap.calculations.encode import EncodeCalculation
 from aiida_limap.calculations.tables import summarize_map
 from aiida_limap.calculations.train import TrainCalculation
+from aiida_limap.common.training import GRID
 from aiida_limap.data.autoencoder import AutoencoderData
 from aiida_limap.data.dataset import DatasetData
 from aiida_limap.data.map import MapData
 from aiida_limap.data.table import TableData
 from aiida_limap.workflows._batches import default_options
+from aiida_limap.workflows._ensemble import ensemble_members
 from aiida_limap.workflows.featurize import FeaturizeWorkChain, fill_featurize
 from aiida_limap.workflows.protocols.mixin import OPTIONS, ParametersOf, ProtocolMixin, merge
 from aiida_limap.workflows.train import TrainBaseWorkChain
@@ -239,6 +241,7 @@ class MapWorkChain(ProtocolMixin, WorkChain):
             'code': self.inputs.code,
             'model': self.outputs['model'],
             **{name: self.outputs[name] for name in _FEATURES},
+            'ensemble': self._ensemble(),
             'metadata': {'options': dict(self.inputs.encode.options), 'call_link_label': 'encode'},
         }
         node = self.submit(EncodeCalculation, **inputs)
@@ -258,6 +261,17 @@ class MapWorkChain(ProtocolMixin, WorkChain):
         self.out('output_parameters', summarize_map(**parts))
         self.report(f'the map <{node.outputs.map.pk}> has {len(node.outputs.map)} points')
         return None if self.ctx.is_complete else self.exit_codes.WARNING_STRUCTURES_UNFINISHED
+
+    def _ensemble(self) -> dict[str, AutoencoderData]:
+        """Return the other models of the grid that were trained like the chosen one, with another seed."""
+        outputs = orm.load_node(self.ctx.pks['train']).outputs
+        parameters = self.inputs.train.get('parameters')
+        grid = {} if parameters is None else parameters.get_dict().get(GRID) or {}
+        if 'models' not in outputs:
+            return {}
+        chosen = outputs.output_parameters.get_dict().get('chosen', '')
+        names = ensemble_members(grid, outputs.grid, chosen, list(outputs.models))
+        return {name: outputs.models[name] for name in names}
 
     def _take(self, name: str) -> orm.ProcessNode:
         """Take a finished process out of the context, where only its number stays."""

@@ -179,6 +179,7 @@ def train(job: Job, writer: ResultsWriter) -> bool:
     write_weights(Path('model.safetensors'), {'weight': np.ones(2)}, header)
     for option, values in job.parameters.get('grid', {}).items():
         Path(MODELS).mkdir(exist_ok=True)
+        writer.summary(chosen=model_name(1))
         for number, value in enumerate(values):
             name = model_name(number)
             writer.add(ItemResult(name, Status.OK, '', {option: value, 'kept': number < 2}))

@@ -11,6 +11,8 @@ from aiida.cmdline.utils.common import get_workchain_report
 from aiida.engine import run_get_node
 from plugins_aiida import make_dataset, make_structure
 
+from aiida_limap.data.table import TableData
+from aiida_limap.workflows._ensemble import ensemble_members
 from aiida_limap.workflows.map import MapWorkChain
 
 FEATURES = {'migration_energies', 'descriptors'}
@@ -68,6 +70,25 @@ def test_a_map_of_a_grid_whose_training_was_stopped_hands_on_its_models(stand_in
     assert all(job.get_option('max_wallclock_seconds') == 600 for job in jobs)
     # The model of the map comes from the job that ended well.
     assert outputs['model'].creator.exit_status == 0
+    # Models with another weight are no ensemble.
+    assert 'ensemble' not in outputs['map'].creator.inputs
+
+
+def test_models_of_other_seeds_are_the_ensemble_of_a_map(stand_in_code):
+    overrides = {'train': {'parameters': {'grid': {'seed': [0, 1]}}}}
+    outputs, node = launch(stand_in_code(), [make_structure()], overrides)
+    assert node.exit_status == 0, get_workchain_report(node, 'REPORT')
+    members = outputs['map'].creator.inputs.ensemble
+    assert {name: members[name].uuid for name in members} == {'model_0000': outputs['models']['model_0000'].uuid}
+
+
+def test_an_ensemble_differs_in_nothing_but_the_seed():
+    grid = {'me_weight': [0, 1], 'seed': [0, 1, 2]}
+    names = [f'model_{number:04d}' for number in range(6)]
+    table = TableData.from_arrays(names, {'me_weight': [0, 0, 0, 1, 1, 1], 'seed': [0, 1, 2, 0, 1, 2]})
+    assert ensemble_members(grid, table, 'model_0004', names) == ['model_0003', 'model_0005']
+    assert ensemble_members(grid, table, 'model_0004', names[:4]) == ['model_0003']
+    assert ensemble_members({'me_weight': [0, 1]}, table, 'model_0004', names) == []
 
 
 def test_a_map_of_the_landscape_says_so(stand_in_code):
