@@ -13,10 +13,12 @@ import numpy as np
 
 from aiida_limap.engines.compiled import compiled
 
-__all__ = ['ROWS', 'backward', 'forward', 'update']
+__all__ = ['ROWS', 'backward', 'forward', 'update', 'update_memory']
 
 #: Batches are filled up to a multiple of this with rows of zeros.
-ROWS = 16
+ROWS = 4
+#: Outputs of a layer whose gradient is in memory at a time.
+OUTPUTS = 16
 # Moments below this have no effect on a step, and numbers that are not normal would slow the processor down.
 _TINY = np.float32(1e-30)
 
@@ -103,62 +105,63 @@ def backward(weight: Any, slopes: Any, result: Any) -> None:
 
 
 @compiled(fast_sums=True)
-def update(layer: Any, given: Any, slopes: Any, adam: Any, gradient: Any) -> None:
-    """Take a step of Adam with the gradient ``slopes^T given`` of a weight, and with the sum of slopes of a bias.
+def _adam(weight: Any, first: Any, second: Any, gradient: Any, adam: Any) -> None:
+    """Take a step of Adam with (n,) weights.
 
     D. P. Kingma, J. Ba, arXiv:1412.6980; decoupled decay: I. Loshchilov, F. Hutter, arXiv:1711.05101.
-
-    :param layer: weight (m, n), bias (m,), and first and second moments of both.
-    :param given: (B, n) what the layer read, B a multiple of :data:`ROWS`; rows beyond the batch have no slopes.
-    :param slopes: (B, m) derivative of the loss by what the layer gave.
-    :param adam: rate with bias correction, L2 penalty, factor of decoupled decay, and the inverse root of the bias
-        correction of the second moment.
-    :param gradient: (n,) to work in.
     """
-    weight, bias, first, second, bias_first, bias_second = layer
     rate, penalty, shrink, correction = adam
-    m, n = weight.shape
-    last = len(given) - 16
-    for o in range(m):
-        w, f, s = weight[o], first[o], second[o]
-        for start in range(0, last, 16):
-            _products(given[start : start + 16], slopes[start : start + 16], o, start == 0, gradient)
-        x0, x1, x2, x3 = given[last], given[last + 1], given[last + 2], given[last + 3]
-        x4, x5, x6, x7 = given[last + 4], given[last + 5], given[last + 6], given[last + 7]
-        y0, y1, y2, y3 = given[last + 8], given[last + 9], given[last + 10], given[last + 11]
-        y4, y5, y6, y7 = given[last + 12], given[last + 13], given[last + 14], given[last + 15]
-        d0, d1, d2, d3 = slopes[last, o], slopes[last + 1, o], slopes[last + 2, o], slopes[last + 3, o]
-        d4, d5, d6, d7 = slopes[last + 4, o], slopes[last + 5, o], slopes[last + 6, o], slopes[last + 7, o]
-        e0, e1, e2, e3 = slopes[last + 8, o], slopes[last + 9, o], slopes[last + 10, o], slopes[last + 11, o]
-        e4, e5, e6, e7 = slopes[last + 12, o], slopes[last + 13, o], slopes[last + 14, o], slopes[last + 15, o]
-        if last == 0:
-            for i in range(n):
-                gradient[i] = 0
-        for i in range(n):
-            g = gradient[i]
-            g += d0 * x0[i] + d1 * x1[i] + d2 * x2[i] + d3 * x3[i] + d4 * x4[i] + d5 * x5[i] + d6 * x6[i] + d7 * x7[i]
-            g += e0 * y0[i] + e1 * y1[i] + e2 * y2[i] + e3 * y3[i] + e4 * y4[i] + e5 * y5[i] + e6 * y6[i] + e7 * y7[i]
-            g += penalty * w[i]
-            moment = f[i] + np.float32(0.1) * (g - f[i])
-            square = np.float32(0.999) * s[i] + np.float32(0.001) * g * g
-            f[i] = moment if abs(moment) > _TINY else np.float32(0)
-            s[i] = square
-            w[i] = shrink * w[i] - rate * moment / (np.sqrt(square) * correction + np.float32(1e-8))
-    for o in range(m):
-        g = penalty * bias[o]
-        for row in range(len(slopes)):
-            g += slopes[row, o]
-        moment = bias_first[o] + np.float32(0.1) * (g - bias_first[o])
-        square = np.float32(0.999) * bias_second[o] + np.float32(0.001) * g * g
-        bias_first[o], bias_second[o] = moment, square
-        bias[o] = shrink * bias[o] - rate * moment / (np.sqrt(square) * correction + np.float32(1e-8))
+    for i in range(len(weight)):
+        g = gradient[i] + penalty * weight[i]
+        moment = first[i] + np.float32(0.1) * (g - first[i])
+        square = np.float32(0.999) * second[i] + np.float32(0.001) * g * g
+        first[i] = moment if abs(moment) > _TINY else np.float32(0)
+        second[i] = square if square > _TINY else np.float32(0)
+        weight[i] = shrink * weight[i] - rate * moment / (np.sqrt(square) * correction + np.float32(1e-8))
 
 
 @compiled(fast_sums=True)
-def _products(given: Any, slopes: Any, o: int, fresh: bool, gradient: Any) -> None:
-    """Add sixteen rows to the gradient of the weights of one output."""
-    for i in range(len(gradient)):
-        g = np.float32(0) if fresh else gradient[i]
-        for row in range(16):
-            g += slopes[row, o] * given[row, i]
-        gradient[i] = g
+def update(layer: Any, given: Any, slopes: Any, adam: Any, memory: Any) -> None:
+    """Take a step of Adam with the gradient ``slopes^T given`` of a weight, and with the sum of slopes of a bias.
+
+    The gradient exists for :data:`OUTPUTS` outputs at a time, which the first cache holds.
+
+    :param layer: weight (m, n), bias (m,), and first and second moments of both.
+    :param given: (B, n) what the layer read, B a multiple of four; rows beyond the batch have no slopes.
+    :param slopes: (B, m) derivative of the loss by what the layer gave.
+    :param adam: rate with bias correction, L2 penalty, factor of decoupled decay, and the inverse root of the bias
+        correction of the second moment.
+    :param memory: to work in, see :func:`update_memory`.
+    """
+    weight, bias, first, second, bias_first, bias_second = layer
+    m, n = weight.shape
+    rows = len(given)
+    filled = -(-m // OUTPUTS) * OUTPUTS
+    turned = memory[: filled * rows].reshape(filled, rows)
+    for row in range(rows):
+        for o in range(m):
+            turned[o, row] = slopes[row, o]
+    turned[m:] = 0
+    gradient = memory[filled * rows : filled * rows + OUTPUTS * n]
+    flat_weight, flat_first, flat_second = weight.reshape(-1), first.reshape(-1), second.reshape(-1)
+    for o in range(0, m, OUTPUTS):
+        backward(given, turned[o : o + OUTPUTS], gradient.reshape(OUTPUTS, n))
+        start, stop = o * n, min(o + OUTPUTS, m) * n
+        _adam(flat_weight[start:stop], flat_first[start:stop], flat_second[start:stop], gradient[: stop - start], adam)
+    for o in range(m):
+        total = np.float32(0)
+        for row in range(rows):
+            total += turned[o, row]
+        # What lies here of the turned slopes is done with.
+        memory[o] = total
+    _adam(bias, bias_first, bias_second, memory[:m], adam)
+
+
+def update_memory(rows: int, n_out: int, n_in: int) -> int:
+    """Return how many numbers :func:`update` works in.
+
+    :param rows: rows of a batch, filled up.
+    :param n_out: outputs of the layer.
+    :param n_in: its inputs.
+    """
+    return -(-n_out // OUTPUTS) * OUTPUTS * rows + OUTPUTS * n_in

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from aiida_limap.engines.autoencoder._cpu_layers import ROWS, backward, forward, update
+from aiida_limap.engines.autoencoder._cpu_layers import ROWS, backward, forward, update, update_memory
 from aiida_limap.engines.autoencoder.plan import Architecture
 from aiida_limap.engines.compiled import compiled
 
@@ -30,7 +30,9 @@ class Plan:
 
     def __init__(self, architecture: Architecture, batch_size: int) -> None:
         self.rows = -(-batch_size // ROWS) * ROWS
-        self._used = 0
+        # The updates of layers, one after the other, work in what lies in front.
+        beside = max(update_memory(self.rows, layer.n_out, layer.n_in) for layer in architecture.layers)
+        self._used = -(-beside // 16) * 16
         table: list[tuple[int, ...]] = []
         bounds, weights = [], 0
         for stack, layers in architecture.stacks.items():
@@ -51,7 +53,6 @@ class Plan:
             bounds.append((0, 0))
         self.table: NDArray[np.int64] = np.array(table, dtype=np.int64)
         self.bounds: NDArray[np.int64] = np.array(bounds, dtype=np.int64)
-        self.widest = int(self.table[:, _IN].max())
 
     def _place(self, width: int) -> tuple[int, int]:
         """Return where values and slopes of a hidden layer lie, each at a multiple of 64 bytes."""
@@ -61,7 +62,7 @@ class Plan:
 
     def workspace(self) -> NDArray[np.float32]:
         """Return memory for one model in training."""
-        return np.zeros(self._used + self.widest, dtype=np.float32)
+        return np.zeros(self._used, dtype=np.float32)
 
 
 @compiled()
@@ -93,7 +94,6 @@ def _down(model: Any, table: Any, bounds: Any, work: Any, rows: int, adam: Any, 
         encoders alone have them, and nothing is wanted of what an encoder reads.
     """
     parameters, first, second = model
-    gradient = work[len(work) - table[:, _IN].max() :]
     for layer in range(bounds[1] - 1, bounds[0] - 1, -1):
         place = table[layer]
         m, n = place[_OUT], place[_IN]
@@ -115,7 +115,7 @@ def _down(model: Any, table: Any, bounds: Any, work: Any, rows: int, adam: Any, 
             read,
             slopes,
             adam,
-            gradient[:n],
+            work,
         )
 
 
@@ -132,11 +132,10 @@ def _inwards(parameters: Any, place: Any, work: Any, rows: int, inner: bool, bes
             for i in range(n):
                 slopes[row, i] += others[row, beside[2] + i]
     if inner:
-        values = _matrix(work, place[_READ], rows, n)
-        for row in range(rows):
-            for i in range(n):
-                if values[row, i] <= 0:
-                    slopes[row, i] *= _SLOPE
+        values, flat = work[place[_READ] : place[_READ] + rows * n], slopes.reshape(-1)
+        for i in range(len(flat)):
+            # A choice instead of a condition: signs are random, so branches would be guessed wrongly half of the time.
+            flat[i] *= np.float32(1) if values[i] > 0 else _SLOPE
 
 
 @compiled()

@@ -32,6 +32,8 @@ def fit_cpu(
     lock, stop = threading.Lock(), threading.Event()
 
     def train(index: int) -> None:
+        if stop.is_set():
+            return
         try:
             for state in _epochs(programs[index], states[index]):
                 if watcher is not None:
