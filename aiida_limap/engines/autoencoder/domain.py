@@ -59,7 +59,7 @@ class Domain:
     :param own: whether these are kept with the domain; else they are those of the model.
     :param clouds: training rows of composition (each once) and structure in these spaces.
     :param place: (m,) the composition of each structure, an index into the first cloud.
-    :param codes: the training rows in the plane of the codes.
+    :param codes: the training rows with a migration energy in the plane of the codes.
     :param code_scale: (2,) spread of the two codes, by which the plane is divided.
     :param errors: (m,) absolute error of the migration energy of each training row on the scale that the heads learn,
         NaN where it has none.
@@ -101,6 +101,8 @@ class Domain:
         composition = Cloud.fit(found[0].coordinates(distinct), groups[first].tolist(), _outside(found[0], distinct))
         structure = Cloud.fit(found[1].coordinates(scaled[1]), groups.tolist(), _outside(found[1], scaled[1]))
         codes = np.stack(model.encode(data.composition[learn], data.structure[learn]), axis=1)
+        # The plane is coloured by migration energies: rows without one say nothing about them.
+        codes = codes[np.isfinite(data.migration_energy_eV[learn])]
         spread = [float(np.float32(value)) or 1.0 for value in codes.std(axis=0)]
         return cls(
             bases=(found[0], found[1]),
@@ -169,8 +171,8 @@ class Domain:
         """Return whether there is training data near places of the map.
 
         Places are compared in the plane of the codes, each divided by its spread. The mean distance d to the five
-        nearest training points is compared with the 95th percentile s of the same distance among these:
-        ``min(max(2 - d / s, 0), 1)``, so 1 up to s and 0 from 2 s.
+        nearest training points that have a migration energy is compared with the 95th percentile s of the same distance
+        among these: ``min(max(2 - d / s, 0), 1)``, so 1 up to s and 0 from 2 s.
 
         :param x_comp: (n,) composition codes.
         :param x_struc: (n,) structure codes.
@@ -197,7 +199,8 @@ class Domain:
             'domain.composition': self.clouds[0].points,
             'domain.structure': self.clouds[1].points,
             'domain.codes': self.codes.points,
-            'domain.place': self.place.astype(np.int32),
+            # A file of weights holds numbers of one kind; single precision counts to 16 million exactly.
+            'domain.place': self.place.astype(np.float32),
             # A file of weights holds finite numbers only: -1 stands for a row without a migration energy.
             'domain.errors': np.where(np.isfinite(self.errors), self.errors, -1.0).astype(np.float32),
         }
@@ -238,9 +241,10 @@ class Domain:
         limits = [float(limit) for limit in header['limits']]
         points = [tensors[f'domain.{name}'] for name in ('composition', 'structure', 'codes')]
         place, errors = tensors['domain.place'].astype(np.int64), tensors['domain.errors'].astype(np.float64)
-        rows = {len(points[1]), len(points[2]), len(place), len(errors)}
+        rows = {len(points[1]), len(place), len(errors)}
+        plane = points[2].ndim == 2 and points[2].shape[1] == 2 and len(points[2]) > 0
         fits = [array.ndim == 2 and array.shape[1] == basis.width for array, basis in zip(points, found, strict=False)]
-        if not all(fits) or len(rows) != 1 or not ((place >= 0) & (place < len(points[0]))).all():
+        if not all(fits) or not plane or len(rows) != 1 or not ((place >= 0) & (place < len(points[0]))).all():
             raise ValueError('the training rows of the domain do not fit each other, or the basis')
         error_limits = [None if limit is None else float(limit) for limit in header['error_limits']]
         return cls(
