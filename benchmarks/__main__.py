@@ -23,7 +23,7 @@ PARTS = (published, literature, refinement, agreement, batch, peer, descriptors,
 
 @click.group(context_settings={'help_option_names': ['-h', '--help']})
 def main() -> None:
-    """Measure the force field (accuracy, agreement with bvlain, time, memory), the descriptors (time, worth) and the maps.
+    """Measure the force field (accuracy, agreement with bvlain, time, memory), descriptors (time, worth) and maps.
 
     \b
     Examples:
