@@ -184,7 +184,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     'quick': {'basis': 'compact', 'batch_size': 32, 'patience': 40, 'max_epochs': 400},
     'modern': {
         'basis': 'compact',
-        'hidden_widths': (128, 32),
+        'hidden_widths': (256, 64),
         'wide_head_widths': (32,),
         'energy_transform': 'sqrt',
         'me_weight': 0.3,
