@@ -111,7 +111,8 @@ def map_(
     """Train maps by the presets and score them by rows that they did not see.
 
     The preset yamaguchi2023 is trained at several weights of the migration energy, once with the split of the paper
-    (random, the test rows decide when to stop) and once with three splits by formula. --weight and --basis are those of this preset.
+    (random, the test rows decide when to stop) and once with three splits by formula. --weight and --basis are those
+    of this preset.
 
     \b
     Examples:
