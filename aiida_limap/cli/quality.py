@@ -18,15 +18,16 @@ _METRICS = (
     ('mean abs. error / eV', 'mae_me_eV', 'baseline_mean_mae_me_eV'),
     ('Spearman', 'spearman_me', None),
     ('wide head: R² energy', 'wide_r2_me', None),
-    ('R² of its logarithm', 'wide_r2_log_me', None),
-    ('mean abs. error / eV', 'wide_mae_me_eV', None),
+    ('wide head: R² logarithm', 'wide_r2_log_me', None),
+    ('wide head: error / eV', 'wide_mae_me_eV', None),
 )
 _MAP_METRICS = (
-    ('trustworthiness', 'trustworthiness_10'),
-    ('continuity', 'continuity_10'),
-    ('neighbours kept', 'knn_recall_10'),
-    ('label smoothness', 'label_smoothness_10'),
+    ('trustworthiness, k = 10', 'trustworthiness_10'),
+    ('continuity, k = 10', 'continuity_10'),
+    ('neighbours kept, k = 10', 'knn_recall_10'),
+    ('label smoothness, k = 10', 'label_smoothness_10'),
 )
+_SPLITS = ('train', 'validation', 'test')
 _WIDTH = 18
 
 
@@ -47,7 +48,8 @@ def quality_lines(metrics: Mapping[str, Any], map_quality: Mapping[str, Any] | N
     :param metrics: scores by split.
     :param map_quality: how well the map keeps neighbourhoods, by split.
     """
-    splits = [name for name, scores in metrics.items() if isinstance(scores, Mapping)]
+    # A file or a database may have stored them in another order.
+    splits = [name for name in _SPLITS if isinstance(metrics.get(name), Mapping)]
     if not splits:
         return []
     rows = [_row('rows with an energy', [str(metrics[split].get('n_me', '')) for split in splits])]
@@ -58,11 +60,11 @@ def quality_lines(metrics: Mapping[str, Any], map_quality: Mapping[str, Any] | N
     for heading, metric in _MAP_METRICS:
         rows.append(_row(heading, [_cell((found.get(split) or {}).get(metric)) for split in splits]))
     title = 'quality by split (in brackets: what the mean of the training rows reaches)'
-    return [title, _row('', splits), *(row for row in rows if row.split('  ', 1)[1].strip())]
+    return [title, _row('', splits), *(row for row in rows if row[25:].strip())]
 
 
 def _row(heading: str, cells: Sequence[str]) -> str:
-    return f'{heading:<24}  ' + ''.join(f'{cell:>{_WIDTH}}' for cell in cells).rstrip()
+    return f'{heading:<25} ' + ''.join(f'{cell:>{_WIDTH}}' for cell in cells).rstrip()
 
 
 def _cell(value: Any, beside: Any = None) -> str:

@@ -67,8 +67,8 @@ def test_what_is_no_model_gets_a_sentence(call, graph):
 
 def test_the_quality_is_a_table_by_split():
     metrics = {
-        'train': {'n_me': 70, 'r2_me': 0.5, 'baseline_mean_r2_me': 0.0, 'mae_me_eV': None, 'r2_composition': 0.876},
         'test': {'n_me': 20, 'r2_me': 0.25, 'baseline_mean_r2_me': -0.1},
+        'train': {'n_me': 70, 'r2_me': 0.5, 'baseline_mean_r2_me': 0.0, 'mae_me_eV': None, 'r2_composition': 0.876},
     }
     lines = quality_lines(metrics, {'test': {'trustworthiness_10': 0.9}})
     assert [line.split() for line in lines[1:]] == [
@@ -76,7 +76,7 @@ def test_the_quality_is_a_table_by_split():
         ['rows', 'with', 'an', 'energy', '70', '20'],
         ['R²', 'composition', '0.88'],
         ['R²', 'energy', '0.50', '(0.00)', '0.25', '(-0.10)'],
-        ['trustworthiness', '0.90'],
+        ['trustworthiness,', 'k', '=', '10', '0.90'],
     ]
     # Numbers of one split stand below each other, also where another split has none.
     assert lines[-1].endswith('0.90')
