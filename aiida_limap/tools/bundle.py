@@ -32,6 +32,8 @@ _TRAINING_OPTIONS = (
     'hidden_widths',
     'head_widths',
 )
+#: What a page says of the quality of the map, for the test rows; the model holds the rest.
+_QUALITY = ('trustworthiness_10', 'continuity_10', 'label_smoothness_10')
 _EXTRAS = ('prototype', 'counterpart', 'counterpart_uri')
 
 #: Columns of the map node that become properties: label, unit, description.
@@ -44,6 +46,42 @@ _COLUMNS = {
         'eV',
         'Barrier that the map predicts from its codes.',
     ),
+    'migration_energy_wide_eV': (
+        'Predicted migration energy, all descriptors',
+        'eV',
+        'Barrier that the wide head predicts from more than the two codes.',
+    ),
+    'migration_energy_low_eV': ('Interval, lower end', 'eV', 'Where the calculated barrier should be, at least.'),
+    'migration_energy_high_eV': ('Interval, upper end', 'eV', 'Where the calculated barrier should be, at most.'),
+    'migration_energy_spread_eV': (
+        'Spread of the prediction',
+        'eV',
+        'Standard deviation of the predicted barrier over models of other seeds.',
+    ),
+    'x_comp_spread': ('Spread of the composition code', '', 'Standard deviation over models of other seeds, aligned.'),
+    'x_struc_spread': ('Spread of the structure code', '', 'Standard deviation over models of other seeds, aligned.'),
+    'distance_composition': (
+        'Distance in composition',
+        '',
+        'Distance to the nearest training rows; 95 % of these are within 1 of each other.',
+    ),
+    'distance_structure': (
+        'Distance in structure',
+        '',
+        'Distance to the nearest training rows; 95 % of these are within 1 of each other.',
+    ),
+    'reconstruction_ratio_composition': (
+        'Composition error, relative',
+        '',
+        'Reconstruction error; within 1 for 95 % of the rows that were held out.',
+    ),
+    'reconstruction_ratio_structure': (
+        'Structure error, relative',
+        '',
+        'Reconstruction error; within 1 for 95 % of the rows that were held out.',
+    ),
+    'in_domain': ('In the domain', '', '1 where the model knows materials like this, 0 elsewhere.'),
+    'domain_reason': ('Why outside', '', 'What takes the point out of what the model knows.'),
     'grid_error_eV': (
         'Grid error',
         'eV',
@@ -175,11 +213,32 @@ def _splits(map_node: MapData, ids: Sequence[str]) -> tuple[str | None, ...] | N
 
 
 def _training_options(map_node: MapData) -> dict[str, Any]:
-    """Return the options that the model of the map was trained with, from the header of the model."""
+    """Return the options that the model of the map was trained with."""
+    training = _training(map_node)
+    return {name: training[name] for name in _TRAINING_OPTIONS if name in training}
+
+
+def _training(map_node: MapData) -> Mapping[str, Any]:
+    """Return what the header of the model says of its training; empty where the model is not in the profile."""
     encoding = map_node.creator
     model = None if encoding is None else encoding.base.links.get_incoming(link_label_filter='model').first()
-    training = {} if model is None else model.node.header['training']
-    return {name: training[name] for name in _TRAINING_OPTIONS if name in training}
+    return {} if model is None else model.node.header['training']
+
+
+def _uncertainty_facts(map_node: MapData) -> dict[str, Any]:
+    """Return what holds for the whole map: level and measured share of its intervals, and how good the plane is."""
+    encoding, training = map_node.creator, _training(map_node)
+    link = None if encoding is None else encoding.base.links.get_outgoing(link_label_filter='output_parameters').first()
+    found: dict[str, Any] = {}
+    summary = {} if link is None else link.node.get_dict()
+    if 'level' in summary:
+        level, kind = float(summary['level']), str(summary['interval'])
+        measured = (training.get('uncertainty') or {}).get('intervals', {}).get(kind, {}).get(f'{level:g}', {})
+        found['interval'] = {'level': level, 'kind': kind, **{f'test_{key}': value for key, value in measured.items()}}
+    quality = (training.get('map_quality') or {}).get('test') or {}
+    if quality:
+        found['map_quality_test'] = {key: quality[key] for key in _QUALITY if key in quality}
+    return found
 
 
 def _metadata(map_node: MapData, provenance: MapProvenance) -> dict[str, Any]:
@@ -191,6 +250,7 @@ def _metadata(map_node: MapData, provenance: MapProvenance) -> dict[str, Any]:
         'target': map_node.target,
         'metrics': dict(map_node.metrics),
         'options': _training_options(map_node),
+        **_uncertainty_facts(map_node),
         'counts_by_status': dict(map_node.counts_by_status),
         'nodes': {role: step.uuid for role, step in provenance.shared.items()},
     }

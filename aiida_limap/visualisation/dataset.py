@@ -9,9 +9,18 @@ from typing import Any
 import numpy as np
 
 from aiida_limap.common.status import STATUS_MEANINGS
-from aiida_limap.formats.mapbundle import AXES, MapBundle, MapProperty
+from aiida_limap.formats.mapbundle import AXES, KNOWN_SUPPORT, MapBundle, MapProperty
 from aiida_limap.formats.structures import StructureRecord
-from aiida_limap.visualisation.facts import MIGRATION_ENERGY, ColourScale, colour_scale, formulas, map_facts, numbers
+from aiida_limap.visualisation.facts import (
+    MIGRATION_ENERGY,
+    NOTHING_KNOWN,
+    ColourScale,
+    colour_scale,
+    formulas,
+    map_facts,
+    numbers,
+    outside_domain,
+)
 
 __all__ = ['MAX_CATEGORIES', 'page_data']
 
@@ -60,6 +69,8 @@ def page_data(bundle: MapBundle) -> dict[str, Any]:
             }
             for name, entry in bundle.properties.items()
         ],
+        'level': _level(bundle),
+        'support': _support(bundle, labels),
         'meanings': {str(word): meaning for word, meaning in STATUS_MEANINGS.items()},
         'facts': _flatten(bundle.metadata),
         'dataset': {
@@ -71,6 +82,27 @@ def page_data(bundle: MapBundle) -> dict[str, Any]:
             },
             'settings': _settings(bundle, labels, scale),
         },
+    }
+
+
+def _level(bundle: MapBundle) -> float | None:
+    """Return the share of the materials that the intervals are to hold."""
+    interval = bundle.metadata.get('interval')
+    level = interval.get('level') if isinstance(interval, Mapping) else None
+    return float(level) if isinstance(level, (int, float)) else None
+
+
+def _support(bundle: MapBundle, labels: dict[str, str]) -> dict[str, Any] | None:
+    """Return where the plane is backed by training data, and the labels of the axes that it belongs to."""
+    heatmap = bundle.heatmap
+    if heatmap is None or heatmap.support is None or not heatmap.unknown.any():
+        return None
+    return {
+        'axes': [labels[name] for name in AXES],
+        'x': [float(heatmap.x_comp[0]), float(heatmap.x_comp[-1])],
+        'y': [float(heatmap.x_struc[0]), float(heatmap.x_struc[-1])],
+        'values': np.round(heatmap.support, 2).tolist(),
+        'known': KNOWN_SUPPORT,
     }
 
 
@@ -132,7 +164,7 @@ def _settings(bundle: MapBundle, labels: dict[str, str], scale: ColourScale | No
             'x': {'property': labels[AXES[0]]},
             'y': {'property': labels[AXES[1]]},
             'color': colour,
-            'symbol': ENERGY_WORDS if map_facts(bundle).n_without_energy else '',
+            'symbol': ENERGY_WORDS if _energy_words(bundle) else '',
             'size': {'factor': 40},
         },
         'structure': [{'bonds': True, 'unitCell': True, 'axes': 'abc'}],
@@ -141,15 +173,17 @@ def _settings(bundle: MapBundle, labels: dict[str, str], scale: ColourScale | No
 
 
 def _energy_words(bundle: MapBundle) -> dict[str, Any]:
-    """Say in words which points have no energy: they get a symbol, since grey is lost in print and to some eyes.
+    """Say in words which points have no energy or lie outside of the domain: they get symbols of their own.
 
-    Status words would say more, but they are too long for the legend of chemiscope; the panel has them.
+    Grey alone is lost in print and to some eyes. Status words would say more, but they are too long for the legend of
+    chemiscope; the panel has them.
     """
-    if not map_facts(bundle).n_without_energy:
+    facts = map_facts(bundle)
+    if not facts.n_without_energy and not facts.n_outside:
         return {}
-    missing = np.isnan(numbers(bundle, MIGRATION_ENERGY))
-    words = ['none' if is_missing else 'calculated' for is_missing in missing]
-    return {ENERGY_WORDS: {'target': 'structure', 'values': words}}
+    missing, outside = np.isnan(numbers(bundle, MIGRATION_ENERGY)), outside_domain(bundle)
+    words = np.where(missing, 'none', np.where(outside, 'outside domain', 'calculated'))
+    return {ENERGY_WORDS: {'target': 'structure', 'values': words.tolist()}}
 
 
 def _legend(bundle: MapBundle, scale: ColourScale | None) -> str:
@@ -161,6 +195,10 @@ def _legend(bundle: MapBundle, scale: ColourScale | None) -> str:
         text += f'; {scale.n_above} above are drawn in the last colour'
     if facts.n_without_energy:
         text += f'. Grey: {facts.n_without_energy} without a migration energy'
+    if facts.n_outside:
+        text += f'. Symbol of its own: {facts.n_outside} outside of what the model knows'
+    if bundle.heatmap is not None and bundle.heatmap.unknown.any():
+        text += f'. Hatched: {NOTHING_KNOWN}'
     return text + '.'
 
 

@@ -2,11 +2,12 @@
 
 Names of properties with a place of their own (all but the two codes are optional): ``x_comp``, ``x_struc``,
 ``migration_energy_eV``, ``migration_energy_predicted_eV``, ``grid_error_eV``, ``formula``, ``family``, ``origin``,
-``status``. Every other property is listed under its label.
+``status``, ``migration_energy_wide_eV``, ``migration_energy_low_eV``, ``migration_energy_high_eV``, ``in_domain`` (0 or
+1), ``domain_reason``. Every other property is listed under its label.
 
-Keys of ``MapBundle.metadata`` that are read (all optional): ``options`` with ``me_weight``; ``metrics`` with one
-mapping per split (``test``, ``validation``, ``train``), each with ``r2_me``, ``mae_me_eV`` and others. All other
-metadata are listed as they are.
+Keys of ``MapBundle.metadata`` that are read (all optional): ``options`` with ``me_weight``; ``interval`` with
+``level``; ``metrics`` with one mapping per split (``test``, ``validation``, ``train``), each with ``r2_me``,
+``mae_me_eV`` and others. All other metadata are listed as they are.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from aiida_limap.visualisation.errors import VisualisationError
 
 __all__ = [
     'MIGRATION_ENERGY',
+    'NOTHING_KNOWN',
     'PREDICTED',
     'ColourScale',
     'MapFacts',
@@ -32,10 +34,14 @@ __all__ = [
     'formulas',
     'map_facts',
     'numbers',
+    'outside_domain',
 ]
 
 MIGRATION_ENERGY = 'migration_energy_eV'
 PREDICTED = 'migration_energy_predicted_eV'
+IN_DOMAIN = 'in_domain'
+#: What a place of the map without training data near is called.
+NOTHING_KNOWN = 'nothing known here'
 SPLITS = ('test', 'validation', 'train')
 
 
@@ -60,6 +66,7 @@ class MapFacts:
     :param n_points: points of the map.
     :param n_without_energy: points without a calculated migration energy.
     :param n_without_codes: points without both codes, which no map can show.
+    :param n_outside: points outside of what the model knows.
     :param me_weight: weight W of the migration energy in the loss, or None if not recorded.
     :param split: the split that the metrics belong to, empty if there are none.
     :param metrics: metrics of that split by name.
@@ -68,6 +75,7 @@ class MapFacts:
     n_points: int
     n_without_energy: int
     n_without_codes: int
+    n_outside: int
     me_weight: float | None
     split: str
     metrics: Mapping[str, float]
@@ -79,6 +87,8 @@ class MapFacts:
             phrases.append(f'{self.n_without_energy} without a migration energy')
         if self.n_without_codes:
             phrases.append(f'{self.n_without_codes} without codes, not drawn')
+        if self.n_outside:
+            phrases.append(f'{self.n_outside} outside of what the model knows')
         if self.me_weight is not None:
             phrases.append(f'W = {self.me_weight:g}')
         scores = [
@@ -125,6 +135,7 @@ def map_facts(bundle: MapBundle) -> MapFacts:
         n_points=len(bundle.ids),
         n_without_energy=int(np.isnan(numbers(bundle, MIGRATION_ENERGY)).sum()),
         n_without_codes=int((~_has_codes(bundle)).sum()),
+        n_outside=int(outside_domain(bundle).sum()),
         me_weight=float(weight) if weight is not None and _is_number(weight) else None,
         split=split,
         metrics=chosen,
@@ -142,6 +153,15 @@ def numbers(bundle: MapBundle, name: str) -> NDArray[np.float64]:
     if entry is None or not entry.is_numeric:
         return np.full(len(bundle.ids), np.nan)
     return entry.numbers()
+
+
+def outside_domain(bundle: MapBundle) -> NDArray[np.bool_]:
+    """Return which points lie outside of what the model knows; none where that was not measured.
+
+    :param bundle: the map.
+    :returns: (n_points,) flags.
+    """
+    return numbers(bundle, IN_DOMAIN) == 0
 
 
 def colour_scale(values: NDArray[np.float64]) -> ColourScale | None:

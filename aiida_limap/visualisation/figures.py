@@ -11,18 +11,21 @@ from typing import Any
 
 import matplotlib
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
-from aiida_limap.formats.mapbundle import AXES, Heatmap, MapBundle
+from aiida_limap.formats.mapbundle import AXES, KNOWN_SUPPORT, Heatmap, MapBundle
 from aiida_limap.visualisation import style
 from aiida_limap.visualisation.errors import VisualisationError
 from aiida_limap.visualisation.facts import (
     MIGRATION_ENERGY,
+    NOTHING_KNOWN,
     PREDICTED,
     ColourScale,
     check_bundle,
@@ -30,11 +33,21 @@ from aiida_limap.visualisation.facts import (
     formulas,
     map_facts,
     numbers,
+    outside_domain,
 )
 
 __all__ = ['write_figures']
 
 HEIGHT_INCH = 2.9
+#: What the table of the map says beside codes and energies, where it is known.
+_MORE = (
+    'migration_energy_wide_eV',
+    'migration_energy_low_eV',
+    'migration_energy_high_eV',
+    'migration_energy_spread_eV',
+    'in_domain',
+    'domain_reason',
+)
 
 
 def write_figures(bundle: MapBundle, folder: Path | str, formats: Sequence[str] = ('png', 'svg')) -> list[Path]:
@@ -109,21 +122,44 @@ def _draw_heatmap(bundle: MapBundle, heatmap: Heatmap, scale: ColourScale | None
         shading='nearest',
         rasterized=True,
     )
-    limits = axes.get_xlim(), axes.get_ylim()
-    _draw_points(axes, bundle, scale, size=_marker_area(len(bundle.ids)) * 0.35, edge='white')
-    axes.set_xlim(limits[0])
-    axes.set_ylim(limits[1])
+    marks = _draw_unknown(axes, heatmap)
+    _draw_points(axes, bundle, scale, size=_marker_area(len(bundle.ids)) * 0.35, edge='white', marks=marks)
+    axes.set_xlim(heatmap.x_comp[0], heatmap.x_comp[-1])
+    axes.set_ylim(heatmap.x_struc[0], heatmap.x_struc[-1])
     if scale is not None:
-        highest = max(_largest(heatmap.values), _largest(numbers(bundle, MIGRATION_ENERGY)))
-        lowest = min(_smallest(heatmap.values), _smallest(numbers(bundle, MIGRATION_ENERGY)))
+        seen = heatmap.values[~heatmap.unknown]
+        highest = max(_largest(seen), _largest(numbers(bundle, MIGRATION_ENERGY)))
+        lowest = min(_smallest(seen), _smallest(numbers(bundle, MIGRATION_ENERGY)))
         label = heatmap.label + (f' ({heatmap.unit})' if heatmap.unit else '')
         _colour_bar(figure, axes, scale, label, top=highest, bottom=lowest)
     _label_axes(axes, bundle)
     return figure
 
 
+def _draw_unknown(axes: Axes, heatmap: Heatmap) -> list[Artist]:
+    """Cover the places without training data near; return the mark of the legend."""
+    if heatmap.support is None or not heatmap.unknown.any():
+        return []
+    look: dict[str, Any] = {'hatch': '/////', 'linewidth': 0}
+    axes.contourf(
+        heatmap.x_comp,
+        heatmap.x_struc,
+        heatmap.support,
+        levels=[-1.0, KNOWN_SUPPORT],
+        colors=[style.UNKNOWN_COLOUR],
+        hatches=[look['hatch']],
+    )
+    return [Patch(facecolor=style.UNKNOWN_COLOUR, edgecolor=style.HATCH_COLOUR, label=NOTHING_KNOWN, **look)]
+
+
 def _draw_points(
-    axes: Axes, bundle: MapBundle, scale: ColourScale | None, *, size: float, edge: str = style.POINT_EDGE
+    axes: Axes,
+    bundle: MapBundle,
+    scale: ColourScale | None,
+    *,
+    size: float,
+    edge: str = style.POINT_EDGE,
+    marks: Sequence[Artist] = (),
 ) -> None:
     x, y, energies = numbers(bundle, AXES[0]), numbers(bundle, AXES[1]), numbers(bundle, MIGRATION_ENERGY)
     drawn = np.isfinite(x) & np.isfinite(y)
@@ -131,29 +167,37 @@ def _draw_points(
     # High energies first: a good conductor is never hidden below a bad one.
     order = np.flatnonzero(drawn & ~np.isnan(energies))
     order = order[np.argsort(-energies[order], kind='stable')]
+    outside = outside_domain(bundle)
+    known, far = order[~outside[order]], order[outside[order]]
     common: dict[str, Any] = {'s': size, 'edgecolors': edge, 'linewidths': 0.25 if size < 12 else 0.35}
     axes.scatter(x[missing], y[missing], marker='s', c=style.MISSING_COLOUR, **common)
-    axes.scatter(x[order], y[order], c=energies[order], norm=_norm(scale), cmap=style.COLOUR_MAP, **common)
-    _legend(axes, int(order.size), int(missing.sum()))
+    rings = matplotlib.colormaps[style.COLOUR_MAP](_norm(scale)(energies[far]))
+    # A ring of the full width would grow the mark: it is drawn smaller by its line.
+    ring: dict[str, Any] = {'s': size * 0.7, 'facecolors': 'white', 'linewidths': 0.5 if size < 12 else 0.9}
+    axes.scatter(x[far], y[far], edgecolors=rings, **ring)
+    axes.scatter(x[known], y[known], c=energies[known], norm=_norm(scale), cmap=style.COLOUR_MAP, **common)
+    _legend(axes, (int(known.size), int(far.size), int(missing.sum())), marks)
 
 
-def _legend(axes: Axes, n_calculated: int, n_missing: int) -> None:
-    """Say which mark is what and how many there are, in a row above the axes."""
+def _legend(axes: Axes, counts: tuple[int, int, int], more: Sequence[Artist]) -> None:
+    """Say which mark is what and how many there are, in rows above the axes."""
+    colour_of_marks = matplotlib.colormaps[style.COLOUR_MAP](0.4)
     marks = (
-        (n_calculated, 'calculated', 'o', matplotlib.colormaps[style.COLOUR_MAP](0.4)),
-        (n_missing, 'no migration energy', 's', style.MISSING_COLOUR),
+        (counts[0], 'calculated', 'o', colour_of_marks, style.POINT_EDGE, 0.35),
+        (counts[1], 'outside the domain', 'o', 'white', colour_of_marks, 0.9),
+        (counts[2], 'no migration energy', 's', style.MISSING_COLOUR, style.POINT_EDGE, 0.35),
     )
     handles = [
         Line2D(
-            [], [], linestyle='', marker=marker, markersize=3.5, markeredgewidth=0.35, markeredgecolor=style.POINT_EDGE,
+            [], [], linestyle='', marker=marker, markersize=3.5, markeredgewidth=width, markeredgecolor=edge,
             markerfacecolor=colour, label=f'{text} ({count})',
         )
-        for count, text, marker, colour in marks
+        for count, text, marker, colour, edge, width in marks
         if count
     ]  # fmt: skip
     axes.legend(
-        handles=handles, loc='lower center', bbox_to_anchor=(0.5, 1.0), ncols=2, handletextpad=0.2, columnspacing=1.4,
-        borderpad=0.2,
+        handles=[*handles, *more], loc='lower center', bbox_to_anchor=(0.5, 1.0), ncols=2, handletextpad=0.2,
+        columnspacing=1.4, borderpad=0.2,
     )  # fmt: skip
 
 
@@ -208,7 +252,7 @@ def _make_folder(folder: Path) -> None:
 
 
 def _map_rows(bundle: MapBundle) -> list[Sequence[object]]:
-    names = [name for name in (*AXES, MIGRATION_ENERGY, PREDICTED, 'status') if name in bundle.properties]
+    names = [name for name in (*AXES, MIGRATION_ENERGY, PREDICTED, *_MORE, 'status') if name in bundle.properties]
     columns = [bundle.properties[name].values for name in names]
     rows: list[Sequence[object]] = [('id', 'formula', *names)]
     rows += list(zip(bundle.ids, formulas(bundle), *columns, strict=True))
@@ -217,9 +261,12 @@ def _map_rows(bundle: MapBundle) -> list[Sequence[object]]:
 
 def _heatmap_rows(heatmap: Heatmap) -> list[Sequence[object]]:
     unit = f' ({heatmap.unit})' if heatmap.unit else ''
-    rows: list[Sequence[object]] = [(*AXES, heatmap.label + unit)]
-    for y, line in zip(heatmap.x_struc.tolist(), heatmap.values.tolist(), strict=True):
-        rows += [(x, y, value) for x, value in zip(heatmap.x_comp.tolist(), line, strict=True)]
+    grids = {heatmap.label + unit: heatmap.values}
+    if heatmap.support is not None:
+        grids['support'] = heatmap.support
+    y, x = (places.ravel().tolist() for places in np.meshgrid(heatmap.x_struc, heatmap.x_comp, indexing='ij'))
+    rows: list[Sequence[object]] = [(*AXES, *grids)]
+    rows += list(zip(x, y, *(values.ravel().tolist() for values in grids.values()), strict=True))
     return rows
 
 
@@ -232,6 +279,8 @@ def _map_caption(bundle: MapBundle, scale: ColourScale | None) -> str:
     text += ' Colour: calculated migration energy; points of low energy are drawn on top.' + _scale_text(scale)
     if np.isnan(energies).any():
         text += ' Grey squares: structures without a migration energy.'
+    if outside_domain(bundle).any():
+        text += ' Rings: structures outside of the domain of the model.'
     return text + '\n'
 
 
@@ -242,6 +291,8 @@ def _heatmap_caption(bundle: MapBundle, scale: ColourScale | None) -> str:
         f'{bundle.title}: {heatmap.label.lower()} on a grid of {heatmap.x_comp.size} × {heatmap.x_struc.size} codes, '
         f'and the calculated values of the points in the same colours. {"; ".join(map_facts(bundle).summary())}.'
     )
+    if heatmap.unknown.any():
+        text += f' Hatched: {NOTHING_KNOWN}, since no training data are near.'
     return text + (_scale_text(scale) if scale is not None else '') + '\n'
 
 

@@ -15,9 +15,11 @@ from aiida_limap.visualisation.errors import VisualisationError
 __all__ = [
     'COLOUR_MAP',
     'FORMATS',
+    'HATCH_COLOUR',
     'MISSING_COLOUR',
     'POINT_EDGE',
     'SINGLE_COLUMN_INCH',
+    'UNKNOWN_COLOUR',
     'new_figure',
     'save_figure',
     'styled',
@@ -27,6 +29,9 @@ __all__ = [
 COLOUR_MAP = 'viridis'
 MISSING_COLOUR = '#b4b4b4'
 POINT_EDGE = '#222222'
+#: Ground and hatches of places of a map about which nothing is known.
+UNKNOWN_COLOUR = '#e6e6e6'
+HATCH_COLOUR = '#a8a8a8'
 #: 86 mm, the width of one column of most journals.
 SINGLE_COLUMN_INCH = 3.39
 FORMATS = ('png', 'svg', 'pdf')
@@ -46,6 +51,8 @@ _SETTINGS = {
     'legend.fontsize': 7,
     'legend.frameon': False,
     'savefig.facecolor': 'white',
+    'hatch.color': HATCH_COLOUR,
+    'hatch.linewidth': 0.4,
     # Ids inside an SVG are random unless they have a fixed seed.
     'svg.hashsalt': 'aiida-limap',
 }

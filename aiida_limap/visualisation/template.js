@@ -7,7 +7,8 @@
   /** Properties with a place of their own in the panel; the others are listed in its tables. */
   const PLACED = [
     'formula', 'family', 'origin', 'status', 'status_message',
-    'migration_energy_eV', 'migration_energy_predicted_eV', 'grid_error_eV',
+    'migration_energy_eV', 'migration_energy_predicted_eV', 'grid_error_eV', 'migration_energy_wide_eV',
+    'migration_energy_low_eV', 'migration_energy_high_eV', 'in_domain', 'domain_reason',
   ];
   /** Within the plot: our own hover label, and letters that a room can read on a large screen. */
   const PLOT_STYLE = `
@@ -139,6 +140,20 @@
     return lines;
   }
 
+  /** The interval of the prediction in words, null where there is none. */
+  function interval(index) {
+    const low = value('migration_energy_low_eV', index);
+    const high = value('migration_energy_high_eV', index);
+    if (low === null && high === null) {
+      return null;
+    }
+    const share = data.level === null ? '' : ' (' + Math.round(100 * data.level) + '\u00a0%)';
+    const ends = high === null
+      ? 'from ' + withUnit('migration_energy_low_eV', index)
+      : (low === null ? 'up to ' : number(low) + ' to ') + withUnit('migration_energy_high_eV', index);
+    return 'Interval' + share + ': ' + ends;
+  }
+
   function energyBox(index) {
     const box = element('div', { class: 'energy' });
     const energy = value('migration_energy_eV', index);
@@ -157,6 +172,17 @@
     }
     if (predicted !== null) {
       box.append(element('div', {}, 'Predicted from the codes: ' + withUnit('migration_energy_predicted_eV', index)));
+    }
+    if (value('migration_energy_wide_eV', index) !== null) {
+      box.append(element('div', { title: property.migration_energy_wide_eV.description }, 'Predicted from all descriptors: ' + withUnit('migration_energy_wide_eV', index)));
+    }
+    const ends = interval(index);
+    if (ends !== null) {
+      box.append(element('div', { id: 'interval' }, ends));
+    }
+    if (value('in_domain', index) === 0) {
+      const reason = value('domain_reason', index);
+      box.append(element('p', { class: 'status warning', id: 'domain' }, element('b', {}, 'Outside of what the model knows'), reason ? ': ' + reason + '.' : '.'));
     }
     const status = value('status', index);
     if (status !== null) {
@@ -280,16 +306,26 @@
     follow(viewer.info, 'onchange', 0);
   }
 
+  function plotHost() {
+    return [...byId('map').querySelectorAll('*')].find((node) => node.shadowRoot !== null);
+  }
+
+  /** The plot inside the map of chemiscope, null where it is none of Plotly's. */
+  function plotOf() {
+    const host = plotHost();
+    const plot = host === undefined ? null : host.shadowRoot.querySelector('.js-plotly-plot');
+    return plot === null || typeof plot.on !== 'function' ? null : plot;
+  }
+
   /** Replace the plot's own hover label, which knows one property only, by formula and energy. */
   function attachTip() {
-    const host = [...byId('map').querySelectorAll('*')].find((node) => node.shadowRoot !== null);
-    const plot = host === undefined ? null : host.shadowRoot.querySelector('.js-plotly-plot');
+    const plot = plotOf();
     // Above 50 000 points chemiscope draws a sample, whose numbering is its own.
-    if (plot === null || typeof plot.on !== 'function' || count > 50000) {
+    if (plot === null || count > 50000) {
       return;
     }
     const tip = byId('tip');
-    host.shadowRoot.append(element('style', {}, PLOT_STYLE));
+    plotHost().shadowRoot.append(element('style', {}, PLOT_STYLE));
     plot.on('plotly_hover', (event) => {
       const point = event.points[0];
       const index = point.pointNumber;
@@ -301,6 +337,8 @@
       tip.replaceChildren(
         element('b', {}, points.formula[index] + (label ? ' \u00b7 ' + label : '')),
         energy === null ? 'no migration energy' : withUnit('migration_energy_eV', index),
+        ...(interval(index) === null ? [] : [element('br'), interval(index)]),
+        ...(value('in_domain', index) === 0 ? [element('br'), 'outside of what the model knows'] : []),
       );
       tip.hidden = false;
       const right = event.event.clientX + 14;
@@ -309,6 +347,59 @@
       tip.style.top = Math.max(4, event.event.clientY - tip.offsetHeight - 10) + 'px';
     });
     plot.on('plotly_unhover', () => { tip.hidden = true; });
+  }
+
+  // ---- places of the map about which nothing is known
+
+  /** A picture of the plane: grey with hatches where there is no training data near, else clear. */
+  function unknownPicture(support) {
+    const rows = support.values;
+    const size = 600;
+    const canvas = element('canvas', { width: size, height: size });
+    const context = canvas.getContext('2d');
+    const picture = context.createImageData(size, size);
+    const step = [(rows[0].length - 1) / (size - 1), (rows.length - 1) / (size - 1)];
+    for (let line = 0; line < size; line += 1) {
+      // The first line of a picture is its top, the first row of the grid its bottom.
+      const y = (size - 1 - line) * step[1];
+      const [below, above] = [rows[Math.floor(y)], rows[Math.ceil(y)]];
+      for (let place = 0; place < size; place += 1) {
+        const x = place * step[0];
+        const [left, right] = [Math.floor(x), Math.ceil(x)];
+        const low = below[left] + (x - left) * (below[right] - below[left]);
+        const high = above[left] + (x - left) * (above[right] - above[left]);
+        if (low + (y - Math.floor(y)) * (high - low) < support.known) {
+          const shade = (line + place) % 12 < 1 ? 190 : 234;
+          picture.data.set([shade, shade, shade, 255], 4 * (line * size + place));
+        }
+      }
+    }
+    context.putImageData(picture, 0, 0);
+    return canvas.toDataURL('image/png');
+  }
+
+  /** Lay the picture below the points while the axes are those of the plane. */
+  function attachUnknown(viewer) {
+    const plot = plotOf();
+    const support = data.support;
+    if (plot === null || support === null || typeof viewer.map._relayout !== 'function') {
+      return;
+    }
+    const image = {
+      source: unknownPicture(support), xref: 'x', yref: 'y', sizing: 'stretch', layer: 'below',
+      x: support.x[0], y: support.y[1], sizex: support.x[1] - support.x[0], sizey: support.y[1] - support.y[0],
+    };
+    const axisTitle = (axis) => (axis && axis.title && (axis.title.text || axis.title)) || '';
+    const update = () => {
+      const layout = plot._fullLayout;
+      const fits = [layout.xaxis, layout.yaxis].every((axis, index) => axisTitle(axis) === support.axes[index]);
+      if (fits !== (limap.shaded === true)) {
+        limap.shaded = fits;
+        viewer.map._relayout({ images: fits ? [image] : [] });
+      }
+    };
+    plot.on('plotly_afterplot', update);
+    update();
   }
 
   function fillPage() {
@@ -348,6 +439,7 @@
     limap.viewer = await Chemiscope.DefaultVisualizer.load(places, data.dataset, warnings);
     link(limap.viewer);
     attachTip();
+    attachUnknown(limap.viewer);
     limap.ready = true;
   }
 

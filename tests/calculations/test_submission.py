@@ -245,6 +245,29 @@ def test_a_model_and_descriptors_are_written_for_encoding(prepare):
         )
 
 
+def test_members_of_an_ensemble_are_written_beside_the_model(prepare, tmp_path):
+    path = FIXTURES / 'train' / 'ok' / 'model.safetensors'
+    model, descriptors = AutoencoderData(path), make_descriptors(['a', 'b'])
+    done = prepare(
+        'limap.encode', model=model, descriptors=descriptors, ensemble={'b': AutoencoderData(path), 'a': model}
+    )
+    job = read_job(done.folder / 'job.json')
+    assert [job.inputs[f'ensemble_{number}'] for number in (0, 1)] == [
+        'ensemble_0.safetensors',
+        'ensemble_1.safetensors',
+    ]
+    assert (done.folder / 'ensemble_1.safetensors').read_bytes() == path.read_bytes()
+    tensors, header = read_weights(path)
+    for name, columns in (('one', {'layout_checksum': 'a' * 64}), ('two', {'layout_checksum': 'b' * 64})):
+        write_weights(tmp_path / f'{name}.safetensors', tensors, {**header, 'columns': columns})
+    write_weights(tmp_path / 'landscape.safetensors', tensors, {**header, 'columns': {'landscape': True}})
+    one, two, reads = (AutoencoderData(tmp_path / f'{name}.safetensors') for name in ('one', 'two', 'landscape'))
+    with pytest.raises(ValueError, match="ensemble: 'x' was trained with another descriptor layout"):
+        prepare('limap.encode', model=one, descriptors=descriptors, ensemble={'x': two})
+    with pytest.raises(ValueError, match="only one of 'x' and the model reads the landscape"):
+        prepare('limap.encode', model=one, descriptors=descriptors, ensemble={'x': reads})
+
+
 def test_exit_codes_have_names_sentences_and_ranges():
     from aiida.plugins import CalculationFactory
 

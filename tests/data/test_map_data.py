@@ -72,3 +72,14 @@ def test_a_clone_of_a_stored_map_can_be_stored():
     copy = node.clone().store()
     assert copy.checksum == node.checksum
     assert copy.metrics == node.metrics
+
+
+def test_the_support_of_the_plane_is_kept_and_part_of_the_checksum():
+    support = np.linspace(0, 1, 6).reshape(2, 3)
+    heatmap = Heatmap(HEATMAP.x_comp, HEATMAP.x_struc, HEATMAP.values, 'x', 'eV', support)
+    node = orm.load_node(example(heatmap=heatmap).store().pk)
+    np.testing.assert_array_equal(node.heatmap().support, support)
+    assert node.checksum != example().checksum
+    plain = orm.load_node(example().store().pk)
+    assert plain.heatmap().support is None
+    assert 'has_support' not in plain.base.attributes.all

@@ -90,3 +90,15 @@ def test_damaged_and_newer_files_are_refused(tmp_path):
     path.write_bytes(gzip.compress(json.dumps({**document, 'colour': 1}).encode()))
     with pytest.raises(FormatError, match="unknown key 'colour'"):
         read_bundle(path)
+
+
+def test_the_support_of_a_heat_map_is_kept(tmp_path):
+    support = np.array([[0.0, 0.4, 0.5], [1.0, 0.25, 0.75]])
+    heatmap = Heatmap(np.arange(3.0), np.arange(2.0), np.ones((2, 3)), 'x', 'eV', support)
+    assert heatmap.unknown.tolist() == [[True, True, False], [False, True, False]]
+    original = bundle(heatmap=heatmap)
+    write_bundle(tmp_path / 'map.json.gz', original)
+    np.testing.assert_array_equal(read_bundle(tmp_path / 'map.json.gz').heatmap.support, support)
+    assert not Heatmap(np.arange(3.0), np.arange(2.0), np.ones((2, 3)), 'x', 'eV').unknown.any()
+    with pytest.raises(FormatError, match='support have shape'):
+        Heatmap(np.arange(3.0), np.arange(2.0), np.ones((2, 3)), 'x', 'eV', support.T)

@@ -63,6 +63,7 @@ def inputs_of(task: str, **parameters) -> dict:
         ('train', 'no_device', 433, "'cuda'"),
         ('train', 'arrays_wrong', 304, "'split'"),
         ('encode', 'ok', 0, ''),
+        ('encode', 'uncertain', 0, ''),
         ('encode', 'stopped', 312, 'stopped before its end'),
         ('encode', 'no_grid', 304, "'grid_x_comp'"),
         ('encode', 'other_task', 304, "'bvff'"),
@@ -223,6 +224,18 @@ def test_an_encoding_gives_a_map(parse):
     assert (node.target, node.mobile_ion, node.model_uuid) == ('barrier_2d_eV', 'Li+', inputs['model'].uuid)
     assert node.metrics == {'trustworthiness': 0.9}
     assert outputs['output_parameters'].get_dict()['number_of_points'] == 3
+
+
+def test_a_map_takes_over_what_is_said_of_its_points(parse):
+    node = parse('encode', 'uncertain', inputs_of('encode')).outputs['map']
+    assert node.column('in_domain').tolist() == [0, 1, 1]
+    assert node.column('domain_reason').tolist() == ['the structure is unlike those of the training', '', '']
+    assert node.point(IDS[0])['migration_energy_low_eV'] == 0.1
+    assert node.point(IDS[0])['migration_energy_high_eV'] is None
+    assert node.heatmap().support.shape == (4, 5)
+    plain = parse('encode', 'ok', inputs_of('encode')).outputs['map']
+    assert 'in_domain' not in plain.columns
+    assert plain.heatmap().support is None
 
 
 def test_a_map_without_computed_energies_has_none(parse):

@@ -21,7 +21,7 @@ FLAGS = [
 ]  # fmt: skip
 
 
-def _bundle(n_points: int = 12, *, missing: tuple[int, ...] = (3,), heatmap: bool = True, **changes: Any) -> MapBundle:
+def _bundle(n_points: int = 12, *, missing: tuple[int, ...] = (3,), heatmap: Any = True, **changes: Any) -> MapBundle:
     """Return a bundle of rock-salt-like cells whose points lie far apart, so that a click can mean one of them only."""
     anions = ('F', 'Cl', 'Br', 'I')
     numbers = np.arange(n_points)
@@ -52,10 +52,34 @@ def _bundle(n_points: int = 12, *, missing: tuple[int, ...] = (3,), heatmap: boo
         'structures': structures,
         'provenance': tuple({'structure': identifier, 'migration_energy': f'1{identifier[1:]}'} for identifier in ids),
         'sources': tuple(source | {'id': f'mp-{i}', 'uri': f'https://example.org/mp-{i}'} for i in numbers),
-        'heatmap': prediction if heatmap else None,
+        'heatmap': heatmap if isinstance(heatmap, Heatmap) else prediction if heatmap else None,
         'metadata': {'options': {'me_weight': 0.1}, 'metrics': {'test': {'r2_me': 0.714, 'mae_me_eV': 0.42}}},
     }
     return MapBundle(**(values | changes))
+
+
+def _uncertain_bundle(n_points: int = 12) -> MapBundle:
+    """Return a bundle whose point 5 lies out of the domain, and whose plane is known on its left only."""
+    plain = _bundle(n_points)
+    reason = 'the structure is unlike those of the training'
+    properties = dict(plain.properties) | {
+        'migration_energy_wide_eV': MapProperty((0.62,) * n_points, 'Wide', 'eV'),
+        'migration_energy_low_eV': MapProperty((0.41,) * n_points, 'Low', 'eV'),
+        'migration_energy_high_eV': MapProperty((None, *(0.93,) * (n_points - 1)), 'High', 'eV'),
+        'in_domain': MapProperty(tuple(float(i != 5) for i in range(n_points)), 'In the domain'),
+        'domain_reason': MapProperty(tuple(reason if i == 5 else '' for i in range(n_points)), 'Why outside'),
+    }
+    support = np.tile([1.0, 1.0, 0.2, 0.0], (3, 1))
+    grid = np.arange(12.0).reshape(3, 4)
+    heatmap = Heatmap(np.arange(4.0), np.arange(3.0), grid, 'Predicted migration energy', 'eV', support)
+    metadata = dict(plain.metadata) | {'interval': {'level': 0.9, 'kind': 'constant'}}
+    return _bundle(n_points, properties=properties, heatmap=heatmap, metadata=metadata)
+
+
+@pytest.fixture
+def uncertain_bundle() -> MapBundle:
+    """Return a bundle that says what is known and what is not."""
+    return _uncertain_bundle()
 
 
 @pytest.fixture

@@ -20,6 +20,12 @@ PLACE = """(index) => {
     return [box.left + xaxis._offset + xaxis.l2p(x[index]), box.top + yaxis._offset + yaxis.l2p(y[index])];
 }"""
 
+#: How many pictures lie below the points.
+SHADES = """() => {
+    const host = [...document.querySelectorAll('#map *')].find((node) => node.shadowRoot);
+    return (host.shadowRoot.querySelector('.js-plotly-plot')._fullLayout.images || []).length;
+}"""
+
 
 class _Session:
     """A page, with everything that went wrong and every request that it made."""
@@ -182,3 +188,31 @@ def test_point_without_codes_is_in_the_list(make_bundle, open_page):
     session.page.locator('#points').select_option('0')
     assert 'has no codes' in session.text('#panel')
     assert session.problems == []
+
+
+def test_what_is_not_known_is_seen(uncertain_bundle, open_page):
+    session = open_page(uncertain_bundle)
+    session.page.wait_for_timeout(1500)
+    assert session.page.evaluate(SHADES) == 1
+    assert session.text('#interval') == 'Interval (90\u00a0%): from 0.410\u00a0eV'
+    session.page.evaluate('limap.select(5)')
+    assert session.text('#interval') == 'Interval (90\u00a0%): 0.410 to 0.930\u00a0eV'
+    assert session.text('#domain') == (
+        'Outside of what the model knows: the structure is unlike those of the training.'
+    )
+    session.page.evaluate('limap.select(4)')
+    assert session.page.locator('#domain').count() == 0
+    # Other axes are another plane, about which the picture says nothing.
+    session.page.evaluate("limap.viewer.map._options.x.property.value = 'Band gap'")
+    session.page.wait_for_function('limap.shaded === false', timeout=30_000)
+    assert session.page.evaluate(SHADES) == 0
+    session.page.evaluate("limap.viewer.map._options.x.property.value = 'Composition code'")
+    session.page.wait_for_function('limap.shaded === true', timeout=30_000)
+    assert session.problems == []
+
+
+def test_a_plain_map_has_no_shade(make_bundle, open_page):
+    session = open_page(make_bundle())
+    session.page.wait_for_timeout(1500)
+    assert session.page.evaluate(SHADES) == 0
+    assert session.page.locator('#interval').count() == 0

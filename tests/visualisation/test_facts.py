@@ -7,7 +7,7 @@ import pytest
 
 from aiida_limap.formats.mapbundle import MapProperty
 from aiida_limap.visualisation.errors import VisualisationError
-from aiida_limap.visualisation.facts import check_bundle, colour_scale, formulas, map_facts
+from aiida_limap.visualisation.facts import check_bundle, colour_scale, formulas, map_facts, outside_domain
 
 
 def test_scale_resolves_the_low_end_of_a_long_tail():
@@ -66,3 +66,9 @@ def test_bundles_that_no_map_can_show_are_refused(make_bundle):
     properties['x_comp'] = MapProperty(('a', 'b'), 'x_comp')
     with pytest.raises(VisualisationError, match='are words'):
         check_bundle(make_bundle(2, properties=properties))
+
+
+def test_points_outside_of_the_domain_are_counted(make_bundle, uncertain_bundle):
+    assert outside_domain(uncertain_bundle).nonzero()[0].tolist() == [5]
+    assert '1 outside of what the model knows' in map_facts(uncertain_bundle).summary()
+    assert not outside_domain(make_bundle()).any()

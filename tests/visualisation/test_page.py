@@ -177,3 +177,15 @@ def test_page_is_refused_with_a_sentence(make_bundle, tmp_path, monkeypatch):
     with pytest.raises(VisualisationError, match='needs the package chemiscope'):
         write_page(bundle, tmp_path / 'map.html')
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_page_says_what_is_not_known(uncertain_bundle, make_bundle):
+    data = page_data(uncertain_bundle)
+    assert data['level'] == 0.9
+    assert data['support']['axes'] == ['Composition code', 'Structure code']
+    assert data['support']['values'][0] == [1.0, 1.0, 0.2, 0.0]
+    assert 'Hatched: nothing known here' in data['legend']
+    assert data['dataset']['properties']['Energy']['values'][3:6] == ['none', 'calculated', 'outside domain']
+    plain = page_data(make_bundle())
+    assert plain['support'] is None and plain['level'] is None
+    assert 'Hatched' not in plain['legend']

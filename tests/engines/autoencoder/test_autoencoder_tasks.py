@@ -175,6 +175,8 @@ def test_wrong_training_jobs(tmp_path, data, options):
         ({'grid': 3}, "unknown parameter 'grid'; known are grid_size"),
         ({'grid_size': 1}, 'grid_size must be a whole number'),
         ({'grid_margin': -1}, 'grid_margin must be a number'),
+        ({'level': 0.5}, r'level is one of 0\.8, 0\.9, 0\.95, not 0\.5'),
+        ({'interval': 'wide'}, "interval is one of constant, local, not 'wide'"),
     ],
 )
 def test_wrong_encode_parameters(tmp_path, parameters, words):
@@ -200,3 +202,91 @@ def test_layout_of_another_kind(tmp_path, data, options):
 def test_axis_of_equal_codes():
     axis = encode_task.grid_axis(np.array([2.0, 2.0]), 5, 0.0)
     assert axis.tolist() == [1.5, 1.75, 2.0, 2.25, 2.5]
+
+
+@pytest.fixture(scope='module')
+def trained(synthetic, tmp_path_factory):
+    """Files of two models of 60 rows, one of them with a wide head, and the rows."""
+    from aiida_limap.engines.autoencoder import TrainConfig, train
+
+    folder, data = tmp_path_factory.mktemp('models'), synthetic()
+    # As much to hold back as ten groups need.
+    shared = {'hidden_widths': [8], 'max_epochs': 5, 'split': {'train': 0.5, 'validation': 0.4, 'test': 0.1}}
+    for name, more in (('model', {'wide_head_widths': [4]}), ('other', {'seed': 1})):
+        train(data, TrainConfig.from_parameters({**shared, **more})).save(folder / f'{name}.safetensors')
+    arrays = {'ids': np.array(data.ids), 'composition': data.composition, 'structure': data.structure}
+    write_arrays(folder / 'descriptors.npz', arrays)
+    write_json(folder / 'columns.json', data.columns)
+    return folder, data
+
+
+def test_points_say_how_far_they_can_be_trusted(trained):
+    folder, data = trained
+    encoded = run('encode', folder, {'grid_size': 9, 'level': 0.8}, ENCODE)
+    model = load_model(folder / 'model.safetensors')
+    scores = model.domain.scores(model, data.composition, data.structure)
+    low, high = model.calibration.interval(
+        model.predict_rows(data.composition, data.structure), 0.8, scale=model.scaling.energy
+    )
+    for row, item in enumerate(encoded.items):
+        values = item.values
+        assert values['in_domain'] == scores.inside[row]
+        assert values['domain_reason'] == scores.reasons[row]
+        assert values['distance_structure'] == pytest.approx(scores.ratios['distance_structure'][row])
+        assert values['migration_energy_low_eV'] == pytest.approx(low[row])
+        assert values['migration_energy_high_eV'] == pytest.approx(high[row])
+        assert values['migration_energy_wide_eV'] is not None
+        assert 'x_comp_spread' not in values
+    support = encoded.arrays['grid_support']
+    assert support.shape == (9, 9)
+    corner = model.domain.support(encoded.arrays['grid_x_comp'][[8]], encoded.arrays['grid_x_struc'][[0]])
+    assert support[0, 8] == pytest.approx(corner[0])
+    assert support.min() < support.max() == 1
+    assert encoded.summary['n_in_domain'] == scores.inside.sum()
+    assert encoded.summary['level'] == 0.8
+
+
+def test_an_end_that_too_few_rows_can_tell_is_none(trained):
+    # Twelve groups are held out: enough for 0.9, too few for 0.95.
+    encoded = run('encode', trained[0], {'grid_size': 3, 'level': 0.95}, ENCODE)
+    assert {item.values['migration_energy_high_eV'] for item in encoded.items} == {None}
+    assert {item.values['migration_energy_low_eV'] for item in encoded.items} == {0.0}
+
+
+def test_local_intervals_differ_from_constant_ones(trained):
+    widths = {}
+    for kind in ('constant', 'local'):
+        items = run('encode', trained[0], {'grid_size': 3, 'level': 0.8, 'interval': kind}, ENCODE).items
+        widths[kind] = [i.values['migration_energy_high_eV'] - i.values['migration_energy_low_eV'] for i in items]
+    assert np.std(widths['local']) > np.std(widths['constant'])
+
+
+def test_an_ensemble_gives_spreads(trained):
+    folder, data = trained
+    roles = {**ENCODE, 'ensemble_0': 'other.safetensors', 'ensemble_1': 'model.safetensors'}
+    encoded = run('encode', folder, {'grid_size': 3}, roles)
+    models = [load_model(folder / name) for name in ('model.safetensors', 'other.safetensors', 'model.safetensors')]
+    energies = [model.predict_rows(data.composition, data.structure) for model in models]
+    found = [item.values['migration_energy_spread_eV'] for item in encoded.items]
+    np.testing.assert_allclose(found, np.std(energies, axis=0, ddof=1))
+    assert all(item.values['x_struc_spread'] >= 0 for item in encoded.items)
+    assert encoded.summary['n_members'] == 3
+    assert encoded.summary['rank_correlations']['x_struc'][1] == pytest.approx(1)
+    with pytest.raises(InputError, match='ensemble_first'):
+        run('encode', folder, {}, {**ENCODE, 'ensemble_first': 'other.safetensors'})
+
+
+def test_a_model_without_domain_and_intervals_still_encodes(trained, tmp_path):
+    from dataclasses import replace
+
+    folder = trained[0]
+    model = load_model(folder / 'model.safetensors')
+    replace(model, domain=None, calibration=None).save(tmp_path / 'model.safetensors')
+    for name in ('descriptors.npz', 'columns.json'):
+        (tmp_path / name).write_bytes((folder / name).read_bytes())
+    encoded = run('encode', tmp_path, {'grid_size': 3}, ENCODE)
+    assert 'in_domain' not in encoded.items[0].values
+    assert 'grid_support' not in encoded.arrays
+    replace(model, domain=None).save(tmp_path / 'model.safetensors')
+    with pytest.raises(InputError, match="use interval 'constant'"):
+        run('encode', tmp_path, {'interval': 'local'}, ENCODE)
