@@ -60,6 +60,8 @@ def fit_batched(
     with _ready(target):
         while waiting:
             group = waiting.pop(0)
+            # What torch keeps of the group before would count as used.
+            _free(target)
             fitting = _fitting(programs, group, target)
             if fitting < len(group):
                 logger.info('%d models of %d fit on %s side by side', fitting, len(group), device)
@@ -72,8 +74,7 @@ def fit_batched(
             except RuntimeError as error:
                 if not is_out_of_memory(error):
                     raise
-            # Only here, after the error and all that it held on to are gone, is the memory free again.
-            _free(target)
+            # Only after the error, and all that it held on to, is gone can the memory be free again.
             left = [index for index in group if not states[index].ended]
             if len(group) == 1:
                 raise LimapError(

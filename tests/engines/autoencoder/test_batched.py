@@ -7,14 +7,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from torch import nn
+from reference_training import fit_reference
 
 from aiida_limap.engines.autoencoder import batched
 from aiida_limap.engines.autoencoder._batched_network import Layout
 from aiida_limap.engines.autoencoder.batched import bytes_per_model, fit_batched
 from aiida_limap.engines.autoencoder.cpu import fit_cpu
 from aiida_limap.engines.autoencoder.network import LimapNetwork
-from aiida_limap.engines.autoencoder.plan import LOSSES, Architecture, Program, Rows, State
+from aiida_limap.engines.autoencoder.plan import Architecture, Program, Rows, State
 from aiida_limap.engines.errors import InputError, LimapError
 
 ARRAYS = ('parameters', 'first_moment', 'second_moment', 'best_parameters')
@@ -86,49 +86,12 @@ def identical(found, expected):
         np.testing.assert_array_equal(getattr(found, name), getattr(expected, name))
 
 
-def plain_losses(program, network, rows):
-    """The five losses by their definition."""
-    given = {name: torch.from_numpy(array) for name, array in vars(rows).items()}
-    composition, structure, me = network(given['composition_in'], given['structure_in'])
-    size = len(rows)
-    count = max(float(given['known'].sum()), 1.0)
-    parts = [
-        (scale * (drawn - given[name]).square().sum() + given['outside'][:, index].sum()) / size
-        for index, (name, drawn, scale) in enumerate(
-            zip(('composition', 'structure'), (composition, structure), program.scales, strict=True)
-        )
-    ]
-    parts.append((given['known'] * (me - given['energy']).square()).sum() / count)
-    wide = (
-        network.widely(given['composition_in'], given['structure_in']) if program.architecture.wide else given['energy']
-    )
-    parts.append((given['known'] * (wide - given['energy']).square()).sum() / count)
-    whole = parts[0] + parts[1] + program.me_weight * (parts[2] + program.wide_weight * parts[3])
-    return torch.stack([*parts, whole])
-
-
-def plain_fit(program, epochs):
-    """A training in plain torch, without any of the code under test."""
-    network = LimapNetwork(program.architecture)
-    initial = program.architecture.unflatten(program.initial.copy())
-    network.load_state_dict({name: torch.from_numpy(array) for name, array in initial.items()})
-    kind = torch.optim.AdamW if program.decoupled else torch.optim.Adam
-    optimiser = kind(network.parameters(), lr=program.learning_rate, weight_decay=program.weight_decay)
-    history = []
-    for epoch in range(1, epochs + 1):
-        rows = program.epoch_rows(epoch)
-        train = torch.zeros(len(LOSSES))
-        for start in range(0, len(rows), program.batch_size):
-            batch = rows.take(np.arange(start, min(start + program.batch_size, len(rows))))
-            losses = plain_losses(program, network, batch)
-            optimiser.zero_grad()
-            losses[-1].backward()
-            optimiser.step()
-            train += losses.detach() * len(batch) / len(rows)
-        with torch.no_grad():
-            history.append((train.numpy(), plain_losses(program, network, program.watch).numpy()))
-    state = network.state_dict()
-    return program.architecture.flatten({name: value.numpy() for name, value in state.items()}), history
+def plain(program, epochs=None):
+    """Return the state after a training in plain torch."""
+    program = replace(program, max_epochs=epochs or program.max_epochs)
+    state = State.start(program)
+    fit_reference(program, state)
+    return state
 
 
 @pytest.mark.parametrize(
@@ -146,16 +109,12 @@ def plain_fit(program, epochs):
 )
 def test_training_equals_plain_torch_step_by_step(options):
     program = make_program(**options)
-    state = fit([program])[0]
-    parameters, history = plain_fit(program, program.max_epochs)
-    np.testing.assert_allclose(state.parameters, parameters, rtol=2e-5, atol=2e-5)
-    for split, number in (('train', 0), ('validation', 1)):
-        for loss, name in enumerate(LOSSES):
-            if name == 'wide' and not program.architecture.wide:
-                assert f'{split}_wide' not in state.history
-                continue
-            expected = [epoch[number][loss] for epoch in history]
-            np.testing.assert_allclose(state.history[f'{split}_{name}'], expected, rtol=2e-5)
+    state, expected = fit([program])[0], plain(program)
+    np.testing.assert_allclose(state.parameters, expected.parameters, rtol=2e-5, atol=2e-5)
+    assert set(state.history) == set(expected.history)
+    assert ('train_wide' in state.history) == bool(program.architecture.wide)
+    for name, values in expected.history.items():
+        np.testing.assert_allclose(state.history[name], values, rtol=2e-5, err_msg=name)
     assert state.ended == 'max_epochs'
     assert state.step == program.max_epochs * -(-len(program.learn) // program.batch_size)
 
@@ -165,7 +124,7 @@ def test_a_group_without_energies_trains_the_reconstructions_alone():
     program = make_program(learn=learn, watch=watch)
     state = fit([program])[0]
     assert state.history['train_me'] == [0.0] * program.max_epochs
-    np.testing.assert_allclose(state.parameters, plain_fit(program, program.max_epochs)[0], rtol=2e-5, atol=2e-5)
+    np.testing.assert_allclose(state.parameters, plain(program).parameters, rtol=2e-5, atol=2e-5)
 
 
 def mixed_programs():
@@ -251,7 +210,7 @@ def test_models_stop_early_and_keep_their_best_weights():
         assert state.epoch == state.best_epoch + 3
         validation = state.history['validation_all']
         assert state.best_loss == min(validation) == validation[state.best_epoch - 1]
-        parameters, _ = plain_fit(program, state.best_epoch)
+        parameters = plain(program, state.best_epoch).parameters
         np.testing.assert_allclose(state.best_parameters, parameters, rtol=2e-4, atol=2e-4)
         assert not np.array_equal(state.best_parameters, state.parameters)
 
@@ -278,7 +237,7 @@ def test_the_watcher_sees_the_arrays_of_the_epoch():
     seen = {}
     fit([program], watcher=lambda index, state: seen.update({state.epoch: state.parameters.copy()}))
     for epoch, parameters in seen.items():
-        expected = plain_fit(program, epoch)[0]
+        expected = plain(program, epoch).parameters
         np.testing.assert_allclose(parameters, expected, rtol=2e-5, atol=2e-5)
 
 
@@ -342,6 +301,26 @@ def test_out_of_memory_with_one_model_is_an_error_with_a_way_out(monkeypatch):
         fit([make_program(0), make_program(1)])
 
 
+def test_models_that_do_not_fit_wait(monkeypatch):
+    programs = [make_program(seed) for seed in range(5)]
+    expected = fit(programs)
+    monkeypatch.setattr(batched, '_fitting', lambda programs, group, device: min(2, len(group)))
+    states = [State.start(program) for program in programs]
+    assert fit_batched(programs, states, device='cpu') == 2
+    for state, other in zip(states, expected, strict=True):
+        same(state, other)
+
+
+def test_as_many_models_are_tried_as_fit_into_the_free_memory(monkeypatch):
+    programs = [make_program(seed) for seed in range(10)]
+    parts = [part for program in programs for part in (program.learn, program.watch)]
+    rows = sum(array.nbytes for part in parts for array in vars(part).values())
+    each = bytes_per_model(programs[0])
+    for free, expected in ((rows + 20 * each, 10), (rows + 8 * each, 5), (rows + 3.6 * each, 3), (rows, 1), (0, 1)):
+        monkeypatch.setattr(torch.cuda, 'mem_get_info', lambda device, free=free: (int(free), 0))
+        assert batched._fitting(programs, range(10), torch.device('cuda')) == expected
+
+
 def test_other_errors_of_torch_are_not_taken_for_memory(monkeypatch):
     monkeypatch.setattr(Cramped, 'epoch', lambda self, prepared: torch.zeros(2) + torch.zeros(3))
     monkeypatch.setattr(Cramped, 'room', 9)
@@ -369,7 +348,7 @@ def test_training_goes_on_where_steps_cannot_be_recorded(monkeypatch, caplog):
     program = make_program()
     state = fit([program])[0]
     assert caplog.messages == ['training goes on without CUDA graphs: operation not permitted when stream is capturing']
-    np.testing.assert_allclose(state.parameters, plain_fit(program, program.max_epochs)[0], rtol=2e-5, atol=2e-5)
+    np.testing.assert_allclose(state.parameters, plain(program).parameters, rtol=2e-5, atol=2e-5)
 
 
 def test_recorded_steps_are_used_for_batches_of_their_size_until_models_leave(monkeypatch):
@@ -394,7 +373,7 @@ def test_recorded_steps_are_used_for_batches_of_their_size_until_models_leave(mo
     # 23 rows in batches of 8, 8 and 7; the first step of each size is not a recorded one.
     assert replayed == [(2, 8), *2 * [(2, 8), (2, 8), (2, 7)], (1, 8), (1, 8), (1, 8), (1, 7)]
     for program, state in zip(programs, states, strict=True):
-        np.testing.assert_allclose(state.parameters, plain_fit(program, program.max_epochs)[0], rtol=2e-5, atol=2e-5)
+        np.testing.assert_allclose(state.parameters, plain(program).parameters, rtol=2e-5, atol=2e-5)
 
 
 def test_unusable_input_is_refused():
@@ -427,11 +406,3 @@ def test_layout_keeps_all_numbers_and_aligns_them():
             np.testing.assert_array_equal(bias[0], state[f'{layer.name}.bias'])
             assert weight.storage_offset() % 4 == bias.storage_offset() % 4 == 0
             assert weight.data_ptr() - buffer.data_ptr() == 4 * weight.storage_offset()
-
-
-def test_the_network_module_and_the_architecture_agree_on_names():
-    program = make_program(wide=(3,))
-    network: nn.Module = LimapNetwork(program.architecture)
-    assert {name: tuple(value.shape) for name, value in network.state_dict().items()} == {
-        name: array.shape for name, array in program.architecture.unflatten(program.initial).items()
-    }
