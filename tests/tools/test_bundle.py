@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 from aiida import orm
+from plugins_aiida import FIXTURES
 from plugins_graph import CITATION
 
 from aiida_limap.formats.mapbundle import read_bundle, write_bundle
+from aiida_limap.formats.weights import read_weights, write_weights
 from aiida_limap.tools.bundle import map_bundle
 
 PROVENANCE = {
@@ -121,3 +123,42 @@ def test_a_map_that_no_calculation_made_has_a_bundle_without_split_and_options(b
     assert bundle.metadata['options'] == {}
     assert bundle.provenance == ({'structure': bare_map.ids[0], 'map': bare_map.uuid},)
     assert bundle.sources == ({},)
+
+
+def test_intervals_and_quality_of_the_model_are_facts_of_the_map(graph, tmp_path):
+    from aiida.common.links import LinkType
+
+    from aiida_limap.data.autoencoder import AutoencoderData
+    from aiida_limap.data.map import POINT_COLUMNS, MapData
+
+    tensors, header = read_weights(FIXTURES / 'train' / 'ok' / 'model.safetensors')
+    measured = {'coverage': 0.88, 'coverage_by_group': 0.91, 'median_width_eV': 0.7}
+    training = {
+        **header['training'],
+        'uncertainty': {'intervals': {'constant': {'0.9': measured}}},
+        'map_quality': {'test': {'trustworthiness_5': 0.7, 'trustworthiness_10': 0.8, 'label_smoothness_10': 0.9}},
+    }
+    write_weights(tmp_path / 'model.safetensors', tensors, {**header, 'training': training})
+    model = AutoencoderData(tmp_path / 'model.safetensors').store()
+    encoding = orm.CalcJobNode(computer=graph.map.creator.computer)
+    encoding.base.links.add_incoming(model, LinkType.INPUT_CALC, 'model')
+    encoding.store()
+    columns = {name: graph.map.column(name) for name in POINT_COLUMNS}
+    reasons = ['', 'no training row holds Li', '', '', '']
+    columns |= {'in_domain': [1.0, 0.0, 1.0, 1.0, 1.0], 'domain_reason': reasons}
+    node = MapData.from_points(graph.map.ids, columns, heatmap=graph.map.heatmap(), facts={'target': 'barrier_2d_eV'})
+    summary = orm.Dict({'level': 0.9, 'interval': 'constant'})
+    for label, output in (('map', node), ('output_parameters', summary)):
+        output.base.links.add_incoming(encoding, LinkType.CREATE, label)
+        output.store()
+    found = map_bundle(node)
+    assert found.metadata['interval'] == {
+        'level': 0.9,
+        'kind': 'constant',
+        'test_coverage': 0.88,
+        'test_coverage_by_group': 0.91,
+        'test_median_width_eV': 0.7,
+    }
+    assert found.metadata['map_quality_test'] == {'trustworthiness_10': 0.8, 'label_smoothness_10': 0.9}
+    assert found.properties['domain_reason'].values == tuple(reasons)
+    assert found.properties['in_domain'].numbers().tolist() == columns['in_domain']
