@@ -6,15 +6,16 @@ import copy
 
 import pytest
 from aiida import orm
-from plugins_aiida import make_dataset, make_structure
+from plugins_aiida import make_dataset, make_descriptors, make_energies, make_structure
 
 from aiida_limap.common.parameters import check_parameters
 from aiida_limap.workflows.bvff import BvffBaseWorkChain
 from aiida_limap.workflows.featurize import FeaturizeWorkChain
 from aiida_limap.workflows.map import MapWorkChain
 from aiida_limap.workflows.protocols.mixin import merge
+from aiida_limap.workflows.train import TrainBaseWorkChain
 
-BOTH = [BvffBaseWorkChain, FeaturizeWorkChain, MapWorkChain]
+ALL = [BvffBaseWorkChain, TrainBaseWorkChain, FeaturizeWorkChain, MapWorkChain]
 
 
 @pytest.fixture
@@ -22,7 +23,7 @@ def code(aiida_code_installed):
     return aiida_code_installed(label='protocol-code', filepath_executable='/bin/true')
 
 
-@pytest.mark.parametrize('process', BOTH)
+@pytest.mark.parametrize('process', ALL)
 def test_protocols_are_described(process):
     protocols = process.get_available_protocols()
     assert list(protocols) == ['fast', 'balanced', 'stringent']
@@ -59,10 +60,29 @@ def test_values_of_protocols_are_those_that_the_engine_takes():
         TrainConfig.from_parameters(values)
 
 
+@pytest.mark.parametrize('protocol', ['fast', 'balanced', 'stringent'])
+def test_a_training_alone_is_that_of_a_map(code, protocol):
+    descriptors, energies = make_descriptors(['a']), make_energies(['a'], [0.1])
+    builder = TrainBaseWorkChain.get_builder_from_protocol(
+        code, descriptors, energies, protocol, options={'queue_name': 'gpu'}
+    )
+    whole = MapWorkChain.get_builder_from_protocol(code, make_dataset([make_structure()]), protocol)
+    assert builder.train.parameters.get_dict() == whole.train.parameters.get_dict()
+    assert builder.max_iterations.value == whole.train.max_iterations.value == 10
+    assert builder.train.metadata.options['queue_name'] == 'gpu'
+    assert builder.train.metadata.options['resources'] == {'num_machines': 1, 'num_mpiprocs_per_machine': 1}
+    assert (builder.train.code.uuid, builder.train.descriptors) == (code.uuid, descriptors)
+
+
 def test_overrides_replace_values_and_stay_as_they_are(code):
     overrides = {
         'featurize': {'batch_size': 7, 'bvff': {'parameters': {'spacing_angstrom': 0.25}}},
-        'train': {'parameters': {'target': 'barrier_3d_eV'}, 'options': {'queue_name': 'gpu'}},
+        'train': {
+            'parameters': {'target': 'barrier_3d_eV'},
+            'options': {'queue_name': 'gpu'},
+            'max_iterations': 3,
+            'allow_smaller_batches': True,
+        },
     }
     before = copy.deepcopy(overrides)
     builder = MapWorkChain.get_builder_from_protocol(
@@ -74,6 +94,7 @@ def test_overrides_replace_values_and_stay_as_they_are(code):
     assert builder.featurize.bvff.parameters['mobile_ion'] == 'Li+'
     assert builder.encode.parameters['target'] == 'barrier_3d_eV'
     assert builder.train.options['queue_name'] == 'gpu'
+    assert (builder.train.max_iterations.value, builder.train.allow_smaller_batches.value) == (3, True)
     for options in (builder.featurize.options, builder.train.options, builder.encode.options):
         assert options['max_wallclock_seconds'] == 60
         assert options['resources']['num_machines'] == 1
@@ -152,6 +173,9 @@ def test_a_map_that_reads_the_landscape_computes_it(code):
         ({'featurize': {'batch_size': True}}, 'featurize.batch_size must be of type int'),
         ({'featurize': 3}, 'featurize must be a mapping'),
         ({'train': {'parameters': 3}}, 'train.parameters must be a mapping'),
+        ({'train': {'parameters': {'grid': {}}}}, "the parameter 'grid' of train names no option"),
+        ({'train': {'max_iterations': True}}, 'train.max_iterations must be of type int'),
+        ({'train': {'train': {}}}, "unknown key 'train.train'"),
         ({'encode': {'options': {'queue': 'x'}}}, "unknown key 'encode.options.queue'"),
     ],
 )
@@ -160,7 +184,7 @@ def test_wrong_overrides_get_a_sentence(overrides, words):
         MapWorkChain.get_protocol_inputs(overrides=overrides)
 
 
-@pytest.mark.parametrize('process', BOTH)
+@pytest.mark.parametrize('process', ALL)
 def test_an_unknown_protocol_gets_a_sentence(process):
     with pytest.raises(ValueError, match="unknown protocol 'lazy'; known are fast, balanced, stringent"):
         process.get_protocol_inputs('lazy')
