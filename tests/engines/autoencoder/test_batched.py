@@ -43,18 +43,9 @@ def make_program(seed=0, learn=None, watch=None, wide=(), **options):
         torch.manual_seed(seed)
         network = LimapNetwork(architecture)
     initial = architecture.flatten({name: value.numpy() for name, value in network.state_dict().items()})
-    defaults = {
-        'scales': (0.14, 0.2),
-        'me_weight': 0.3,
-        'wide_weight': 0.7,
-        'batch_size': 8,
-        'learning_rate': 3e-3,
-        'weight_decay': 1e-3,
-        'decoupled': False,
-        'noise': 0.0,
-        'patience': 100,
-        'max_epochs': 6,
-    }
+    losses = {'scales': (0.14, 0.2), 'me_weight': 0.3, 'wide_weight': 0.7}
+    steps = {'batch_size': 8, 'learning_rate': 3e-3, 'weight_decay': 1e-3, 'decoupled': False, 'noise': 0.0}
+    defaults = {**losses, **steps, 'patience': 100, 'max_epochs': 6}
     return Program(architecture, learn, watch, seed=seed, initial=initial, **{**defaults, **options})
 
 
@@ -330,7 +321,7 @@ def test_other_errors_of_torch_are_not_taken_for_memory(monkeypatch):
 
 
 class Recorded(batched.Ensemble):
-    """Tries to record its steps, as on a GPU; what `torch.cuda.graph` is there is up to the test."""
+    """Tries to record its steps, as on a GPU."""
 
     def __init__(self, programs, states, device):
         super().__init__(programs, states, device)
