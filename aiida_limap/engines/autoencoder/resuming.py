@@ -24,18 +24,18 @@ class Checkpoints:
 
     :param folder: where they are; made if absent. None keeps nothing.
     :param data: the rows.
-    :param configs: the options of each model.
-    :param device: where the models are trained; numbers of two devices differ by rounding.
+    :param configs: the options of each model. The device is none of them: a training may go on on another one, and then
+        differs by rounding from one that did not move.
     """
 
-    def __init__(self, folder: Path | None, data: TrainingData, configs: Sequence[TrainConfig], device: str) -> None:
+    def __init__(self, folder: Path | None, data: TrainingData, configs: Sequence[TrainConfig]) -> None:
         self._folder = folder
         self._every = [config.checkpoint_every for config in configs]
         self._keys: list[str] = []
         if folder is not None:
             folder.mkdir(parents=True, exist_ok=True)
             rows = data.hash
-            self._keys = [_key(rows, config, device) for config in configs]
+            self._keys = [_key(rows, config) for config in configs]
 
     def state(self, index: int, program: Program) -> State:
         """Return where a model goes on from: its checkpoint, or the start.
@@ -67,7 +67,7 @@ class Checkpoints:
         return self._folder / f'{model_name(index)}.safetensors'
 
 
-def _key(rows: str, config: TrainConfig, device: str) -> str:
+def _key(rows: str, config: TrainConfig) -> str:
     options = {name: value for name, value in config.as_dict().items() if name not in _FREE}
-    document = json.dumps([rows, options, device, __version__], sort_keys=True)
+    document = json.dumps([rows, options, __version__], sort_keys=True)
     return checksum(document.encode())

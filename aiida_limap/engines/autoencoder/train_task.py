@@ -81,6 +81,11 @@ def run(job: Job, directory: Path, writer: ResultsWriter) -> None:
     wall_s = time.perf_counter() - started
     order = ranking(models, select)
     if not order:
+        if any(model.facts['best_epoch'] for model in models):
+            raise InputError(
+                f'train: select {select!r} cannot be told from the {models[0].facts["stopped_on"]} rows, which have too '
+                "few migration energies; use select 'loss' or another split"
+            )
         epochs = max(model.facts['epochs'] for model in models)
         raise LimapError(
             f'the loss is not finite in epoch {epochs}; lower the learning rate {configs[0].learning_rate:g}'

@@ -99,7 +99,7 @@ def train_grid(
     device = resolve_device(configs[0].device)
     preparation = Preparation(data)
     programs = [preparation.program(config) for config in configs]
-    kept = Checkpoints(checkpoints, data, configs, device)
+    kept = Checkpoints(checkpoints, data, configs)
     states = [kept.state(index, program) for index, program in enumerate(programs)]
 
     def watch(index: int, state: State) -> None:

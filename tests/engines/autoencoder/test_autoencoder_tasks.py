@@ -152,6 +152,16 @@ def test_wrong_grids(tmp_path, data, options, parameters, words):
         run('train', tmp_path, {**options, 'max_epochs': 1, **parameters}, TRAIN)
 
 
+def test_a_choice_that_cannot_be_made(tmp_path, data, options, changed):
+    from aiida_limap.engines.autoencoder import SplitConfig
+    from aiida_limap.engines.autoencoder.data import split_rows
+
+    energies = np.where(split_rows(data.groups, SplitConfig()) == 1, np.nan, data.migration_energy_eV)
+    write_training(tmp_path, changed(data, migration_energy_eV=energies))
+    with pytest.raises(InputError, match="select 'r2_me' cannot be told from the validation rows"):
+        run('train', tmp_path, {**options, 'max_epochs': 2, 'grid': {'seed': [0, 1]}, 'select': 'r2_me'}, TRAIN)
+
+
 def test_a_grid_without_a_finite_loss(tmp_path, data, options):
     write_training(tmp_path, data)
     with pytest.raises(LimapError, match='not finite'):
