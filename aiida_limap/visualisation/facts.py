@@ -88,7 +88,7 @@ class MapFacts:
         if self.n_without_codes:
             phrases.append(f'{self.n_without_codes} without codes, not drawn')
         if self.n_outside:
-            phrases.append(f'{self.n_outside} outside of what the model knows')
+            phrases.append(f'{self.n_outside} outside the domain')
         if self.me_weight is not None:
             phrases.append(f'W = {self.me_weight:g}')
         scores = [

@@ -70,5 +70,5 @@ def test_bundles_that_no_map_can_show_are_refused(make_bundle):
 
 def test_points_outside_of_the_domain_are_counted(make_bundle, uncertain_bundle):
     assert outside_domain(uncertain_bundle).nonzero()[0].tolist() == [5]
-    assert '1 outside of what the model knows' in map_facts(uncertain_bundle).summary()
+    assert '1 outside the domain' in map_facts(uncertain_bundle).summary()
     assert not outside_domain(make_bundle()).any()
