@@ -16,7 +16,6 @@ from benchmarks.targets import migration_energies
 
 if TYPE_CHECKING:
     from aiida_limap.engines.autoencoder import TrainConfig, TrainingData
-    from aiida_limap.engines.autoencoder.plan import State
 
 __all__ = ['grid', 'training']
 
@@ -39,10 +38,28 @@ GRID: dict[str, list[Any]] = {
 }
 
 
+class _Clock:
+    """Notes wall and processor time whenever an epoch of a model ends."""
+
+    def __init__(self) -> None:
+        self._ends: list[tuple[float, float]] = []
+
+    def __call__(self, *_seen: Any) -> None:
+        self._ends.append((time.perf_counter(), time.process_time()))
+
+    @property
+    def found(self) -> tuple[float, float]:
+        """Model-epochs per second from the first to the last end, and seconds of processors per model-epoch."""
+        wall, processor = np.array(self._ends[-1]) - np.array(self._ends[0])
+        number = len(self._ends) - 1
+        return number / wall, processor / number
+
+
 @click.command('training')
 @shared_options
 @click.option('--epochs', default=4, show_default=True, help='Epochs of the plain loop; the first is not counted.')
-def training(data: Path | None, output: Path, epochs: int) -> None:
+@click.option('--rounds', default=2, show_default=True, help='How often each is timed, in turns; the best counts.')
+def training(data: Path | None, output: Path, epochs: int, rounds: int) -> None:
     """Count model-epochs per second: grids in both bases beside a plain loop with DataLoader, in one process.
 
     \b
@@ -53,38 +70,62 @@ def training(data: Path | None, output: Path, epochs: int) -> None:
 
     entries = load_entries(data)
     rows = training_rows(entries, migration_energies(entries, output), 'yamaguchi2023')
-    plain = {threads: _plain(rows, threads, epochs) for threads in sorted({1, available_threads()})}
-    best = max(plain.values())
-    lines: list[list[Any]] = [
-        ['plain loop, DataLoader', 'full', 1, threads, rate, rate / best] for threads, rate in plain.items()
+    cores = available_threads()
+    # Kernels are compiled, or read from the disk, before anything is timed.
+    _grid(rows, 'compact', 1, 2)
+    found: dict[tuple[str, str, int, int], tuple[float, float]] = {}
+    for number in range(rounds):
+        for basis in ('full', 'compact'):
+            for threads in sorted({1, cores}):
+                _keep(found, ('plain loop, DataLoader', basis, 1, threads), _plain(rows, basis, threads, epochs))
+        for (basis, models), count in EPOCHS.items():
+            _keep(found, ('train_grid', basis, models, min(cores, models)), _grid(rows, basis, models, count))
+        click.echo(f'round {number + 1} of {rounds} is done')
+    plain = {
+        basis: max(rate for (kind, own, *_), (rate, _) in found.items() if own == basis and kind != 'train_grid')
+        for basis in ('full', 'compact')
+    }
+    lines = [
+        [*case, rate, processor, rate / plain['full'], rate / plain[case[1]]]
+        for case, (rate, processor) in found.items()
     ]
-    for (basis, models), count in EPOCHS.items():
-        rate = _grid_rate(rows, basis, models, count)
-        lines.append(['train_grid', basis, models, available_threads(), rate, rate / best])
-        click.echo(f'{basis}, {models} models: {rate:.3g} epochs per second, {rate / best:.1f} times the plain loop')
-    headings = ['', 'basis', 'models', 'threads', 'model-epochs per s', 'times the plain loop']
+    headings = ['', 'basis', 'models', 'threads', 'model-epochs per s', 'processor s per model-epoch']
+    headings += ['times the plain loop in full', 'times the plain loop in this basis']
     title = f'Training of {len(rows.ids)} rows, layers 512-128-32, batch 16'
     print_table(title, headings, lines)
     write_markdown(output / 'training.md', [(title, headings, lines)])
-    write_result(output, 'training', {'rows': len(rows.ids), 'lines': lines, 'epochs_of_the_plain_loop': epochs})
+    write_result(
+        output,
+        'training',
+        {
+            'rows': len(rows.ids),
+            'rounds': rounds,
+            'epochs_of_the_plain_loop': epochs,
+            'epochs': {f'{basis}, {models}': count for (basis, models), count in EPOCHS.items()},
+            'lines': [dict(zip(['code', *headings[1:]], line, strict=True)) for line in lines],
+        },
+    )
 
 
-def _grid_rate(rows: TrainingData, basis: str, models: int, epochs: int) -> float:
-    """Return model-epochs per second between the first and the last epoch that was reported."""
+def _keep(found: dict[Any, tuple[float, float]], case: Any, result: tuple[float, float]) -> None:
+    """Keep the quickest of several rounds."""
+    found[case] = max(found.get(case, result), result)
+    kind, basis, models, threads = case
+    click.echo(f'{kind}, {basis}, models {models}, threads {threads}: {result[0]:.3g} epochs per second')
+
+
+def _grid(rows: TrainingData, basis: str, models: int, epochs: int) -> tuple[float, float]:
+    """Return model-epochs per second of a grid and their processor time; preparation and scores are not in it."""
     from aiida_limap.engines.autoencoder import TrainConfig, train_grid
 
-    ends: list[float] = []
-
-    def watch(_index: int, _state: State) -> None:
-        ends.append(time.perf_counter())
-
+    clock = _Clock()
     options = {'basis': basis, 'max_epochs': epochs, 'patience': epochs, 'device': 'cpu'}
-    train_grid(rows, [TrainConfig.from_parameters({**options, 'seed': seed}) for seed in range(models)], watcher=watch)
-    return (len(ends) - 1) / (ends[-1] - ends[0])
+    train_grid(rows, [TrainConfig.from_parameters({**options, 'seed': seed}) for seed in range(models)], watcher=clock)
+    return clock.found
 
 
-def _plain(rows: TrainingData, threads: int, epochs: int) -> float:
-    """Return epochs per second of the loop that one would write first: DataLoader, autograd, Adam with its defaults."""
+def _plain(rows: TrainingData, basis: str, threads: int, epochs: int) -> tuple[float, float]:
+    """Return the same of the loop that one would write first: DataLoader, autograd, Adam with its defaults."""
     import torch
     from torch.utils.data import DataLoader, TensorDataset
 
@@ -92,7 +133,7 @@ def _plain(rows: TrainingData, threads: int, epochs: int) -> float:
     from aiida_limap.engines.autoencoder.network import LimapNetwork
     from aiida_limap.engines.autoencoder.preparation import Preparation
 
-    program = Preparation(rows).program(TrainConfig())
+    program = Preparation(rows).program(TrainConfig(basis=basis))
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     network = LimapNetwork(program.architecture)
@@ -103,7 +144,7 @@ def _plain(rows: TrainingData, threads: int, epochs: int) -> float:
         TensorDataset(*(torch.from_numpy(getattr(part, name)) for name in names))
         for part in (program.learn, program.watch)
     )
-    ends = []
+    clock = _Clock()
     for _ in range(epochs):
         for batch in DataLoader(learn, batch_size=program.batch_size, shuffle=True):
             optimiser.zero_grad()
@@ -112,11 +153,9 @@ def _plain(rows: TrainingData, threads: int, epochs: int) -> float:
         with torch.no_grad():
             for batch in DataLoader(watch, batch_size=program.batch_size):
                 _total(network, loss, batch, program.me_weight).item()
-        ends.append(time.perf_counter())
+        clock()
     torch.set_num_threads(before)
-    rate = (epochs - 1) / (ends[-1] - ends[0])
-    click.echo(f'plain loop with {threads} threads of torch: {rate:.3g} epochs per second')
-    return rate
+    return clock.found
 
 
 def _total(network: Any, loss: Any, batch: Sequence[Any], weight: float) -> Any:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-PARTS = ('published', 'literature', 'refinement', 'agreement', 'batch', 'peer', 'descriptors', 'worth')
+PARTS = ('published', 'literature', 'refinement', 'agreement', 'batch', 'peer', 'descriptors', 'worth', 'training')
 needs_matminer = pytest.mark.skipif(importlib.util.find_spec('matminer') is None, reason='matminer is not installed')
 needs_bvlain = pytest.mark.skipif(importlib.util.find_spec('bvlain') is None, reason='bvlain is not installed')
 
@@ -44,7 +44,7 @@ def test_every_part_has_help_with_an_example(part):
     assert f'({part}.py)' in (ROOT / 'benchmarks' / 'README.md').read_text()
 
 
-@pytest.mark.parametrize('part', ['published', 'literature'])
+@pytest.mark.parametrize('part', ['published', 'literature', 'training', 'grid'])
 def test_a_part_that_needs_data_says_so(part, tmp_path):
     done = benchmark(part, '--embedded', '--output', str(tmp_path))
     assert done.returncode == 1
