@@ -122,16 +122,19 @@ class Basis:
         :param tensors: arrays by name.
         :raises ValueError: if shapes disagree.
         """
+        if not 0 < unit < 1e12:
+            raise ValueError(f'the unit of a basis must be above zero, not {unit}')
         if not tensors:
             return cls.full(width)
+        for name in tensors:
+            if name not in ('origin', 'directions', 'input_scale'):
+                raise ValueError(f'a basis knows no array {name!r}')
         arrays = {name: array.astype(np.float64) for name, array in tensors.items()}
         origin, directions, scale = arrays['origin'], arrays['directions'], arrays.get('input_scale')
         if origin.shape != (width,) or directions.ndim != 2 or len(directions) != width or directions.shape[1] == 0:
             raise ValueError(f'a basis of shape {directions.shape} does not fit {width} columns')
         if scale is not None and scale.shape != directions.shape[1:]:
             raise ValueError(f'{len(scale)} input scales for {directions.shape[1]} directions')
-        if not unit > 0:
-            raise ValueError(f'the unit of a basis must be above zero, not {unit}')
         return cls(origin, directions, unit, scale)
 
 

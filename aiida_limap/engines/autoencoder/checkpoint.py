@@ -56,11 +56,12 @@ def read_checkpoint(path: Path, program_key: str) -> State:
         with safe_open(str(path), framework='numpy') as handle:
             metadata = handle.metadata() or {}
             arrays = {name: handle.get_tensor(name) for name in handle.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError) as error:
+    except (SafetensorError, OSError, AttributeError, TypeError) as error:
+        # The last two are what safetensors raises for kinds of numbers that numpy does not have.
         raise FormatError(f'{path.name}: not a checkpoint, or cut short: {error}') from error
     try:
-        document = json.loads(metadata[_METADATA_KEY])
-    except (KeyError, json.JSONDecodeError) as error:
+        document = dict(json.loads(metadata[_METADATA_KEY]))
+    except (KeyError, TypeError, ValueError) as error:
         raise FormatError(f'{path.name}: not a checkpoint that aiida-limap wrote') from error
     check_schema(path.name, document, SCHEMA, SCHEMA_VERSION)
     check_keys(path.name, document, ('schema', 'schema_version', 'program_key', *_NUMBERS))
@@ -72,9 +73,23 @@ def read_checkpoint(path: Path, program_key: str) -> State:
     shapes = {arrays[name].shape if name in arrays else None for name in _ARRAYS}
     if len(shapes) > 1 or set(arrays) != set(_ARRAYS) or any(array.dtype != np.float32 for array in arrays.values()):
         raise FormatError(f'{path.name}: the arrays of the checkpoint do not fit together')
+    if not all(np.isfinite(array).all() for array in arrays.values()) and document['ended'] != 'not_finite':
+        raise FormatError(f'{path.name}: the checkpoint holds numbers that are not finite')
+    _check_numbers(path.name, document)
     values: dict[str, Any] = {name: np.ascontiguousarray(arrays[name]) for name in _ARRAYS}
     values |= {name: _read(document[name]) for name in _NUMBERS}
     return State(**values)
+
+
+def _check_numbers(name: str, document: dict[str, Any]) -> None:
+    whole = [document[key] for key in ('best_epoch', 'epoch', 'step')]
+    history = document['history']
+    good = all(isinstance(value, int) and not isinstance(value, bool) and value >= 0 for value in whole)
+    good = good and isinstance(_read(document['best_loss']), float) and isinstance(document['ended'], str)
+    good = good and isinstance(history, dict)
+    good = good and all(isinstance(losses, list) and len(losses) == whole[1] for losses in history.values())
+    if not good:
+        raise FormatError(f'{name}: the numbers of the checkpoint do not fit together')
 
 
 def _spelled(value: Any) -> Any:

@@ -96,8 +96,11 @@ class EnergyScale:
         """Build from plain values.
 
         :param document: what :meth:`as_dict` gives.
-        :raises ValueError: if the transform is unknown.
+        :raises ValueError: if the transform is unknown, or a number is not above zero.
         """
         if document['transform'] not in TRANSFORMS:
             raise ValueError(f'unknown transform {document["transform"]!r}')
-        return cls(str(document['transform']), float(document['offset_eV']), float(document['largest_eV']))
+        offset, largest = float(document['offset_eV']), float(document['largest_eV'])
+        if not (0 < offset < 1e12 and 0 < largest < 1e12):
+            raise ValueError(f'offset {offset} eV and largest energy {largest} eV must be above zero')
+        return cls(str(document['transform']), offset, largest)

@@ -252,6 +252,10 @@ def load_model(path: Path | str) -> TrainedModel:
     try:
         config = TrainConfig.from_parameters({key: value for key, value in training.items() if key in known})
         scaling = Scaling.from_dict(header['scaling'])
+        for part in _PARTS:
+            labels = header['columns'].get(f'{part}_labels')
+            if labels and len(labels) != len(scaling.divisors(part)):
+                raise ValueError(f'{len(labels)} names for {len(scaling.divisors(part))} {part} columns')
         units = [float(unit) for unit in header['architecture']['units']]
         bases = []
         for part, unit in zip(_PARTS, units, strict=True):
@@ -272,8 +276,9 @@ def load_model(path: Path | str) -> TrainedModel:
             domain=None if domain is None else Domain.from_tensors(of_domain, domain, (bases[0], bases[1])),
             calibration=None if calibration is None else Calibration.from_dict(calibration),
         )
-    except (KeyError, TypeError, ValueError, AttributeError, RuntimeError, InputError) as error:
-        raise FormatError(f'{name}: weights and header do not fit: {str(error).splitlines()[0]}') from error
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError, InputError) as error:
+        reason = (str(error) or type(error).__name__).splitlines()[0]
+        raise FormatError(f'{name}: weights and header do not fit: {reason}') from error
 
 
 def _architecture(document: Mapping[str, Any], config: TrainConfig, bases: Sequence[Basis]) -> Architecture:

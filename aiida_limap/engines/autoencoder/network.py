@@ -81,8 +81,18 @@ class LimapNetwork(nn.Module):
 
         :param architecture: all widths.
         :param weights: arrays by the names of torch.
-        :raises RuntimeError: if names or shapes do not fit.
+        :raises ValueError: if names, shapes or types do not fit.
         """
+        shapes: dict[str, tuple[int, ...]] = {
+            f'{layer.name}.weight': (layer.n_out, layer.n_in) for layer in architecture.layers
+        }
+        shapes |= {f'{layer.name}.bias': (layer.n_out,) for layer in architecture.layers}
+        for name in sorted({*shapes, *weights}):
+            found = weights[name].shape if name in weights else None
+            if found != shapes.get(name):
+                raise ValueError(f'the array {name} has the shape {found}, expected {shapes.get(name)}')
+            if weights[name].dtype != np.float32:
+                raise ValueError(f'the array {name} holds {weights[name].dtype}, expected float32')
         with torch.random.fork_rng([]):
             network = cls(architecture)
         network.load_state_dict({name: torch.from_numpy(np.array(array)) for name, array in weights.items()})

@@ -82,9 +82,10 @@ def run(job: Job, directory: Path, writer: ResultsWriter) -> None:
     order = ranking(models, select)
     if not order:
         if any(model.facts['best_epoch'] for model in models):
+            watched = models[0].facts['stopped_on']
             raise InputError(
-                f'train: select {select!r} cannot be told from the {models[0].facts["stopped_on"]} rows, which have too '
-                "few migration energies; use select 'loss' or another split"
+                f'train: select {select!r} cannot be told from the {watched} rows, which have too few migration '
+                "energies; use select 'loss' or another split"
             )
         epochs = max(model.facts['epochs'] for model in models)
         raise LimapError(
