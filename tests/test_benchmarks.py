@@ -44,7 +44,7 @@ def test_every_part_has_help_with_an_example(part):
     assert f'({part}.py)' in (ROOT / 'benchmarks' / 'README.md').read_text()
 
 
-@pytest.mark.parametrize('part', ['published', 'literature', 'training', 'grid'])
+@pytest.mark.parametrize('part', ['published', 'literature'])
 def test_a_part_that_needs_data_says_so(part, tmp_path):
     done = benchmark(part, '--embedded', '--output', str(tmp_path))
     assert done.returncode == 1
