@@ -25,6 +25,8 @@ __all__ = ['OnEpoch', 'train', 'train_grid']
 logger = logging.getLogger(__name__)
 #: Called after each epoch with its number and the losses of training and validation by name.
 OnEpoch = Callable[[int, dict[str, float]], None]
+#: Codes run over some units; a spread below this is that of rounding.
+_FLAT = 1e-5
 
 
 def train(
@@ -155,7 +157,15 @@ def _model(
         if wrong:
             network.flip(code)
     logger.info('ended after %d epochs (%s), the best was %d', state.epoch, state.ended, state.best_epoch)
+    flat = [name for name, code in zip(('x_comp', 'x_struc'), codes, strict=True) if np.ptp(code) < _FLAT]
+    for name in flat:
+        logger.warning(
+            'the axis %s has collapsed: all structures have the same code; a smaller weight_decay or another seed may '
+            'help',
+            name,
+        )
     facts = {
+        'collapsed_axes': flat,
         'best_epoch': state.best_epoch,
         'epochs': state.epoch,
         'ended': state.ended,

@@ -177,6 +177,7 @@ def test_constant_columns(data, config, changed):
         model = train(changed(data, composition=composition), replace(config, max_epochs=3, basis=basis))
         x_comp, _ = model.encode(composition, data.structure)
         assert np.ptp(x_comp) == 0
+        assert model.facts['collapsed_axes'] == ['x_comp']
 
 
 def test_compact_basis_gives_the_losses_of_the_full_columns(data, config):
