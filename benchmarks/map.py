@@ -12,8 +12,8 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.common import Entry, load_entries, print_table, shared_options, write_markdown, write_result
-from benchmarks.features import describe
+from benchmarks.common import load_entries, print_table, shared_options, write_markdown, write_result
+from benchmarks.rows import training_rows
 from benchmarks.targets import migration_energies
 
 if TYPE_CHECKING:
@@ -62,8 +62,6 @@ APART = {
     'NASICON, perovskite': 'overlap_NASICON_perovskite',
 }
 LOSSES = ('composition', 'structure', 'me')
-#: Fewer rows do not fill three splits by formula.
-LEAST_ROWS = 50
 Table = tuple[str, Sequence[str], list[list[Any]]]
 
 
@@ -103,7 +101,7 @@ class _Study:
 @shared_options
 @click.option('--seeds', default=5, show_default=True, help='Models of each kind; a seed draws weights and split.')
 @click.option('--weight', 'weights', multiple=True, type=float, default=WEIGHTS, show_default=True, help='W to try.')
-@click.option('--basis', type=click.Choice(['full', 'compact']), default='full', show_default=True)
+@click.option('--basis', type=click.Choice(['compact', 'full']), default='compact', show_default=True)
 @click.option('--max-epochs', type=int, default=None, help='End each training after so many epochs.')
 def map_(
     data: Path | None, output: Path, seeds: int, weights: tuple[float, ...], basis: str, max_epochs: int | None
@@ -122,7 +120,7 @@ def map_(
     limit = {} if max_epochs is None else {'max_epochs': max_epochs}
     entries = load_entries(data)
     energies = migration_energies(entries, output)
-    rows = {name: _rows(entries, energies, name) for name in ('modern', 'yamaguchi2023')}
+    rows = {name: training_rows(entries, energies, name) for name in ('modern', 'yamaguchi2023')}
     studies = [_Study('modern', 'ours', {'preset': 'modern', **limit})]
     studies += [
         _Study('yamaguchi2023', split, {'preset': 'yamaguchi2023', 'basis': basis, 'me_weight': weight, **limit})
@@ -137,6 +135,7 @@ def map_(
     for title, headings, lines in tables:
         print_table(title, headings, lines)
     write_markdown(output / 'map.md', tables)
+    _draw_tradeoff(studies, found, output / 'tradeoff.png')
     result = {
         'seeds': seeds,
         'rows': {name: len(item.ids) for name, item in rows.items()},
@@ -149,23 +148,22 @@ def map_(
     write_result(output, 'map', result)
 
 
-def _rows(entries: Sequence[Entry], energies: Mapping[str, float], layout: str) -> TrainingData:
-    from aiida_limap.engines.autoencoder import TrainingData
-    from aiida_limap.engines.descriptors.task import meaning
+def _draw_tradeoff(studies: Sequence[_Study], found: Sequence[Mapping[str, Any]], path: Path) -> None:
+    """Draw the losses of the paper's model on validation rows against W."""
+    from aiida_limap.visualisation.training import draw_tradeoff
 
-    described = describe(entries, layout)
-    kept = [entry for entry in entries if entry.id not in described.lost]
-    if len(kept) < LEAST_ROWS:
-        raise click.ClickException(f'{len(kept)} structures are too few for three splits; name a folder with --data')
-    ids = [entry.id for entry in kept]
-    return TrainingData(
-        ids=ids,
-        composition=described.part('composition', ids),
-        structure=described.part('structure', ids),
-        migration_energy_eV=np.array([energies.get(name, np.nan) for name in ids]),
-        groups=[entry.formula for entry in kept],
-        columns=meaning(described.layout, ['composition', 'structure']),
-    )
+    own = [
+        entry
+        for study, entry in zip(studies, found, strict=True)
+        if study.split == 'ours' and study.options['preset'] == 'yamaguchi2023'
+    ]
+    losses = {
+        f'validation_{name}': [value for entry in own for value in entry['losses_at_best_epoch'][name]['values']]
+        for name in LOSSES
+    }
+    weights = [entry['me_weight'] for entry in own for _ in entry['losses_at_best_epoch']['me']['values']]
+    if weights:
+        click.echo(f'wrote {draw_tradeoff(weights, losses, path)}')
 
 
 def _with_own_split(studies: Sequence[_Study]) -> dict[str, _Study]:
