@@ -23,7 +23,8 @@ _NUMBERS = ('best_loss', 'best_epoch', 'epoch', 'step', 'history', 'ended')
 def write_checkpoint(path: Path, program_key: str, state: State) -> None:
     """Write a state atomically, in the safetensors format (no pickles).
 
-    A file that is being replaced stays whole until the new one is.
+    A file that is being replaced stays whole until the new one is. Of a training that has ended only its best weights
+    are kept: a grid would fill a disk otherwise.
 
     :param path: the file to write.
     :param program_key: what the state belongs to: a hash of rows and options.
@@ -36,7 +37,8 @@ def write_checkpoint(path: Path, program_key: str, state: State) -> None:
         document[name] = getattr(state, name)
     # JSON has no infinity: the loss before the first epoch, and losses of a model that diverged.
     text = json.dumps(_spelled(document), sort_keys=True, allow_nan=False)
-    write_bytes_atomic(Path(path), save({name: getattr(state, name) for name in _ARRAYS}, {_METADATA_KEY: text}))
+    arrays = {name: getattr(state, name) for name in _arrays(state.ended)}
+    write_bytes_atomic(Path(path), save(arrays, {_METADATA_KEY: text}))
 
 
 def read_checkpoint(path: Path, program_key: str) -> State:
@@ -70,15 +72,24 @@ def read_checkpoint(path: Path, program_key: str) -> State:
             f'{path.name}: the checkpoint of another training; its rows or options differ. Remove it, or give the '
             'options that it was written with'
         )
-    shapes = {arrays[name].shape if name in arrays else None for name in _ARRAYS}
-    if len(shapes) > 1 or set(arrays) != set(_ARRAYS) or any(array.dtype != np.float32 for array in arrays.values()):
+    shapes = {array.shape for array in arrays.values()}
+    kinds = {array.dtype for array in arrays.values()}
+    if len(shapes) != 1 or kinds != {np.dtype(np.float32)} or set(arrays) != set(_arrays(document['ended'])):
         raise FormatError(f'{path.name}: the arrays of the checkpoint do not fit together')
     if not all(np.isfinite(array).all() for array in arrays.values()) and document['ended'] != 'not_finite':
         raise FormatError(f'{path.name}: the checkpoint holds numbers that are not finite')
     _check_numbers(path.name, document)
-    values: dict[str, Any] = {name: np.ascontiguousarray(arrays[name]) for name in _ARRAYS}
-    values |= {name: _read(document[name]) for name in _NUMBERS}
-    return State(**values)
+    numbers = {name: _read(document[name]) for name in _NUMBERS}
+    best = np.ascontiguousarray(arrays['best_parameters'])
+    if document['ended']:
+        nothing = np.zeros(0, dtype=np.float32)
+        return State(best, nothing, nothing, best, **numbers)
+    parameters, first, second = (np.ascontiguousarray(arrays[name]) for name in _ARRAYS[:3])
+    return State(parameters, first, second, best, **numbers)
+
+
+def _arrays(ended: str) -> tuple[str, ...]:
+    return ('best_parameters',) if ended else _ARRAYS
 
 
 def _check_numbers(name: str, document: dict[str, Any]) -> None:

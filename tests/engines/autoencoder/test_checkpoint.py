@@ -34,6 +34,9 @@ def assert_same(one, other):
 def test_round_trip(tmp_path, values):
     state = make_state(**values)
     write_checkpoint(tmp_path / 'model_0000.safetensors', 'key', state)
+    if state.ended:
+        # Nothing goes on from it: its best weights are all that is kept.
+        state.trim()
     assert_same(read_checkpoint(tmp_path / 'model_0000.safetensors', 'key'), state)
     assert [path.name for path in tmp_path.iterdir()] == ['model_0000.safetensors']
 
