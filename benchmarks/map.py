@@ -129,7 +129,7 @@ def map_(
     ]
     # What of the gain is due to the descriptors, and what to the options.
     studies.append(_Study('yamaguchi2023', 'ours', {'preset': 'modern', **limit}))
-    found = [_studied(study, rows[study.layout], seeds) for study in studies]
+    found = [_studied(study, rows[study.layout], seeds, output) for study in studies]
     baselines = {name: _baselines(study, rows[name], seeds) for name, study in _with_own_split(studies).items()}
     tables = list(_tables(studies, found, baselines))
     for title, headings, lines in tables:
@@ -166,11 +166,33 @@ def _draw_tradeoff(studies: Sequence[_Study], found: Sequence[Mapping[str, Any]]
         click.echo(f'wrote {draw_tradeoff(weights, losses, path)}')
 
 
+def _draw_map(model: TrainedModel, data: TrainingData, output: Path) -> None:
+    """Draw what a model predicts and rebuilds, and what its axes mean."""
+    from aiida_limap.engines.autoencoder import SPLITS as WORDS
+    from aiida_limap.engines.autoencoder.assessment import assess
+    from aiida_limap.visualisation.training import draw_axis_meaning, draw_predictions, draw_rebuilt
+
+    split = np.array(WORDS)[model.split].tolist()
+    predicted = model.predict(*model.encode(data.composition, data.structure))
+    draw_predictions(data.migration_energy_eV, predicted, split, output / 'predictions.png', logarithmic=True)
+    draw_axis_meaning(assess(model, data).facts['axis_meaning'], output / 'axis_meaning.png', most=10)
+    shown = np.flatnonzero(model.split == WORDS.index('test'))[:3]
+    rebuilt = model.decode(*(code[shown] for code in model.encode(data.composition, data.structure)))
+    divisors = [model.scaling.divisors(part) for part in ('composition', 'structure')]
+    draw_rebuilt(
+        np.hstack([data.composition[shown] / divisors[0], data.structure[shown] / divisors[1]]),
+        np.hstack([part / divisor for part, divisor in zip(rebuilt, divisors, strict=True)]),
+        [data.groups[place] for place in shown],
+        output / 'rebuilt.png',
+        n_composition=data.composition.shape[1],
+    )
+
+
 def _with_own_split(studies: Sequence[_Study]) -> dict[str, _Study]:
     return {study.layout: study for study in reversed(studies) if study.split == 'ours'}
 
 
-def _studied(study: _Study, data: TrainingData, seeds: int) -> dict[str, Any]:
+def _studied(study: _Study, data: TrainingData, seeds: int, output: Path) -> dict[str, Any]:
     from aiida_limap.engines.autoencoder import train_grid
 
     started, used = time.perf_counter(), time.process_time()
@@ -178,6 +200,8 @@ def _studied(study: _Study, data: TrainingData, seeds: int) -> dict[str, Any]:
     models = train_grid(data, configs)
     seconds, processor = time.perf_counter() - started, time.process_time() - used
     tests = [model.facts['metrics']['test'] for model in models]
+    if study.options['preset'] == study.layout == 'modern':
+        _draw_map(models[0], data, output)
     click.echo(
         f'{study.named()[0]}, W = {study.weight:g}: R2 of ME '
         + ' '.join(f'{scores["r2_me"]:.3f}' for scores in tests)
