@@ -74,7 +74,7 @@ def ranking(models: Sequence[TrainedModel], select: str) -> list[int]:
     """
     scores = {}
     for index, model in enumerate(models):
-        if model.facts['best_epoch'] == 0:
+        if model.facts['ended'] == 'not_finite':
             continue
         if select == 'loss':
             score: float | None = float(model.history['validation_all'][model.facts['best_epoch'] - 1])

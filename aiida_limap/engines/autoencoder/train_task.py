@@ -55,8 +55,6 @@ def run(job: Job, directory: Path, writer: ResultsWriter) -> None:
     :raises LimapError: if no model has a finite loss.
     """
     from aiida_limap.engines.autoencoder.assessment import assess
-    from aiida_limap.engines.autoencoder.grid import ranking
-    from aiida_limap.engines.autoencoder.training import train_grid
     from aiida_limap.engines.autoencoder.uncertainty import with_uncertainty
 
     configs, values, select, keep = _options(job)
@@ -68,36 +66,11 @@ def run(job: Job, directory: Path, writer: ResultsWriter) -> None:
         'training %d model(s) on %d rows, preset %s, basis %s',
         *(len(configs), len(data.ids), configs[0].preset, configs[0].basis),
     )
-    report = _Report(writer, len(configs))
     started = time.perf_counter()
-    with _bar(len(configs)) as bar:
-
-        def watch(index: int, state: State) -> None:
-            report(index, state)
-            if bar is not None:
-                bar(index, state)
-
-        models = train_grid(data, configs, watcher=watch, checkpoints=directory / CHECKPOINTS)
+    models = _train(data, configs, directory, writer)
     wall_s = time.perf_counter() - started
-    order = ranking(models, select)
-    if not order:
-        if any(model.facts['best_epoch'] for model in models):
-            watched = models[0].facts['stopped_on']
-            raise InputError(
-                f'train: select {select!r} cannot be told from the {watched} rows, which have too few migration '
-                "energies; use select 'loss' or another split"
-            )
-        epochs = max(model.facts['epochs'] for model in models)
-        raise LimapError(
-            f'the loss is not finite in epoch {epochs}; lower the learning rate {configs[0].learning_rate:g}'
-        )
-    chosen = models[order[0]]
-    if not values and chosen.facts['ended'] == 'not_finite':
-        raise LimapError(
-            f'the loss is not finite in epoch {chosen.facts["epochs"]}; lower the learning rate '
-            f'{chosen.config.learning_rate:g}'
-        )
-    models[order[0]] = chosen = assess(chosen, data)
+    order = _ranked(models, select)
+    models[order[0]] = chosen = assess(models[order[0]], data)
     chosen.save(directory / MODEL_FILE)
     if values:
         for index in order[1:keep]:
@@ -108,6 +81,46 @@ def run(job: Job, directory: Path, writer: ResultsWriter) -> None:
         )
     writer.summary(wall_s=round(wall_s, 3))
     _write_chosen(chosen, data, writer)
+
+
+def _train(
+    data: TrainingData, configs: Sequence[TrainConfig], directory: Path, writer: ResultsWriter
+) -> list[TrainedModel]:
+    from aiida_limap.engines.autoencoder.training import train_grid
+
+    report = _Report(writer, len(configs))
+    with _bar(len(configs)) as bar:
+
+        def watch(index: int, state: State) -> None:
+            report(index, state)
+            if bar is not None:
+                bar(index, state)
+
+        return train_grid(data, configs, watcher=watch, checkpoints=directory / CHECKPOINTS)
+
+
+def _ranked(models: Sequence[TrainedModel], select: str) -> list[int]:
+    """Return the numbers of the models that can be used, the best first.
+
+    :raises InputError: if nothing tells which is the best.
+    :raises LimapError: if there is none.
+    """
+    from aiida_limap.engines.autoencoder.grid import ranking
+
+    order = ranking(models, select)
+    if order:
+        return order
+    for model in models:
+        if model.facts['ended'] != 'not_finite':
+            watched = model.facts['stopped_on']
+            raise InputError(
+                f'train: select {select!r} cannot be told from the {watched} rows, which have too few migration '
+                "energies; use select 'loss' or another split"
+            )
+    last = max(models, key=lambda model: model.facts['epochs'])
+    raise LimapError(
+        f'the loss is not finite in epoch {last.facts["epochs"]}; lower the learning rate {last.config.learning_rate:g}'
+    )
 
 
 def _options(job: Job) -> tuple[list[TrainConfig], list[dict[str, Any]], str, int]:
