@@ -62,6 +62,7 @@ APART = {
     'NASICON, perovskite': 'overlap_NASICON_perovskite',
 }
 LOSSES = ('composition', 'structure', 'me')
+NEIGHBOURS = ('trustworthiness_10', 'continuity_10', 'knn_recall_10', 'label_smoothness_10')
 Table = tuple[str, Sequence[str], list[list[Any]]]
 
 
@@ -220,7 +221,15 @@ def _studied(study: _Study, data: TrainingData, seeds: int, output: Path) -> dic
         'test': _summary(tests),
         'losses_at_best_epoch': _summary([_losses(model) for model in models]),
         'families': _summary([_family_scores(model, data) for model in models]),
+        'neighbours': _summary([_neighbours(model, data) for model in models]) if study.split == 'ours' else {},
     }
+
+
+def _neighbours(model: TrainedModel, data: TrainingData) -> dict[str, float | None]:
+    """Return how well neighbours of test rows are kept."""
+    from aiida_limap.engines.autoencoder.assessment import assess
+
+    return assess(model, data).facts['map_quality']['test']
 
 
 def _losses(model: TrainedModel) -> dict[str, float]:
@@ -243,7 +252,8 @@ def _baselines(study: _Study, data: TrainingData, seeds: int) -> dict[str, Any]:
         )
         scores = baseline_scores(data, scaled, split, BASELINES, seed=seed)
         for name in BASELINES:
-            found[name].append(scores[name]['metrics']['test'])
+            kept = scores[name].get('map_quality') or {}
+            found[name].append({**scores[name]['metrics']['test'], **kept.get('test', {})})
         click.echo(f'baselines of the layout {study.layout}: seed {seed} of {seeds} is done')
     return {name: _summary(tests) for name, tests in found.items()}
 
@@ -311,6 +321,9 @@ def _tables(
         for name in ('pca', 'pls')
     ]
     yield 'Rebuilt test rows, all values in one list', ['map', 'W', *(heading for heading, _ in REBUILT)], lines
+    lines = [[*named, *_cells(entry['neighbours'], NEIGHBOURS)] for named, entry in pairs if entry['neighbours']]
+    lines += [[f'layout {name}', 'pca', *_cells(entry['pca'], NEIGHBOURS)] for name, entry in baselines.items()]
+    yield 'Neighbours of test rows on the map, k = 10', ['map', 'W', *NEIGHBOURS], lines
     lines = [[*named, *_cells(entry['losses_at_best_epoch'], LOSSES, 5)] for named, entry in pairs]
     yield 'Losses of the rows that are watched, in the epoch that is kept', ['map', 'W', *LOSSES], lines
     if found[0]['families']:
