@@ -31,7 +31,7 @@ from aiida_limap.workflows._batches import (
 )
 from aiida_limap.workflows._structures import load_structures, missing_structures
 from aiida_limap.workflows.bvff import BvffBaseWorkChain
-from aiida_limap.workflows.protocols.mixin import OPTIONS, ParametersOf, ProtocolMixin, merge
+from aiida_limap.workflows.protocols.mixin import OPTIONS, ParametersOf, ProtocolMixin
 
 __all__ = ['FeaturizeWorkChain', 'fill_featurize']
 
@@ -169,23 +169,13 @@ class FeaturizeWorkChain(ProtocolMixin, WorkChain):
         return builder
 
     @classmethod
-    def get_protocol_inputs(
-        cls,
-        protocol: str | None = None,
-        overrides: Mapping[str, Any] | str | Path | None = None,
-        last: Mapping[str, Any] | None = None,
-    ) -> dict[str, Any]:
-        """Return plain inputs; the parameters of the force field are those of ``limap.bvff.base``.
+    def inherited_inputs(cls, protocol: str) -> dict[str, Any]:
+        """Return the parameters of the force field that ``limap.bvff.base`` takes.
 
-        :param protocol: name of a protocol, or None for the default one.
-        :param overrides: values that replace those of the protocol, or the path of a YAML file with them.
-        :param last: overrides that come after ``overrides``.
-        :returns: nested plain values, a copy of their own.
-        :raises ValueError: if the protocol or a key is unknown, or a value has the wrong type.
+        :param protocol: name of a protocol.
         """
-        own = super().get_protocol_inputs(protocol, overrides, last)
         force_field = BvffBaseWorkChain.get_protocol_inputs(protocol)['bvff']['parameters']
-        return merge({'bvff': {'parameters': force_field}}, own)
+        return {'bvff': {'parameters': force_field}}
 
     @property
     def _tasks(self) -> list[str]:

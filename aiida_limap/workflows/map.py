@@ -24,7 +24,7 @@ from aiida_limap.data.table import TableData
 from aiida_limap.workflows._batches import default_options
 from aiida_limap.workflows._ensemble import ensemble_members
 from aiida_limap.workflows.featurize import FeaturizeWorkChain, fill_featurize
-from aiida_limap.workflows.protocols.mixin import OPTIONS, ParametersOf, ProtocolMixin, merge
+from aiida_limap.workflows.protocols.mixin import OPTIONS, ParametersOf, ProtocolMixin
 from aiida_limap.workflows.train import TrainBaseWorkChain
 
 __all__ = ['MapWorkChain']
@@ -136,8 +136,7 @@ class MapWorkChain(ProtocolMixin, WorkChain):
         """
         parts = ('featurize', 'train', 'encode')
         last = None if options is None else {part: {'options': options} for part in parts}
-        own = cls.get_protocol_inputs(protocol, overrides, last)
-        inputs = merge({'featurize': FeaturizeWorkChain.get_protocol_inputs(protocol)}, own)
+        inputs = cls.get_protocol_inputs(protocol, overrides, last)
         train = inputs['train']['parameters']
         inputs['encode']['parameters'].setdefault('target', train['target'])
         if train.get('landscape'):
@@ -152,24 +151,16 @@ class MapWorkChain(ProtocolMixin, WorkChain):
         return builder
 
     @classmethod
-    def get_protocol_inputs(
-        cls,
-        protocol: str | None = None,
-        overrides: Mapping[str, Any] | str | Path | None = None,
-        last: Mapping[str, Any] | None = None,
-    ) -> dict[str, Any]:
-        """Return plain inputs; the parameters of the training are those of ``limap.train.base``.
+    def inherited_inputs(cls, protocol: str) -> dict[str, Any]:
+        """Return the inputs that ``limap.featurize`` takes, and the parameters of the training of ``limap.train.base``.
 
-        :param protocol: name of a protocol, or None for the default one.
-        :param overrides: values that replace those of the protocol, or the path of a YAML file with them.
-        :param last: overrides that come after ``overrides``.
-        :returns: nested plain values, a copy of their own.
-        :raises ValueError: if the protocol or a key is unknown, or a value has the wrong type.
+        :param protocol: name of a protocol.
         """
-        own = super().get_protocol_inputs(protocol, overrides, last)
         training = TrainBaseWorkChain.get_protocol_inputs(protocol)
-        base = {'parameters': training['train']['parameters'], 'max_iterations': training['max_iterations']}
-        return merge({'train': base}, own)
+        return {
+            'featurize': FeaturizeWorkChain.get_protocol_inputs(protocol),
+            'train': {'parameters': training['train']['parameters'], 'max_iterations': training['max_iterations']},
+        }
 
     def check_dataset(self) -> ExitCode | None:
         """Stop at once if there is nothing to put on a map."""

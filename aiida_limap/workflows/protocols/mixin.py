@@ -41,6 +41,14 @@ class ProtocolMixin:
         raise NotImplementedError
 
     @classmethod
+    def inherited_inputs(cls, protocol: str) -> dict[str, Any]:
+        """Return plain inputs that the protocols of inner work chains give; those of its own protocol stand over them.
+
+        :param protocol: name of a protocol that this work chain knows.
+        """
+        return {}
+
+    @classmethod
     def get_available_protocols(cls) -> dict[str, str]:
         """Return one line of description by name of protocol."""
         return {name: entry['description'] for name, entry in cls._document()['protocols'].items()}
@@ -72,7 +80,7 @@ class ProtocolMixin:
         if name not in document['protocols']:
             raise ValueError(f'unknown protocol {name!r}; known are {", ".join(document["protocols"])}')
         chosen = {key: value for key, value in document['protocols'][name].items() if key != 'description'}
-        inputs = merge(document['default_inputs'], chosen)
+        inputs = merge(cls.inherited_inputs(name), merge(document['default_inputs'], chosen))
         folder = Path(overrides).parent if isinstance(overrides, (str, Path)) else Path()
         schema = cls.protocol_schema()
         for given in (_with_layout_files(_read_overrides(overrides), schema, folder), last or {}):
