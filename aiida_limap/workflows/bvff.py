@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,8 @@ from aiida_limap.calculations.tables import summarize_batch
 from aiida_limap.common.keys import structure_key, structures_by_key, uuid_of_key
 from aiida_limap.common.status import ANSWERS, Status
 from aiida_limap.data.table import TableData
-from aiida_limap.workflows._batches import divide, is_worth_retrying, join_tables, positive, reason_of, words_of
+from aiida_limap.workflows._batches import divide, is_worth_retrying, join_tables, reason_of, words_of
+from aiida_limap.workflows._restart import bound_iterations, fill_restart, job_options
 from aiida_limap.workflows.protocols.mixin import OPTIONS, ParametersOf, ProtocolMixin
 
 __all__ = ['BvffBaseWorkChain']
@@ -52,9 +52,7 @@ class BvffBaseWorkChain(ProtocolMixin, BaseRestartWorkChain):
         """
         super().define(spec)
         spec.expose_inputs(BvffCalculation, namespace=_NAMESPACE)
-        spec.inputs['max_iterations'].default = partial(orm.Int, 10)
-        spec.inputs['max_iterations'].validator = positive
-        spec.inputs['max_iterations'].help = 'Largest number of jobs; what is unfinished after them is given up.'
+        bound_iterations(spec, 'Largest number of jobs; what is unfinished after them is given up.')
         spec.inputs.validator = _validate_inputs
         # The end of the iterations is a warning with results here.
         spec.inputs.pop('pause_on_max_iterations', None)
@@ -104,20 +102,14 @@ class BvffBaseWorkChain(ProtocolMixin, BaseRestartWorkChain):
         :returns: the builder; its inputs can still be changed.
         :raises ValueError: if the protocol or a key is unknown, or a value has the wrong type.
         """
-        last = None if options is None else {_NAMESPACE: {'metadata': {'options': options}}}
-        inputs = cls.get_protocol_inputs(protocol, overrides, last)
+        inputs = cls.get_protocol_inputs(protocol, overrides, job_options(_NAMESPACE, options))
         job = inputs[_NAMESPACE]
         builder = cls.get_builder()
-        builder.max_iterations = orm.Int(inputs['max_iterations'])
-        if 'clean_workdir' in inputs:
-            builder.clean_workdir = orm.Bool(inputs['clean_workdir'])
-        builder.bvff.code = code
+        fill_restart(builder, _NAMESPACE, inputs, code)
         builder.bvff.structures = structures_by_key(structures)
-        builder.bvff.parameters = orm.Dict(job['parameters'])
         for name in ('oxidation_states', 'retrieve_landscapes'):
             if name in job:
                 setattr(builder.bvff, name, orm.to_aiida_type(job[name]))
-        builder.bvff.metadata.options = job['metadata']['options']
         return builder
 
     def setup(self) -> None:

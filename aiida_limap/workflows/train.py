@@ -21,8 +21,9 @@ from aiida.engine.processes.workchains.workchain import WorkChainSpec
 from aiida_limap.calculations.train import TrainCalculation
 from aiida_limap.common.training import GRID
 from aiida_limap.data.table import TableData
-from aiida_limap.workflows._batches import is_worth_retrying, positive, reason_of
+from aiida_limap.workflows._batches import is_worth_retrying, reason_of
 from aiida_limap.workflows._options import RATE_DIVISOR, lower_rate, smaller_batch, smaller_group
+from aiida_limap.workflows._restart import bound_iterations, fill_restart, job_options
 from aiida_limap.workflows.protocols.mixin import OPTIONS, ParametersOf, ProtocolMixin
 
 __all__ = ['TrainBaseWorkChain']
@@ -58,9 +59,7 @@ class TrainBaseWorkChain(ProtocolMixin, BaseRestartWorkChain):
         """
         super().define(spec)
         spec.expose_inputs(TrainCalculation, namespace=_NAMESPACE)
-        spec.inputs['max_iterations'].default = partial(orm.Int, 10)
-        spec.inputs['max_iterations'].validator = positive
-        spec.inputs['max_iterations'].help = 'Largest number of jobs.'
+        bound_iterations(spec, 'Largest number of jobs.')
         spec.input(
             'allow_smaller_batches',
             valid_type=orm.Bool,
@@ -111,18 +110,13 @@ class TrainBaseWorkChain(ProtocolMixin, BaseRestartWorkChain):
         :returns: the builder; its inputs can still be changed.
         :raises ValueError: if the protocol or a key is unknown, or a value has the wrong type.
         """
-        last = None if options is None else {_NAMESPACE: {'metadata': {'options': options}}}
-        inputs = cls.get_protocol_inputs(protocol, overrides, last)
+        inputs = cls.get_protocol_inputs(protocol, overrides, job_options(_NAMESPACE, options))
         builder = cls.get_builder()
-        builder.max_iterations = orm.Int(inputs['max_iterations'])
-        for name in ('clean_workdir', 'allow_smaller_batches'):
-            if name in inputs:
-                builder[name] = orm.Bool(inputs[name])
-        builder.train.code = code
+        fill_restart(builder, _NAMESPACE, inputs, code)
+        if 'allow_smaller_batches' in inputs:
+            builder.allow_smaller_batches = orm.Bool(inputs['allow_smaller_batches'])
         builder.train.descriptors = descriptors
         builder.train.migration_energies = migration_energies
-        builder.train.parameters = orm.Dict(inputs[_NAMESPACE]['parameters'])
-        builder.train.metadata.options = inputs[_NAMESPACE]['metadata']['options']
         return builder
 
     def setup(self) -> None:
