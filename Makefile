@@ -5,7 +5,7 @@ DEMO ?= demo-output
 BENCH ?= bench-output
 DATA ?=
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet --constraint constraints.txt
+PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet --use-pep517 --constraint constraints.txt
 
 .PHONY: help demo test lint tests docs bench wheel clean
 
