@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 from aiida_limap.engines.autoencoder.energies import TRANSFORMS
+from aiida_limap.engines.autoencoder.plan import Architecture
 from aiida_limap.engines.errors import InputError
 
 __all__ = ['PRESETS', 'SplitConfig', 'TrainConfig', 'check_device', 'resolve_device']
@@ -164,6 +165,14 @@ class TrainConfig:
             raise InputError(f'train: split must hold options by name, not {split!r}')
         _check_names('train: split', split, [entry.name for entry in fields(SplitConfig)])
         return cls(**merged, split=replace(SplitConfig(), **split))
+
+    def architecture(self, n_composition: int, n_structure: int) -> Architecture:
+        """Return the layer sizes of a network with these options.
+
+        :param n_composition: coordinates of a composition row.
+        :param n_structure: coordinates of a structure row.
+        """
+        return Architecture(n_composition, n_structure, self.hidden_widths, self.head_widths, self.wide_head_widths)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the options as plain values."""

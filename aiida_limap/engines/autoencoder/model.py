@@ -68,9 +68,7 @@ class TrainedModel:
     @property
     def architecture(self) -> Architecture:
         """Layer sizes of the network."""
-        config = self.config
-        widths = [basis.width for basis in self.bases]
-        return Architecture(widths[0], widths[1], config.hidden_widths, config.head_widths, config.wide_head_widths)
+        return self.config.architecture(*(basis.width for basis in self.bases))
 
     @property
     def metrics(self) -> dict[str, Any]:
@@ -283,9 +281,7 @@ def load_model(path: Path | str) -> TrainedModel:
 
 def _architecture(document: Mapping[str, Any], config: TrainConfig, bases: Sequence[Basis]) -> Architecture:
     """Return the sizes that options and bases give, after a look at what the header says of them."""
-    found = Architecture(
-        bases[0].width, bases[1].width, config.hidden_widths, config.head_widths, config.wide_head_widths
-    )
+    found = config.architecture(*(basis.width for basis in bases))
     for key, value in asdict(found).items():
         if document[key] != (list(value) if isinstance(value, tuple) else value):
             raise ValueError(f'{key} is {document[key]!r} in the architecture, but {value!r} elsewhere')

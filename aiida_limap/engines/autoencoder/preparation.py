@@ -76,13 +76,7 @@ class Preparation:
         :raises InputError: as when called.
         """
         prepared = self(config)
-        architecture = Architecture(
-            prepared.bases[0].width,
-            prepared.bases[1].width,
-            config.hidden_widths,
-            config.head_widths,
-            config.wide_head_widths,
-        )
+        architecture = config.architecture(*(basis.width for basis in prepared.bases))
         drawn = (architecture, config.seed)
         if drawn not in self._initial:
             self._initial[drawn] = _initial(architecture, config.seed)

@@ -11,8 +11,9 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from aiida_limap.engines.bvff.framework import Framework, MorseTerm
-from aiida_limap.engines.bvff.landscape import CLIP_EV, MIN_DISTANCE_ANGSTROM, coulomb_range, periodic_images
+from aiida_limap.engines.bvff.framework import Framework
+from aiida_limap.engines.bvff.kernels import place
+from aiida_limap.engines.bvff.landscape import CLIP_EV, MIN_DISTANCE_ANGSTROM, images_and_terms
 from aiida_limap.engines.compiled import compiled
 
 __all__ = ['precise_landscape']
@@ -104,15 +105,6 @@ def _select(images: NDArray, span: tuple[int, int], ball: tuple, near: NDArray, 
     return count
 
 
-@compiled(inline=True)
-def _place(steps: NDArray, i: float, j: float, k: float) -> tuple[float, float, float]:
-    return (
-        i * steps[0, 0] + j * steps[1, 0] + k * steps[2, 0],
-        i * steps[0, 1] + j * steps[1, 1] + k * steps[2, 1],
-        i * steps[0, 2] + j * steps[1, 2] + k * steps[2, 2],
-    )
-
-
 @compiled()
 def _fill(energy: NDArray, steps: NDArray, images: NDArray, borders: NDArray, terms: NDArray, radius: float) -> None:
     """Fill the energies block by block.
@@ -132,7 +124,7 @@ def _fill(energy: NDArray, steps: NDArray, images: NDArray, borders: NDArray, te
     for block1 in range(0, n1, _BLOCK):
         for block2 in range(0, n2, _BLOCK):
             for block3 in range(0, n3, _BLOCK):
-                centre = _place(steps, block1 + half, block2 + half, block3 + half)
+                centre = place(steps, block1 + half, block2 + half, block3 + half)
                 for term in range(n_terms):
                     start, stop = borders[term], borders[term + 1]
                     reach = terms[term, 5] + radius
@@ -140,7 +132,7 @@ def _fill(energy: NDArray, steps: NDArray, images: NDArray, borders: NDArray, te
                 for i in range(block1, min(block1 + _BLOCK, n1)):
                     for j in range(block2, min(block2 + _BLOCK, n2)):
                         for k in range(block3, min(block3 + _BLOCK, n3)):
-                            point = _place(steps, i, j, k)
+                            point = place(steps, i, j, k)
                             total = 0.0
                             for term in range(n_terms):
                                 span = (spans[term], spans[term + 1])
@@ -162,20 +154,11 @@ def precise_landscape(framework: Framework, shape: tuple[int, int, int]) -> NDAr
     :returns: (n1, n2, n3) energies in eV, at most :data:`~aiida_limap.engines.bvff.landscape.CLIP_EV`, within 1e-5 eV
         of the literal sum.
     """
-    images, terms = [], []
-    for term, positions in zip(framework.terms, framework.positions, strict=True):
-        if isinstance(term, MorseTerm):
-            cutoff = term.cutoff
-            terms.append((1.0, term.depth_eV, term.alpha, term.r_min, term.shift_eV, cutoff))
-        else:
-            reach = coulomb_range(term.strength_eV_angstrom, term.screening_length, _NEGLIGIBLE_EV)
-            cutoff = min(term.cutoff, reach)
-            terms.append((0.0, term.strength_eV_angstrom, 1 / term.screening_length, 0.0, 0.0, cutoff))
-        images.append(periodic_images(framework.cell, positions, cutoff))
+    images, terms = images_and_terms(framework, _NEGLIGIBLE_EV)
     steps = framework.cell / np.array(shape)[:, None]
     corners = np.array([(1, b, c) for b in (-1, 1) for c in (-1, 1)]) @ (steps * (0.5 * (_BLOCK - 1)))
     radius = float(np.linalg.norm(corners, axis=1).max()) + 1e-6
     borders = np.cumsum([0, *(len(places) for places in images)])
     energy = np.empty(shape)
-    _fill(energy, steps, np.ascontiguousarray(np.concatenate(images).T), borders, np.array(terms), radius)
+    _fill(energy, steps, np.ascontiguousarray(np.concatenate(images).T), borders, terms, radius)
     return np.minimum(energy, CLIP_EV, out=energy)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from aiida_limap.engines.bvff.framework import Framework, MorseTerm
-from aiida_limap.engines.bvff.landscape import coulomb_range, periodic_images
+from aiida_limap.engines.bvff.framework import Framework
+from aiida_limap.engines.bvff.landscape import images_and_terms
 
 __all__ = ['Continuum', 'Saddles']
 
@@ -62,19 +62,9 @@ class Continuum:
         cell = np.ascontiguousarray(framework.cell, dtype=np.float64)
         self.cell = cell
         self._lattice = np.stack([cell, np.linalg.inv(cell)])
-        images, terms = [], []
-        for term, positions in zip(framework.terms, framework.positions, strict=True):
-            if isinstance(term, MorseTerm):
-                cutoff = term.cutoff
-                terms.append((1.0, term.depth_eV, term.alpha, term.r_min, term.shift_eV, cutoff))
-            else:
-                reach = coulomb_range(term.strength_eV_angstrom, term.screening_length, negligible_eV=_NEGLIGIBLE_EV)
-                cutoff = min(term.cutoff, reach)
-                terms.append((0.0, term.strength_eV_angstrom, 1 / term.screening_length, 0.0, 0.0, cutoff))
-            images.append(periodic_images(cell, positions, cutoff + _MARGIN_ANGSTROM))
+        images, self._terms = images_and_terms(framework, _NEGLIGIBLE_EV, _MARGIN_ANGSTROM)
         self._starts = np.cumsum([0, *(len(places) for places in images)])
         self._images = np.ascontiguousarray(np.concatenate(images))
-        self._terms = np.array(terms, dtype=np.float64)
 
     @property
     def _field(self) -> tuple[NDArray, NDArray, NDArray, NDArray]:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from aiida_limap.engines.bvff.landscape import MIN_DISTANCE_ANGSTROM
 from aiida_limap.engines.compiled import compiled
 
-__all__ = ['BLOCKS_PER_GROUP', 'fill_site_energies']
+__all__ = ['BLOCKS_PER_GROUP', 'fill_site_energies', 'place']
 
 #: Blocks along one edge of a group of blocks: a group picks its neighbours from all ions, a block from those.
 BLOCKS_PER_GROUP = 4
@@ -218,7 +218,7 @@ def _wanted_points(
 
 
 @compiled(inline=True)
-def _place(steps: NDArray, i: float, j: float, k: float) -> tuple[float, float, float]:
+def place(steps: NDArray, i: float, j: float, k: float) -> tuple[float, float, float]:
     """Return the cartesian position of a grid point, which may lie between points, Å."""
     return (
         i * steps[0, 0] + j * steps[1, 0] + k * steps[2, 0],
@@ -259,7 +259,7 @@ def _fill_block(energy: NDArray, wanted: NDArray, lattice: tuple, group: tuple, 
     few = n_points < _FEW_POINTS
     ox, oy, oz = centre if few else middle
     for n in range(n_points):
-        x, y, z = _place(steps, wanted[n, 0], wanted[n, 1], wanted[n, 2])
+        x, y, z = place(steps, wanted[n, 0], wanted[n, 1], wanted[n, 2])
         points[n, 0] = x - ox
         points[n, 1] = y - oy
         points[n, 2] = z - oz
@@ -311,12 +311,12 @@ def fill_site_energies(energy: NDArray, mask: NDArray, groups: NDArray, grid: tu
     g1, g2, g3 = s1 * BLOCKS_PER_GROUP, s2 * BLOCKS_PER_GROUP, s3 * BLOCKS_PER_GROUP
     for g in range(groups.shape[0]):
         f1, f2, f3 = groups[g, 0] * g1, groups[g, 1] * g2, groups[g, 2] * g3
-        centre = _place(steps, f1 + 0.5 * (g1 - 1), f2 + 0.5 * (g2 - 1), f3 + 0.5 * (g3 - 1))
+        centre = place(steps, f1 + 0.5 * (g1 - 1), f2 + 0.5 * (g2 - 1), f3 + 0.5 * (g3 - 1))
         _select(images, image_borders, reaches[0], centre, kept)
         for b1 in range(f1, min(f1 + g1, n1), s1):
             for b2 in range(f2, min(f2 + g2, n2), s2):
                 for b3 in range(f3, min(f3 + g3, n3), s3):
                     count = _wanted_points(mask, (n1, n2, n3), (b1, b2, b3), block, wanted)
                     if count > 0:
-                        middle = _place(steps, b1 + 0.5 * (s1 - 1), b2 + 0.5 * (s2 - 1), b3 + 0.5 * (s3 - 1))
+                        middle = place(steps, b1 + 0.5 * (s1 - 1), b2 + 0.5 * (s2 - 1), b3 + 0.5 * (s3 - 1))
                         _fill_block(energy, wanted[:count], (steps, middle, centre), group, terms)

@@ -18,6 +18,7 @@ __all__ = [
     'CLIP_EV',
     'MIN_DISTANCE_ANGSTROM',
     'coulomb_range',
+    'images_and_terms',
     'periodic_images',
     'reference_landscape',
     'site_energy_landscape',
@@ -193,6 +194,31 @@ def periodic_images(cell: NDArray[np.float64], positions: NDArray[np.float64], c
     places = (shifts[:, None, :] + wrapped[None, :, :]).reshape(-1, 3)
     inside = np.all((places > -margins - 1e-9) & (places < 1 + margins + 1e-9), axis=1)
     return places[inside] @ cell
+
+
+def images_and_terms(
+    framework: Framework, negligible_eV: float, margin: float = 0.0
+) -> tuple[list[NDArray[np.float64]], NDArray[np.float64]]:
+    """Return the ions within reach of a point of the cell, and how each kind of them acts, for compiled loops.
+
+    :param framework: the immobile ions and how they act.
+    :param negligible_eV: a Coulomb term ends where it falls below this energy.
+    :param margin: how far a point may lie outside of the cell, Å.
+    :returns: for each term the (m, 3) positions of its ions, Å; and the (t, 6) terms: 1 for Morse, depth (eV), inverse
+        range (1/Å), R_min (Å), shift (eV), cut-off (Å), or 0 for Coulomb, strength (eV Å), inverse screening length
+        (1/Å), 0, 0, cut-off (Å).
+    """
+    images, terms = [], []
+    for term, positions in zip(framework.terms, framework.positions, strict=True):
+        if isinstance(term, MorseTerm):
+            cutoff = term.cutoff
+            terms.append((1.0, term.depth_eV, term.alpha, term.r_min, term.shift_eV, cutoff))
+        else:
+            reach = coulomb_range(term.strength_eV_angstrom, term.screening_length, negligible_eV)
+            cutoff = min(term.cutoff, reach)
+            terms.append((0.0, term.strength_eV_angstrom, 1 / term.screening_length, 0.0, 0.0, cutoff))
+        images.append(periodic_images(framework.cell, positions, cutoff + margin))
+    return images, np.array(terms, dtype=np.float64)
 
 
 def coulomb_range(strength: float, screening_length: float, negligible_eV: float = 1e-7) -> float:
