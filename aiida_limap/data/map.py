@@ -27,7 +27,7 @@ from aiida_limap.formats.mapbundle import AXES, Heatmap
 if TYPE_CHECKING:
     import pandas as pd  # type: ignore[import-untyped]
 
-__all__ = ['POINT_COLUMNS', 'UNCERTAINTY_COLUMNS', 'MapData']
+__all__ = ['IS_NEW', 'POINT_COLUMNS', 'SCHEMA_VERSION', 'UNCERTAINTY_COLUMNS', 'MapData']
 
 #: Columns that every map has; those after the axes may hold no value for a point.
 POINT_COLUMNS = (
@@ -54,7 +54,12 @@ UNCERTAINTY_COLUMNS = (
     'in_domain',
     'domain_reason',
 )
+#: 1 for the points that were placed on the map of a parent, 0 for those taken over from it.
+IS_NEW = 'is_new'
+#: Maps without a parent are those of version 1, and stay readable for releases that know nothing else.
+SCHEMA_VERSION = 2
 _SUPPORT = 'grid_support'
+_PARENT = 'parent'
 _FACTS = ('target', 'mobile_ion', 'model_uuid', 'engine_version')
 
 
@@ -62,7 +67,8 @@ class MapData(Data):
     """A materials map: one point per structure, spanned by a composition code and a structure code.
 
     Attributes (queryable): ``n_points``, ``target`` (the column that the migration energies came from), ``mobile_ion``,
-    ``model_uuid``, ``engine_version``, ``metrics``, ``counts_by_status``, ``checksum``. Build one with
+    ``model_uuid``, ``engine_version``, ``metrics``, ``counts_by_status``, ``checksum``; of a map with new
+    structures on an older one also ``parent`` (UUID of that map), ``n_new`` and ``schema_version``. Build one with
     :meth:`from_points`.
     """
 
@@ -86,10 +92,12 @@ class MapData(Data):
         :param columns: one value per point for each of :data:`POINT_COLUMNS`; further columns may follow, such as those
             of :data:`UNCERTAINTY_COLUMNS`. Codes are pure numbers, energies are in eV.
         :param heatmap: the predicted migration energy over the plane, eV.
-        :param facts: ``target`` (required), ``mobile_ion``, ``model_uuid`` and ``engine_version``.
+        :param facts: ``target`` (required), ``mobile_ion``, ``model_uuid`` and ``engine_version``; also ``parent``, the
+            UUID of the map whose points are among these, if the column :data:`IS_NEW` tells them from the others.
         :param metrics: how well model and map do, plain values by name.
         :returns: the map, not yet stored.
-        :raises ValueError: if a column is missing or has the wrong length, a point has no codes, or a fact is unknown.
+        :raises ValueError: if a column is missing or has the wrong length, a point has no codes, a fact is unknown, or
+            only one of ``parent`` and the column :data:`IS_NEW` is given.
         """
         names = as_ids(ids)
         missing = [name for name in POINT_COLUMNS if name not in columns]
@@ -106,7 +114,7 @@ class MapData(Data):
         arrays['grid_migration_energy_eV'] = heatmap.values
         if heatmap.support is not None:
             arrays[_SUPPORT] = heatmap.support
-        unknown = sorted(set(facts) - set(_FACTS))
+        unknown = sorted(set(facts) - {*_FACTS, _PARENT})
         if unknown or not facts.get('target'):
             raise ValueError(f'the facts of a map are {", ".join(_FACTS)}, and target is required; found {dict(facts)}')
         attributes: dict[str, Any] = {
@@ -119,6 +127,7 @@ class MapData(Data):
         if heatmap.support is not None:
             # Maps of earlier releases have no such attribute, which their checksum covers.
             attributes['has_support'] = True
+        attributes |= _lineage(facts.get(_PARENT), arrays.get(f'column.{IS_NEW}'))
         # AiiDA rounds numbers when it stores them: the checksum must be that of what is stored.
         attributes = clean_value(attributes)
         node = cls()
@@ -133,6 +142,11 @@ class MapData(Data):
             raise ValidationError('a MapData is built with MapData.from_points, which was not done')
         for key in ('checksum', 'source'):
             attributes.pop(key, None)
+        if self.schema_version > SCHEMA_VERSION:
+            raise ValidationError(
+                f'the map is of schema version {self.schema_version}, but this release knows up to {SCHEMA_VERSION}; '
+                'update aiida-limap'
+            )
         try:
             arrays = self._read_arrays()
         except ValueError as error:
@@ -178,6 +192,26 @@ class MapData(Data):
     def model_uuid(self) -> str | None:
         """UUID of the model that encoded the points."""
         return self.base.attributes.get('model_uuid', None)
+
+    @property
+    def schema_version(self) -> int:
+        """Version of what the node holds: 1 without a parent, 2 with one."""
+        return int(self.base.attributes.get('schema_version', 1))
+
+    @property
+    def parent_uuid(self) -> str | None:
+        """UUID of the map that new structures were placed on; None for a map that was drawn from its own training."""
+        return self.base.attributes.get(_PARENT, None)
+
+    @property
+    def n_new(self) -> int:
+        """Number of points that were placed on the map of the parent; 0 for a map without one."""
+        return int(self.base.attributes.get('n_new', 0))
+
+    @property
+    def n_outside(self) -> int | None:
+        """Number of points outside of what the model knows; None where that was not measured."""
+        return int((self.column('in_domain') == 0).sum()) if 'in_domain' in self.columns else None
 
     @property
     def metrics(self) -> dict[str, Any]:
@@ -237,3 +271,14 @@ class MapData(Data):
 
         columns = {name: self._arrays[f'column.{name}'].tolist() for name in self.columns}
         return pd.DataFrame(columns, index=pd.Index(self.ids, name='id'))
+
+
+def _lineage(parent: str | None, is_new: NDArray | None) -> dict[str, Any]:
+    """Return the attributes of a map with a parent; none without, as maps always were."""
+    if (parent is None) != (is_new is None):
+        raise ValueError(f'a map with a parent needs the column {IS_NEW!r}, and one without has none')
+    if is_new is None:
+        return {}
+    if is_new.dtype.kind != 'f' or not np.isin(is_new, (0, 1)).all():
+        raise ValueError(f'the column {IS_NEW!r} holds 0 or 1 for every point')
+    return {_PARENT: str(parent), 'n_new': int(is_new.sum()), 'schema_version': SCHEMA_VERSION}

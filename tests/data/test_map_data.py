@@ -83,3 +83,48 @@ def test_the_support_of_the_plane_is_kept_and_part_of_the_checksum():
     plain = orm.load_node(example().store().pk)
     assert plain.heatmap().support is None
     assert 'has_support' not in plain.base.attributes.all
+
+
+def placed(parent: str | None = 'a-map', is_new: list | None = None) -> MapData:
+    more = {} if is_new is None else {'is_new': is_new}
+    return MapData.from_points(IDS, columns(**more), heatmap=HEATMAP, facts={**FACTS, 'parent': parent})
+
+
+def test_a_map_with_new_structures_names_its_parent_in_attributes_that_can_be_asked_for():
+    parent = example().store()
+    node = orm.load_node(placed(parent.uuid, [0, 1]).store().pk)
+    assert (node.parent_uuid, node.n_new, node.schema_version) == (parent.uuid, 1, 2)
+    assert node.column('is_new').tolist() == [0, 1]
+    assert node.point('b')['is_new'] == 1
+    query = orm.QueryBuilder().append(MapData, filters={'attributes.parent': parent.uuid}, project='uuid')
+    assert query.all(flat=True) == [node.uuid]
+    copy = node.clone().store()
+    assert (copy.checksum, copy.parent_uuid) == (node.checksum, parent.uuid)
+
+
+def test_a_map_without_parent_is_the_map_that_it_always_was():
+    node = example()
+    assert (node.parent_uuid, node.n_new, node.schema_version, node.n_outside) == (None, 0, 1, None)
+    assert not {'parent', 'n_new', 'schema_version'} & set(node.base.attributes.all)
+
+
+@pytest.mark.parametrize(
+    ('parent', 'is_new', 'words'),
+    [
+        (None, [0, 1], 'a map with a parent needs the column'),
+        ('a-map', None, 'a map with a parent needs the column'),
+        ('a-map', [0, 2], 'holds 0 or 1 for every point'),
+        ('a-map', [0, None], 'holds 0 or 1 for every point'),
+        ('a-map', ['old', 'new'], 'holds 0 or 1 for every point'),
+    ],
+)
+def test_parent_and_new_points_belong_together(parent, is_new, words):
+    with pytest.raises(ValueError, match=words):
+        placed(parent, is_new)
+
+
+def test_a_map_of_a_newer_release_is_refused_by_its_version():
+    node = placed('a-map', [0, 1])
+    node.base.attributes.set('schema_version', 3)
+    with pytest.raises(ValidationError, match='schema version 3, but this release knows up to 2'):
+        node.store()
