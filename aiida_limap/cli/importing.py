@@ -81,20 +81,10 @@ def print_report(report: ImportReport, as_json: bool = False) -> None:
     :param as_json: as JSON instead of sentences.
     """
     if as_json:
-        document = {
-            'dataset_pk': report.dataset.pk,
-            'dataset_uuid': report.dataset.uuid,
-            'group': report.group.label,
-            'n_structures': len(report.dataset),
-            'n_new': report.n_new,
-            'n_known': report.n_known,
-            'refused': [{'name': refusal.name, 'reason': refusal.reason} for refusal in report.refused],
-        }
-        click.echo(json.dumps(document, indent=1))
+        click.echo(json.dumps(report.as_dict(), indent=1))
         return
     for refusal in report.refused:
         click.echo(f'left out {refusal.name}: {refusal.reason}', err=True)
-    click.echo(
-        f'{len(report.dataset)} structures ({report.n_new} new, {report.n_known} already known, '
-        f'{len(report.refused)} left out) in dataset {report.dataset.pk} and group {report.group.label}'
-    )
+    for note in report.notes:
+        click.echo(f'note: {note.name}: {note.reason}', err=True)
+    click.echo(report.summary())

@@ -23,15 +23,18 @@ class DatasetData(Data):
     """An immutable, ordered list of structures, so that a work chain of 100 000 structures has one input.
 
     Attributes (queryable): ``name``, ``number_of_structures``, ``filter``, ``checksum``. The list itself is the file
-    ``dataset.json`` in the repository of the node.
+    ``dataset.json`` in the repository of the node; beside it stands ``import_report.json`` where an importer made the
+    dataset: what was refused and why, licences, what to cite.
 
     :param name: a short name for people, e.g. ``lithium oxides``.
     :param structures: for each structure the UUID of its node and its identifier at the source (empty if it has none).
     :param filter: what chose the structures, e.g. the query to the database; plain values.
-    :raises ValueError: if the name is empty, a UUID is none or is repeated, or the filter holds no plain values.
+    :param report: what the importer has to say; plain values.
+    :raises ValueError: if the name is empty, a UUID is none or is repeated, or filter or report hold no plain values.
     """
 
     FILE = 'dataset.json'
+    REPORT_FILE = 'import_report.json'
     _loaded: dict[str, Any] | None = None
 
     def __init__(
@@ -39,6 +42,7 @@ class DatasetData(Data):
         name: str | None = None,
         structures: Iterable[tuple[str, str]] | None = None,
         filter: Mapping[str, Any] | None = None,
+        report: Mapping[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -62,6 +66,9 @@ class DatasetData(Data):
             }
         )
         self.base.repository.put_object_from_bytes(json.dumps(document, indent=1).encode(), self.FILE)
+        if report is not None:
+            text = json.dumps(plain_json('the report of a dataset', dict(report)), indent=1, ensure_ascii=False)
+            self.base.repository.put_object_from_bytes(text.encode(), self.REPORT_FILE)
 
     def _validate(self) -> None:
         super()._validate()
@@ -104,6 +111,15 @@ class DatasetData(Data):
     def filter(self) -> dict[str, Any]:
         """What chose the structures."""
         return dict(self.base.attributes.get('filter'))
+
+    @property
+    def report(self) -> dict[str, Any] | None:
+        """What the importer had to say: refusals with reasons, licences, what to cite; None without an importer."""
+        try:
+            content = self.base.repository.get_object_content(self.REPORT_FILE, mode='rb')
+        except FileNotFoundError:
+            return None
+        return dict(json.loads(content))
 
     @property
     def checksum(self) -> str:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aiida_limap import __version__
 from aiida_limap.formats._files import checksum
-from aiida_limap.importers.base import Candidate, ImportReport, find_dataset, store_dataset
+from aiida_limap.importers.base import Candidate, ImportReport, find_dataset, store_dataset, structure_md5
 
 if TYPE_CHECKING:
     from aiida_limap.engines.chemistry.prototypes import LibraryEntry
@@ -66,12 +64,6 @@ def _candidates(library: list[LibraryEntry]) -> Iterator[Candidate]:
 
 
 def _source(entry: LibraryEntry) -> dict[str, Any]:
-    text = json.dumps(
-        [
-            entry.structure.lattice.matrix.round(6).tolist(),
-            [[str(site.species), *site.frac_coords.round(6).tolist()] for site in entry.structure],
-        ]
-    )
     extras: dict[str, Any] = {
         'origin': entry.origin,
         'family': entry.family,
@@ -89,7 +81,7 @@ def _source(entry: LibraryEntry) -> dict[str, Any]:
         'license': 'MIT',
         'description': entry.citation,
         'extras': extras,
-        'source_md5': hashlib.md5(text.encode(), usedforsecurity=False).hexdigest(),
+        'source_md5': structure_md5(entry.structure),
     }
     if entry.doi:
         source['uri'] = f'https://doi.org/{entry.doi}'

@@ -10,7 +10,7 @@ from aiida import orm
 from pymatgen.core import DummySpecies, Lattice, Structure
 
 from aiida_limap.groups.dataset import DatasetGroup
-from aiida_limap.importers.base import Candidate, ImporterError, Refusal, find_dataset, store_dataset
+from aiida_limap.importers.base import Candidate, ImporterError, Known, Refusal, find_dataset, store_dataset
 
 CHOICE = {'importer': 'tests'}
 
@@ -37,6 +37,7 @@ def test_candidates_that_are_the_same_are_stored_once(name):
 def test_the_dataset_keeps_the_order_of_the_candidates_over_transactions(name, monkeypatch):
     monkeypatch.setattr('aiida_limap.importers.base._TRANSACTION_SIZE', 3)
     monkeypatch.setattr('aiida_limap.importers.base._QUERY_SIZE', 2)
+    monkeypatch.setattr('aiida_limap.importers._known.QUERY_SIZE', 2)
     entries = [candidate(word) for word in 'gfedcba']
     store_dataset(entries[::2], name=f'{name} before', chosen_by=CHOICE)
     steps: list[int] = []
@@ -107,3 +108,38 @@ def test_a_dataset_is_found_by_name_and_choice_while_its_group_stands(name):
     assert find_dataset(name, CHOICE) is None
     DatasetGroup.collection.delete(report.group.pk)
     assert find_dataset(name, CHOICE) is None
+
+
+def test_known_structures_stand_in_the_dataset_without_being_read_again(name):
+    first = store_dataset([candidate('a'), candidate('b')], name=f'{name} before', chosen_by=CHOICE)
+    uuids = first.dataset.structure_uuids
+    gone = str(uuid4())
+    entries = [candidate('c'), Known(uuids[1], 'b'), Known(gone, 'gone'), Known(uuids[0], 'a')]
+    report = store_dataset(entries, name=name, chosen_by=CHOICE)
+    assert report.dataset.source_ids == ['c', 'b', 'a']
+    assert report.dataset.structure_uuids[1:] == uuids[::-1]
+    assert (report.n_new, report.n_known) == (1, 2)
+    assert report.refused == [Refusal('gone', 'its structure node does not exist (any more)')]
+
+
+def test_another_content_under_a_known_id_is_stored_beside_it_and_said(name):
+    first = store_dataset([candidate('a')], name=name, chosen_by=CHOICE)
+    changed = candidate('a')
+    report = store_dataset([changed], name=name, chosen_by=CHOICE)
+    assert report.n_new == 1
+    texts = [f'{note.name}: {note.reason}' for note in report.notes]
+    assert any(text.startswith('a: ') and 'this id but another content' in text for text in texts)
+    assert f'limap/{name}: it held dataset {first.dataset.pk} before and holds {report.dataset.pk} now' in texts[-1]
+    # Nothing new is to be said when the same comes again.
+    assert store_dataset([changed], name=name, chosen_by=CHOICE).notes == []
+
+
+def test_a_name_of_a_group_of_another_kind_is_refused_before_anything_is_stored(name):
+    orm.Group(label=f'limap/{name}').store()
+    before = orm.QueryBuilder().append(orm.Node).count()
+    with pytest.raises(ImporterError, match=r'exists already and is no group of a dataset .*choose another name'):
+        store_dataset([candidate('a')], name=name, chosen_by=CHOICE)
+    for bad in ('', '  ', 'x' * 300):
+        with pytest.raises(ImporterError, match='is no name for a dataset'):
+            store_dataset([candidate('a')], name=bad, chosen_by=CHOICE)
+    assert orm.QueryBuilder().append(orm.Node).count() == before
