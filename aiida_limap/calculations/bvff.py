@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from aiida import orm
@@ -10,6 +11,7 @@ from aiida.common import CalcInfo
 from aiida.common.folders import Folder
 from aiida.engine import CalcJobProcessSpec
 
+from aiida_limap.calculations._bond_valence import check_force_field, define_bond_valence, write_bond_valence
 from aiida_limap.calculations.base import StructuresCalculation, add_inputs_validator, define_batch_exit_codes
 from aiida_limap.data.table import TableData
 
@@ -43,7 +45,9 @@ class BvffCalculation(StructuresCalculation):
             help='Whether the energy grids (parameter landscapes) come back into the folder landscapes of retrieved. '
             'By default they stay in the remote folder: a grid of 0.1 Å has some megabytes per structure.',
         )
+        define_bond_valence(spec)
         add_inputs_validator(spec, _validate_landscapes)
+        add_inputs_validator(spec, _validate_bond_valence)
         spec.output(
             'table',
             valid_type=TableData,
@@ -56,6 +60,14 @@ class BvffCalculation(StructuresCalculation):
             'ERROR_NO_MOBILE_ION_IN_STRUCTURES',
             'None of the structures holds the mobile ion {mobile_ion}; choose other structures or another mobile_ion.',
         )
+
+    def write_inputs(self, directory: Path) -> dict[str, str]:
+        """Write the structures, and the parameter set where one is given.
+
+        :param directory: the folder of the job.
+        :returns: file name by role.
+        """
+        return {**super().write_inputs(directory), **write_bond_valence(self.inputs, directory)}
 
     def prepare_for_submission(self, folder: Folder) -> CalcInfo:
         """Write the job, and ask for the files of single structures too.
@@ -81,3 +93,9 @@ def _validate_landscapes(inputs: Mapping[str, Any], _namespace: Any) -> str | No
     if parameters is not None and parameters.get_dict().get('landscapes'):
         return None
     return 'retrieve_landscapes: no landscapes are written unless parameters has landscapes: true'
+
+
+def _validate_bond_valence(inputs: Mapping[str, Any], _namespace: Any) -> str | None:
+    """Check that the parameter set knows the preset and the mobile ion."""
+    parameters = inputs.get('parameters')
+    return check_force_field(inputs.get('bond_valence'), {} if parameters is None else parameters.get_dict())

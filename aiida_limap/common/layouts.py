@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-__all__ = ['check_layout', 'is_layout_file', 'read_layout_file']
+__all__ = ['check_layout', 'is_layout_file', 'read_layout_file', 'reads_bond_valence']
 
 _ENDINGS = ('.yaml', '.yml')
 _KEYS = ('name', 'composition', 'structure')
+#: Featurizers of this module read bond-valence parameters.
+_BOND_VALENCE = 'aiida_limap.engines.bvff.'
 
 
 def is_layout_file(layout: Any) -> bool:
@@ -39,6 +41,20 @@ def check_layout(layout: Any) -> str | None:
         if not isinstance(layout.get(part, []), (list, tuple)):
             return f'is no layout: {part} must be a list of blocks, not {layout[part]!r}'
     return None
+
+
+def reads_bond_valence(parameters: Mapping[str, Any]) -> bool:
+    """Return whether descriptors depend on a set of bond-valence parameters.
+
+    :param parameters: the parameters of a ``limap.descriptors``.
+    """
+    layout, landscape = parameters.get('layout'), bool(parameters.get('landscape', False))
+    if not isinstance(layout, Mapping):
+        # The landscape parts of the layouts with a name, and no other part of them, are made of site energies.
+        return landscape
+    parts = ('structure', 'landscape') if landscape else ('structure',)
+    blocks = [block for part in parts for block in layout.get(part) or ()]
+    return any(_BOND_VALENCE in str(block) for block in blocks)
 
 
 def read_layout_file(path: Path) -> dict[str, Any]:

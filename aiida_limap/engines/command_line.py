@@ -66,6 +66,9 @@ main.add_command(layouts)
     '--spacing', type=click.FloatRange(min=0.03, max=1.0), default=0.2, show_default=True, help='Grid spacing, Å.'
 )
 @click.option('--mobile-ion', default='Li+', show_default=True, help='The ion that moves.')
+@click.option(
+    '--parameters', type=click.Path(path_type=Path), help='YAML file of bond-valence parameters in place of our own.'
+)
 @click.option('--grid-only', is_flag=True, help='Do not refine minima and saddles off the grid.')
 @click.option('--occupancies', is_flag=True, help='Weight shared and partially occupied sites by their occupancy.')
 @click.option('--device', default='cpu', show_default=True, help='Where the grid is computed: cpu, or cuda with torch.')
@@ -86,6 +89,7 @@ def bvff(files: tuple[str, ...], as_json: bool, save: Path | None, **choices: An
       limap-engine bvff LiFePO4.cif Li3PO4.cif --spacing 0.1
       limap-engine bvff Li3PO4.cif LiFePO4.cif --json > barriers.json
       limap-engine bvff Li3PO4.cif --save results
+      limap-engine bvff Li3PO4.cif --parameters my_parameters.yaml
       limap-engine bvff job.json
     """
     if len(files) == 1 and Path(files[0]).name == 'job.json':
@@ -95,7 +99,7 @@ def bvff(files: tuple[str, ...], as_json: bool, save: Path | None, **choices: An
     logging.getLogger().setLevel(logging.WARNING)
     # Readers of structure files warn of every rounded coordinate.
     warnings.filterwarnings('ignore', module='pymatgen')
-    items = _barriers_of_files(files, _options(choices, save), save)
+    items = _barriers_of_files(files, _options(choices, save), save, choices['parameters'])
     if as_json:
         rows = [{'file': item.id, 'status': str(item.status), 'message': item.message, **item.values} for item in items]
         click.echo(json.dumps(rows, indent=1))
@@ -118,7 +122,9 @@ def _options(choices: dict[str, Any], save: Path | None) -> dict[str, Any]:
     }
 
 
-def _barriers_of_files(files: tuple[str, ...], options: dict[str, Any], folder: Path | None) -> list[Any]:
+def _barriers_of_files(
+    files: tuple[str, ...], options: dict[str, Any], folder: Path | None, parameters: Path | None
+) -> list[Any]:
     from rich.console import Console
     from rich.progress import Progress
 
@@ -138,6 +144,7 @@ def _barriers_of_files(files: tuple[str, ...], options: dict[str, Any], folder: 
                 options,
                 on_result=lambda _item: progress.advance(bar),
                 folder=folder,
+                parameters=parameters,
             )
         except InputError as error:
             raise click.UsageError(str(error)) from error

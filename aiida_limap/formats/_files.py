@@ -83,7 +83,7 @@ def check_keys(name: str, document: Mapping[str, Any], required: Iterable[str], 
     """
     required = set(required)
     known = required | set(optional)
-    unknown = sorted(set(document) - known)
+    unknown = sorted(set(document) - known, key=str)
     if unknown:
         raise FormatError(f'{name}: unknown key {unknown[0]!r}; known are {", ".join(sorted(known))}')
     missing = sorted(required - set(document))

@@ -14,14 +14,18 @@ if TYPE_CHECKING:
     from aiida_limap.engines.bvff.migration import MigrationEnergy, migration_energy, migration_network
     from aiida_limap.engines.bvff.network import MigrationNetwork, read_network
     from aiida_limap.engines.bvff.options import BvffOptions
+    from aiida_limap.engines.bvff.parameters import ParameterSet, default_parameters, load_parameters
     from aiida_limap.engines.percolation.thresholds import Percolation, percolate, percolation_thresholds
 
 __all__ = [
     'BvffOptions',
     'MigrationEnergy',
     'MigrationNetwork',
+    'ParameterSet',
     'Percolation',
     'bottleneck_radii',
+    'default_parameters',
+    'load_parameters',
     'migration_energy',
     'migration_network',
     'percolate',
@@ -35,6 +39,9 @@ __getattr__, __dir__ = lazy_attributes(
         'BvffOptions': 'options',
         'MigrationEnergy': 'migration',
         'MigrationNetwork': 'network',
+        'ParameterSet': 'parameters',
+        'default_parameters': 'parameters',
+        'load_parameters': 'parameters',
         'bottleneck_radii': 'bottleneck',
         'migration_network': 'migration',
         'read_network': 'network',

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from aiida_limap.engines.bvff.parameters import default_parameters
+from aiida_limap.engines.bvff.parameters import ParameterSet, default_parameters
 from aiida_limap.engines.chemistry.elements import Ion
 from aiida_limap.engines.errors import DisorderedStructureError, InputError, ParametersMissingError
 
@@ -62,7 +62,11 @@ class BondValenceSums:
 
 
 def bond_valence_sums(
-    structure: Structure, states: Sequence[float], *, cutoff: float = CUTOFF_ANGSTROM
+    structure: Structure,
+    states: Sequence[float],
+    *,
+    cutoff: float = CUTOFF_ANGSTROM,
+    parameters: ParameterSet | None = None,
 ) -> BondValenceSums:
     """Sum the bond valences exp((R0 - R) / b) of each site with all ions of opposite charge.
 
@@ -71,6 +75,7 @@ def bond_valence_sums(
     :param structure: an ordered structure.
     :param states: formal charge of each site, in units of e.
     :param cutoff: longest bond, Å. The parameters were fitted to 8 Å; other values are for tests of convergence.
+    :param parameters: the bond-valence parameters; None for those of the package.
     :returns: the sums; pairs without parameters are named in them, and only the sites that they touch have none.
     :raises DisorderedStructureError: if a site is shared or partially occupied.
     :raises InputError: if there is not one charge per site.
@@ -84,7 +89,7 @@ def bond_valence_sums(
     ions = tuple(Ion(site.specie.symbol, float(state)) for site, state in zip(structure, states, strict=True))
     kinds = sorted(set(ions), key=lambda ion: (ion.symbol, ion.charge))
     kind = np.array([kinds.index(ion) for ion in ions])
-    r0, b, named = _tables(kinds)
+    r0, b, named = _tables(kinds, parameters or default_parameters())
     centres, neighbours, _, distances = structure.get_neighbor_list(cutoff)
     charges = np.array([ion.charge for ion in ions])
     bonded = charges[centres] * charges[neighbours] < 0
@@ -115,9 +120,10 @@ def global_instability_index(sums: BondValenceSums) -> float | None:
     return float(np.sqrt(np.mean(deviations**2)))
 
 
-def _tables(kinds: Sequence[Ion]) -> tuple[NDArray[np.float64], NDArray[np.float64], dict[tuple[int, int], str]]:
+def _tables(
+    kinds: Sequence[Ion], parameters: ParameterSet
+) -> tuple[NDArray[np.float64], NDArray[np.float64], dict[tuple[int, int], str]]:
     """Return R0 and b for each pair of kinds, NaN where there are none, and the names of the pairs that lack them."""
-    parameters = default_parameters()
     r0, b = np.full((2, len(kinds), len(kinds)), math.nan)
     named: dict[tuple[int, int], str] = {}
     for i, cation in enumerate(kinds):

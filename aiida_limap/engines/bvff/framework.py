@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aiida_limap.engines.bvff.options import BvffOptions
-from aiida_limap.engines.bvff.parameters import default_parameters
 from aiida_limap.engines.chemistry.elements import Ion, parse_ion, period
 from aiida_limap.engines.chemistry.oxidation import OxidationStates
 from aiida_limap.engines.errors import NoMobileIonError, OxidationStatesError, ParametersMissingError
@@ -145,7 +144,7 @@ def _ions_by_site(structure: Structure, states: OxidationStates | Sequence[float
 
 
 def _morse_term(mobile: Ion, ion: Ion, occupancy: float, options: BvffOptions) -> tuple[MorseTerm, str | None]:
-    parameters = default_parameters()
+    parameters = options.parameters
     row = parameters.row(mobile, ion)
     depth = occupancy * parameters.preset(options.preset).morse_scale * row.D0
     note = None if row.derived is None else f'the parameters of {mobile} and {ion} are derived ({row.derived})'
@@ -153,7 +152,7 @@ def _morse_term(mobile: Ion, ion: Ion, occupancy: float, options: BvffOptions) -
 
 
 def _coulomb_term(mobile: Ion, ion: Ion, scale: float, options: BvffOptions) -> CoulombTerm:
-    parameters = default_parameters()
+    parameters = options.parameters
     charges = abs(mobile.charge * ion.charge) / math.sqrt(period(mobile.symbol) * period(ion.symbol))
     screening = options.screening_factor or parameters.preset(options.preset).screening_factor
     return CoulombTerm(

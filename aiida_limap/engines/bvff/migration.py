@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aiida_limap.common.status import Status
 from aiida_limap.engines.bvff.options import BvffOptions
+from aiida_limap.engines.bvff.parameters import ParameterSet, load_parameters
 from aiida_limap.engines.bvff.solve import Solution, solve
 
 if TYPE_CHECKING:
@@ -107,6 +109,7 @@ def migration_energy(
     preset: str = 'bvff',
     spacing: float = 0.2,
     oxidation_states: Mapping[str, float] | Sequence[float] | None = None,
+    parameters: ParameterSet | str | Path | None = None,
     **options: Any,
 ) -> MigrationEnergy:
     """Compute the migration energy of the mobile ion by the bond-valence force field.
@@ -119,6 +122,7 @@ def migration_energy(
     :param preset: ``bvff`` (full Morse depth) or ``bvse`` (half of it).
     :param spacing: largest distance of grid points, Å.
     :param oxidation_states: by element symbol, or one per site; None lets them be found.
+    :param parameters: a set of bond-valence parameters, or the path of a file of them; None for that of the package.
     :param options: further options by the names of :class:`~aiida_limap.engines.bvff.options.BvffOptions`, e.g.
         ``cutoff_angstrom``, ``screening_factor``, ``energy_cap_eV``.
     :returns: barriers, oxidation states and the facts of the grid.
@@ -127,7 +131,8 @@ def migration_energy(
         sites, no oxidation states, no parameters, too large, out of time.
     """
     named = {'mobile_ion': mobile_ion, 'preset': preset, 'spacing_angstrom': spacing}
-    return compute(structure, BvffOptions.from_mapping({**options, **named}), oxidation_states)
+    known = BvffOptions.from_mapping({**options, **named}, load_parameters(parameters))
+    return compute(structure, known, oxidation_states)
 
 
 def migration_network(
@@ -135,6 +140,7 @@ def migration_network(
     *,
     oxidation_states: Mapping[str, float] | Sequence[float] | None = None,
     threads: int | None = None,
+    parameters: ParameterSet | str | Path | None = None,
     **options: Any,
 ) -> MigrationNetwork:
     """Find the sites of the mobile ion, the passes between them and the paths that limit migration.
@@ -142,13 +148,14 @@ def migration_network(
     :param structure: a pymatgen structure.
     :param oxidation_states: by element symbol, or one per site; None lets them be found.
     :param threads: number of threads, which does not change the result; None for all, or ``OMP_NUM_THREADS``.
+    :param parameters: as for :func:`migration_energy`.
     :param options: options by the names of :class:`~aiida_limap.engines.bvff.options.BvffOptions`.
     :returns: the network in the cell of the structure.
     :raises LimapError: as :func:`migration_energy`.
     """
     from aiida_limap.engines.bvff.sites import build_network
 
-    known = BvffOptions.from_mapping({**options, 'networks': True})
+    known = BvffOptions.from_mapping({**options, 'networks': True}, load_parameters(parameters))
     return build_network(solve(structure, known, oxidation_states, threads=threads, everything=True))
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
-from aiida_limap.engines.bvff.parameters import default_parameters
+from aiida_limap.engines.bvff.parameters import ParameterSet, default_parameters
 from aiida_limap.engines.chemistry.elements import parse_ion
 from aiida_limap.engines.errors import InputError
 
@@ -44,6 +44,8 @@ class BvffOptions:
     :param max_sites: largest number of sites of a structure.
     :param max_voxels: largest number of grid points.
     :param time_limit_s: seconds for one structure; checked between the stages of the computation.
+    :param parameters: the bond-valence parameters; those of the package unless given. A job names their file among its
+        inputs, so they are none of its parameters.
     """
 
     mobile_ion: str = 'Li+'
@@ -63,12 +65,13 @@ class BvffOptions:
     max_sites: int = 1000
     max_voxels: int = 10_000_000
     time_limit_s: float = math.inf
+    parameters: ParameterSet = field(default_factory=default_parameters, repr=False, hash=False)
 
     def __post_init__(self) -> None:
-        default_parameters().preset(self.preset)
-        default_parameters().check_mobile_ion(parse_ion(self.mobile_ion))
+        preset = self.parameters.preset(self.preset)
+        self.parameters.check_mobile_ion(parse_ion(self.mobile_ion))
         if self.screening_factor is None:
-            object.__setattr__(self, 'screening_factor', default_parameters().preset(self.preset).screening_factor)
+            object.__setattr__(self, 'screening_factor', preset.screening_factor)
         for name in ('spacing_angstrom', 'cutoff_angstrom', 'screening_factor', 'energy_cap_eV', 'time_limit_s'):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
@@ -96,15 +99,27 @@ class BvffOptions:
             raise InputError(f'option device must name a device such as cpu or cuda, not {self.device!r}')
 
     @classmethod
-    def from_mapping(cls, options: Mapping[str, Any]) -> BvffOptions:
+    def names(cls) -> tuple[str, ...]:
+        """Return the names of the options that are plain values: the parameters of a job."""
+        return tuple(entry.name for entry in fields(cls) if entry.name != 'parameters')
+
+    @classmethod
+    def from_mapping(cls, options: Mapping[str, Any], parameters: ParameterSet | None = None) -> BvffOptions:
         """Build options from names and values; None stands for the default.
 
         :param options: values by name.
+        :param parameters: the bond-valence parameters; None for those of the package.
         :returns: the options.
         :raises InputError: if a name is unknown or a value unusable.
         """
-        known = [field.name for field in fields(cls)]
+        known = cls.names()
         unknown = sorted(set(options) - set(known))
         if unknown:
             raise InputError(f'there is no option {unknown[0]!r}; known are {", ".join(known)}')
-        return cls(**{name: value for name, value in options.items() if value is not None})
+        given = {name: value for name, value in options.items() if value is not None}
+        return cls(**given, parameters=parameters or default_parameters())
+
+    def settings(self) -> dict[str, Any]:
+        """Return the plain values that results record: all options but those that are infinite."""
+        values = {name: getattr(self, name) for name in self.names()}
+        return {name: value for name, value in values.items() if value != math.inf}

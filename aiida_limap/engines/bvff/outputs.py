@@ -45,7 +45,7 @@ def extra_values(solution: Solution) -> dict[str, Any]:
     if not structure.is_ordered:
         return values
     try:
-        sums = bond_valence_sums(structure, states)
+        sums = bond_valence_sums(structure, states, parameters=solution.options.parameters)
         values['bond_valence_sum_mobile'] = sums.by_ion.get(solution.options.mobile_ion)
         values['global_instability_index'] = global_instability_index(sums)
         if solution.options.networks:

@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields
 from functools import cached_property, lru_cache
-from importlib import resources
-from typing import Any
-
-import yaml
+from pathlib import Path
 
 from aiida_limap.engines.chemistry.elements import Ion, covalent_radius, parse_ion
 from aiida_limap.engines.chemistry.oxidation import MEAN_TOLERANCE
 from aiida_limap.engines.errors import InputError, ParametersMissingError
-from aiida_limap.formats._files import checksum
+from aiida_limap.formats._files import FormatError
+from aiida_limap.formats._parameter_rows import PairRow, morse_depth_eV
+from aiida_limap.formats.parameters import embedded_parameters, parse_parameters
 
-__all__ = ['RADII', 'MorseRow', 'ParameterSet', 'Preset', 'default_parameters', 'morse_depth', 'read_parameters']
+__all__ = [
+    'RADII',
+    'MorseRow',
+    'ParameterSet',
+    'Preset',
+    'default_parameters',
+    'load_parameters',
+    'morse_depth',
+    'read_parameters',
+]
 
 #: Sets of radii: covalent ones by element (Cordero et al. 2008), or those of softBV by ion.
 RADII = ('cordero', 'softbv')
-#: e^2 / (4 pi epsilon_0) in eV Å as the published depths were computed with.
-_COULOMB_OF_TABLE = 14.4
-#: Largest relative difference of a tabulated depth and of alpha b from what the other numbers of the row give.
-_CONSISTENCY = 1e-3
 #: Messages list at most so many ions.
 _MAX_LISTED = 12
 
@@ -77,8 +80,10 @@ class ParameterSet:
     :param rows: the rows, published ones first.
     :param presets: presets by name.
     :param citation: where the numbers were published.
-    :param checksum: SHA-256 of the file, recorded with every result.
+    :param checksum: SHA-256 of the file, as ``sha256sum`` prints it; recorded with every result.
     :param radii: softBV radii by ion, Å.
+    :param name: short name of the set.
+    :param version: version of the set, or None.
     """
 
     rows: tuple[MorseRow, ...]
@@ -86,6 +91,8 @@ class ParameterSet:
     citation: str
     checksum: str
     radii: Mapping[Ion, float] = field(default_factory=dict)
+    name: str = ''
+    version: str | None = None
 
     @cached_property
     def _by_elements(self) -> dict[tuple[str, str], list[MorseRow]]:
@@ -93,6 +100,15 @@ class ParameterSet:
         for row in self.rows:
             found.setdefault((row.cation.symbol, row.anion.symbol), []).append(row)
         return found
+
+    def facts(self) -> dict[str, str]:
+        """Return name, citation and checksum, as they stand in results."""
+        name = self.name if self.version is None else f'{self.name} {self.version}'
+        return {
+            'parameters_name': name,
+            'parameters_citation': self.citation,
+            'parameters_checksum': self.checksum,
+        }
 
     def preset(self, name: str) -> Preset:
         """Return a preset.
@@ -197,108 +213,65 @@ def _listed(ions: Iterable[Ion]) -> str:
 def morse_depth(row: MorseRow, *, periods: tuple[int, int], transition: bool) -> float:
     """Return the depth that follows from the other numbers of a row.
 
-    D0 = 14.4 c (c |V_A V_X|)^(1/c) b^2 / (2 R_min sqrt(n_A n_X)): Adams and Rao, Phys. Status Solidi A 208, 1746
-    (2011).
+    The formula is that of :func:`~aiida_limap.formats._parameter_rows.morse_depth_eV`.
 
     :param row: the row; its ``D0`` is not used.
     :param periods: principal quantum numbers of cation and anion.
     :param transition: whether the cation is of the d or f block (c = 2) or not (c = 1).
     :returns: the depth, eV.
     """
-    c = 2 if transition else 1
-    charges = abs(row.cation.charge * row.anion.charge)
-    return _COULOMB_OF_TABLE * c * (c * charges) ** (1 / c) * row.b**2 / (2 * row.R_min * math.sqrt(math.prod(periods)))
+    charges = row.cation.charge, row.anion.charge
+    return morse_depth_eV(charges, b=row.b, R_min=row.R_min, periods=periods, transition=transition)
 
 
-def read_parameters(text: str) -> ParameterSet:
-    """Read a parameter file.
+def read_parameters(content: str | bytes, name: str = 'bond-valence parameters') -> ParameterSet:
+    """Read the content of a parameter file.
 
-    :param text: its YAML text.
+    :param content: its YAML text.
+    :param name: what it is called in messages.
     :returns: the parameters.
-    :raises InputError: if a row is incomplete or repeated, if its alpha, b, D0 or R_min is not positive (such rows
-        stand in some tables as placeholders for pairs that were never fitted), if alpha is not 1 / b, or if D0 is not
-        what :func:`morse_depth` gives.
+    :raises InputError: if :func:`~aiida_limap.formats.parameters.parse_parameters` refuses it.
     """
-    # The loader in C is ten times faster, but not every build of yaml has it.
-    document = yaml.load(text, Loader=getattr(yaml, 'CSafeLoader', yaml.SafeLoader))
-    numbers = {symbol: int(n) for n, symbols in document['principal_quantum_numbers'].items() for symbol in symbols}
-    shells = _Shells(numbers, frozenset(document['d_and_f_block']))
-    rows = [_row(document['columns'], line.split(), shells) for line in document['pairs'].splitlines() if line.strip()]
-    for entry in document.get('derived', ()):
-        rows += _derived(entry, rows, shells)
-    pairs = [(row.cation, row.anion) for row in rows]
-    if len(set(pairs)) != len(pairs):
-        repeated = next(pair for pair in pairs if pairs.count(pair) > 1)
-        raise InputError(f'bond-valence parameters: the pair {repeated[0]} and {repeated[1]} stands twice')
-    radii = document.get('radii', {}).get('softbv', {}).get('angstrom', {})
+    try:
+        document = parse_parameters(content.encode() if isinstance(content, str) else content, name)
+    except FormatError as error:
+        raise InputError(str(error)) from error
     return ParameterSet(
-        rows=tuple(rows),
-        presets={name: Preset(name=name, **entry) for name, entry in document['presets'].items()},
-        citation=document['citation'],
-        checksum=checksum(text.encode()),
-        radii={parse_ion(ion): float(radius) for ion, radius in radii.items()},
+        rows=tuple(_row(row) for row in document.rows),
+        presets={word: Preset(name=word, **entry) for word, entry in document.presets.items()},
+        citation=document.citation,
+        checksum=document.checksum,
+        radii={parse_ion(ion): radius for ion, radius in document.radii.items()},
+        name=document.name or name,
+        version=document.version,
     )
 
 
-@dataclass(frozen=True)
-class _Shells:
-    """Principal quantum numbers by element symbol, and the elements of the d and f block."""
+def load_parameters(source: str | Path | ParameterSet | None) -> ParameterSet:
+    """Return a parameter set, whichever way it is named.
 
-    numbers: Mapping[str, int]
-    transition: frozenset[str]
-
-    def depth(self, row: MorseRow) -> float:
-        periods = (self.numbers[row.cation.symbol], self.numbers[row.anion.symbol])
-        return morse_depth(row, periods=periods, transition=row.cation.symbol in self.transition)
-
-
-def _row(columns: Sequence[str], words: Sequence[str], shells: _Shells) -> MorseRow:
-    pair = ' and '.join(words[:2])
-    if len(words) != len(columns):
-        raise InputError(f'bond-valence parameters: the row of {pair} has {len(words)} entries, not {len(columns)}')
-    entry = dict(zip(columns, words, strict=True))
-    values: dict[str, Any] = {'cation': parse_ion(entry.pop('cation')), 'anion': parse_ion(entry.pop('anion'))}
-    for name, word in entry.items():
-        try:
-            values[name] = float(word)
-        except ValueError:
-            raise InputError(f'bond-valence parameters: {name} of the pair {pair} is {word!r}, not a number') from None
-    for name in ('b', 'alpha', 'D0', 'R_min'):
-        if not 0 < values[name] < math.inf:
-            raise InputError(
-                f'bond-valence parameters: {name} of the pair {pair} is {values[name]:g}, but must be positive; rows '
-                'with such numbers are placeholders and must be left out'
-            )
-    row = MorseRow(**values)
-    if abs(row.alpha * row.b - 1) > _CONSISTENCY:
-        raise InputError(f'bond-valence parameters: alpha of the pair {pair} is not the inverse of b')
-    missing = [ion.symbol for ion in (row.cation, row.anion) if ion.symbol not in shells.numbers]
-    if missing:
-        raise InputError(f'bond-valence parameters: the pair {pair} needs the principal quantum number of {missing[0]}')
-    depth = shells.depth(row)
-    if abs(row.D0 / depth - 1) > _CONSISTENCY:
-        raise InputError(
-            f'bond-valence parameters: D0 of the pair {pair} is {row.D0:g} eV, but its other numbers give '
-            f'{depth:.4g} eV'
-        )
-    return row
+    :param source: a set, the path of a parameter file, or None for the set that comes with the package.
+    :returns: the set.
+    :raises InputError: if there is no such file, or its content is refused.
+    """
+    if source is None:
+        return default_parameters()
+    if isinstance(source, ParameterSet):
+        return source
+    path = Path(source)
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise InputError(f'the parameter file {path} cannot be read: {error.strerror}') from error
+    return read_parameters(content, path.name)
 
 
-def _derived(entry: Mapping[str, Any], rows: Sequence[MorseRow], shells: _Shells) -> list[MorseRow]:
-    """Return rows of an anion that is not tabulated, from those of another one of the same element."""
-    anion, like = parse_ion(entry['anion']), parse_ion(entry['like'])
-    known = {str(row.cation): row for row in rows if row.anion == like}
-    found = []
-    for cation in entry['cations']:
-        if cation not in known:
-            raise InputError(f'bond-valence parameters: {anion} with {cation} needs the row of {like} with {cation}')
-        values = {**vars(known[cation]), 'anion': anion, 'derived': f'{cation} with {anion}: {entry["reason"]}'}
-        row = MorseRow(**values)
-        found.append(MorseRow(**{**values, 'D0': shells.depth(row)}))
-    return found
+def _row(row: PairRow) -> MorseRow:
+    values = {field.name: getattr(row, field.name) for field in fields(MorseRow)}
+    return MorseRow(**{**values, 'cation': parse_ion(row.cation), 'anion': parse_ion(row.anion)})
 
 
 @lru_cache(maxsize=1)
 def default_parameters() -> ParameterSet:
-    """Return the parameters that come with the package."""
-    return read_parameters((resources.files(__package__) / 'parameters.yaml').read_text(encoding='utf-8'))
+    """Return the parameters that come with the package; nobody changes them."""
+    return read_parameters(embedded_parameters())

@@ -7,7 +7,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,12 +14,13 @@ from aiida_limap.common.status import Status
 from aiida_limap.engines.bvff.migration import summarise
 from aiida_limap.engines.bvff.options import BvffOptions
 from aiida_limap.engines.bvff.outputs import extra_values, write_files
-from aiida_limap.engines.bvff.parameters import default_parameters
+from aiida_limap.engines.bvff.parameters import load_parameters
 from aiida_limap.engines.bvff.solve import solve
 from aiida_limap.engines.chemistry.structures import structure_from_record
 from aiida_limap.engines.errors import InputError, LimapError
 from aiida_limap.engines.threads import available_threads
 from aiida_limap.formats.job import Job
+from aiida_limap.formats.parameters import PARAMETERS_ROLE
 from aiida_limap.formats.results import ItemResult, ResultsWriter
 from aiida_limap.formats.structures import read_structures
 
@@ -35,20 +35,23 @@ LOGGER = logging.getLogger(__name__)
 def run(job: Job, directory: Path, writer: ResultsWriter) -> None:
     """Compute the migration energy of every structure; a structure without an answer costs its own row only.
 
-    :param job: its ``inputs['structures']`` names a structures file; its parameters are those of
+    :param job: its ``inputs['structures']`` names a structures file, and ``inputs['bond_valence']``, where it is given,
+        a file of bond-valence parameters in place of those of the package; its parameters are those of
         :class:`~aiida_limap.engines.bvff.options.BvffOptions`.
     :param directory: folder of the input files; landscapes and networks are written into folders below it.
     :param writer: takes one item per structure and the summary.
     :raises InputError: if a parameter is unknown or unusable, or the job names no structures.
     :raises FormatError: if the structures file is unusable.
     """
-    options = BvffOptions.from_mapping(job.parameters)
-    if set(job.inputs) != {'structures'}:
-        raise InputError(f"a bvff job reads one input, 'structures', not {sorted(job.inputs)}")
+    if 'structures' not in job.inputs or not set(job.inputs) <= {'structures', PARAMETERS_ROLE}:
+        raise InputError(
+            f"a bvff job reads the input 'structures' and on request {PARAMETERS_ROLE!r}, not {sorted(job.inputs)}"
+        )
+    given = job.inputs.get(PARAMETERS_ROLE)
+    parameters = load_parameters(None if given is None else Path(directory) / given)
+    options = BvffOptions.from_mapping(job.parameters, parameters)
     records = read_structures(Path(directory) / job.inputs['structures'])
-    parameters = default_parameters()
-    settings = {name: value for name, value in asdict(options).items() if value != float('inf')}
-    writer.summary(options=settings, parameters_citation=parameters.citation, parameters_checksum=parameters.checksum)
+    writer.summary(options=options.settings(), **parameters.facts())
     counts: Counter[str] = Counter()
     loaders = [(record.id, lambda record=record: structure_from_record(record)) for record in records]
     for number, item in enumerate(compute_items(loaders, options, folder=Path(directory)), start=1):

@@ -22,7 +22,8 @@ HEADER = {
     'columns': ['cation', 'anion', 'R0', 'b', 'alpha', 'D0', 'R_min', 'preferred_coordination'],
     'principal_quantum_numbers': {2: ['Li', 'O']},
     'd_and_f_block': [],
-    'presets': {},
+    'units': {'R0': 'angstrom', 'b': 'angstrom', 'alpha': '1/angstrom', 'D0': 'eV', 'R_min': 'angstrom'},
+    'presets': {'bvff': {'description': 'none', 'morse_scale': 1.0, 'screening_factor': 0.74}},
 }
 
 

@@ -104,7 +104,7 @@ def test_unexpected_error_costs_one_row(tmp_path, monkeypatch):
     ('parameters', 'inputs', 'error', 'words'),
     [
         ({'spacing': 0.1}, {'structures': 'structures.json'}, InputError, "no option 'spacing'"),
-        ({}, {}, InputError, "one input, 'structures'"),
+        ({}, {}, InputError, "reads the input 'structures'"),
         ({}, {'structures': 'absent.json'}, FormatError, 'absent.json'),
     ],
 )
