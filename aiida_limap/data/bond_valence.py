@@ -83,6 +83,30 @@ class BondValenceData(SinglefileData):
         found = query.order_by({'set': {'id': 'asc'}}).first(flat=True)
         return found or cls(content, filename or _name_of(source), **given)
 
+    @classmethod
+    def find(cls, identifier: str | int) -> BondValenceData:
+        """Return a stored set.
+
+        :param identifier: its pk, its UUID, its name, or name and version, as in ``softbv 2019-1``.
+        :returns: the node.
+        :raises ValueError: if there is none, or sets with different files have that name.
+        """
+        word = str(identifier).strip()
+        known = {node.pk: node for node in QueryBuilder().append(cls, subclassing=False).all(flat=True)}
+        if word.isdigit() and int(word) in known:
+            return known[int(word)]
+        same = [node for node in known.values() if word in {node.uuid, node.name, node.title}]
+        if not same:
+            names = ', '.join(f'{node.title} (pk {pk})' for pk, node in sorted(known.items())) or 'none yet'
+            raise ValueError(
+                f'there is no set of bond-valence parameters {word!r}; there are: {names}. '
+                '`aiida-limap install parameters FILE` adds one'
+            )
+        if len({node.checksum for node in same}) > 1:
+            pks = ', '.join(str(node.pk) for node in same)
+            raise ValueError(f'several sets of bond-valence parameters are called {word!r}; name one by its pk: {pks}')
+        return min(same, key=lambda node: node.pk)
+
     def set_file(self, file: str | Path | bytes | IO, filename: str | Path | None = None) -> None:
         """Take over a parameter file.
 

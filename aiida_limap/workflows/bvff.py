@@ -23,6 +23,7 @@ from aiida_limap.common.keys import structure_key, structures_by_key, uuid_of_ke
 from aiida_limap.common.status import ANSWERS, Status
 from aiida_limap.data.table import TableData
 from aiida_limap.workflows._batches import divide, is_worth_retrying, join_tables, reason_of, words_of
+from aiida_limap.workflows._force_field import FORCE_FIELD, force_field
 from aiida_limap.workflows._restart import bound_iterations, fill_restart, job_options
 from aiida_limap.workflows.protocols.mixin import OPTIONS, ParametersOf, ProtocolMixin
 
@@ -79,6 +80,7 @@ class BvffBaseWorkChain(ProtocolMixin, BaseRestartWorkChain):
                 'parameters': ParametersOf('bvff'),
                 'oxidation_states': dict,
                 'retrieve_landscapes': bool,
+                FORCE_FIELD: object,
                 'metadata': {'options': OPTIONS},
             },
         }
@@ -98,6 +100,7 @@ class BvffBaseWorkChain(ProtocolMixin, BaseRestartWorkChain):
         :param structures: one stored structure, or a batch of up to about 100.
         :param protocol: one of :meth:`get_available_protocols`.
         :param overrides: values in place of those of the protocol, or the path of a YAML file with them.
+            ``bvff.bond_valence`` names a set of bond-valence parameters by pk, UUID or name; else that of the package.
         :param options: scheduler options in place of those of the protocol.
         :returns: the builder; its inputs can still be changed.
         :raises ValueError: if the protocol or a key is unknown, or a value has the wrong type.
@@ -107,6 +110,7 @@ class BvffBaseWorkChain(ProtocolMixin, BaseRestartWorkChain):
         builder = cls.get_builder()
         fill_restart(builder, _NAMESPACE, inputs, code)
         builder.bvff.structures = structures_by_key(structures)
+        builder.bvff.bond_valence = force_field(job)
         for name in ('oxidation_states', 'retrieve_landscapes'):
             if name in job:
                 setattr(builder.bvff, name, orm.to_aiida_type(job[name]))

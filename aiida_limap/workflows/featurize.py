@@ -29,6 +29,7 @@ from aiida_limap.workflows._batches import (
     retries,
     words_of,
 )
+from aiida_limap.workflows._force_field import FORCE_FIELD, fill_force_field
 from aiida_limap.workflows._structures import load_structures, missing_structures
 from aiida_limap.workflows.bvff import BvffBaseWorkChain
 from aiida_limap.workflows.protocols.mixin import OPTIONS, ParametersOf, ProtocolMixin
@@ -81,9 +82,13 @@ class FeaturizeWorkChain(ProtocolMixin, WorkChain):
             'options', valid_type=dict, non_db=True, default=default_options, help='Scheduler options of each job.'
         )
         spec.expose_inputs(
-            BvffCalculation, namespace='bvff', include=('parameters', 'oxidation_states', 'retrieve_landscapes')
+            BvffCalculation,
+            namespace='bvff',
+            include=('parameters', 'oxidation_states', 'retrieve_landscapes', 'bond_valence'),
         )
-        spec.expose_inputs(DescriptorsCalculation, namespace='descriptors', include=('parameters', 'oxidation_states'))
+        spec.expose_inputs(
+            DescriptorsCalculation, namespace='descriptors', include=('parameters', 'oxidation_states', 'bond_valence')
+        )
         spec.outline(
             cls.check_dataset,
             while_(cls.has_batches)(cls.submit_batches, cls.collect_batches),
@@ -137,7 +142,7 @@ class FeaturizeWorkChain(ProtocolMixin, WorkChain):
             'batch_size': int,
             'max_concurrent': int,
             'max_attempts': int,
-            'bvff': {'parameters': ParametersOf('bvff'), 'retrieve_landscapes': bool},
+            'bvff': {'parameters': ParametersOf('bvff'), 'retrieve_landscapes': bool, FORCE_FIELD: object},
             'descriptors': {'parameters': ParametersOf('descriptors')},
             'options': OPTIONS,
         }
@@ -157,6 +162,7 @@ class FeaturizeWorkChain(ProtocolMixin, WorkChain):
         :param dataset: the structures.
         :param protocol: one of :meth:`get_available_protocols`.
         :param overrides: values in place of those of the protocol, or the path of a YAML file with them.
+            ``bvff.bond_valence`` names a set of bond-valence parameters by pk, UUID or name; else that of the package.
         :param options: scheduler options in place of those of the protocol.
         :returns: the builder; its inputs can still be changed.
         :raises ValueError: if the protocol or a key is unknown, or a value has the wrong type.
@@ -334,4 +340,5 @@ def fill_featurize(builder: ProcessBuilderNamespace, inputs: Mapping[str, Any]) 
         builder[task]['parameters'] = orm.Dict(inputs[task]['parameters'])
     if 'retrieve_landscapes' in inputs['bvff']:
         builder.bvff.retrieve_landscapes = orm.Bool(inputs['bvff']['retrieve_landscapes'])
+    fill_force_field(builder, inputs)
     builder.options = dict(inputs['options'])
