@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,7 +33,7 @@ class Tally:
     :param ordered: names of the structures that were disordered and stand in the dataset as ordered ones.
     :param databases: number of structures by name of the database.
     :param licences: number of structures by licence; those without one count under ``not stated``.
-    :param citations: what to cite.
+    :param citations: what to cite, each once, in order.
     """
 
     n_new: int = 0
@@ -44,7 +44,20 @@ class Tally:
     ordered: list[str] = field(default_factory=list)
     databases: dict[str, int] = field(default_factory=dict)
     licences: dict[str, int] = field(default_factory=dict)
-    citations: list[str] = field(default_factory=list)
+    citations: dict[str, None] = field(default_factory=dict)
+
+    @classmethod
+    def remembered(cls, report: Mapping[str, Any], n_known: int) -> Tally:
+        """Return the refusals and citations of an import that was done before; nothing is new in it.
+
+        :param report: what :meth:`as_dict` gave then.
+        :param n_known: number of structures of its dataset.
+        """
+        refused = [Refusal(entry['name'], entry['reason']) for entry in report.get('refused', [])]
+        ordered = list(report.get('ordered', []))
+        return cls(
+            n_known=n_known, refused=refused, ordered=ordered, citations=dict.fromkeys(report.get('citations', []))
+        )
 
     def as_dict(self) -> dict[str, Any]:
         """Return the tally as plain values."""
@@ -57,7 +70,7 @@ class Tally:
             'notes': _pairs(self.notes),
             'databases': self.databases,
             'licences': self.licences,
-            'citations': self.citations,
+            'citations': list(self.citations),
         }
 
 
@@ -132,7 +145,7 @@ class ImportReport:
         lines += _section('To know', [f'{entry.name}: {entry.reason}' for entry in tally.notes])
         lines += _section('Disordered structures', tally.disordered)
         lines += _section('Structures that were ordered', tally.ordered)
-        lines += _section('To cite', tally.citations)
+        lines += _section('To cite', list(tally.citations))
         return '\n'.join(lines) + '\n'
 
     def summary(self) -> str:

@@ -36,7 +36,7 @@ def test_candidates_that_are_the_same_are_stored_once(name):
 
 def test_the_dataset_keeps_the_order_of_the_candidates_over_transactions(name, monkeypatch):
     monkeypatch.setattr('aiida_limap.importers.base._TRANSACTION_SIZE', 3)
-    monkeypatch.setattr('aiida_limap.importers.base._QUERY_SIZE', 2)
+    monkeypatch.setattr('aiida_limap.importers._dataset.QUERY_SIZE', 2)
     monkeypatch.setattr('aiida_limap.importers._known.QUERY_SIZE', 2)
     entries = [candidate(word) for word in 'gfedcba']
     store_dataset(entries[::2], name=f'{name} before', chosen_by=CHOICE)
