@@ -1,0 +1,208 @@
+"""Import from the Materials Project: what is new is downloaded in batches, and stored as it comes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from aiida_limap.importers._known import facts_of
+from aiida_limap.importers._materials_project_client import (
+    DOWNLOAD,
+    Listed,
+    MaterialsProject,
+)
+from aiida_limap.importers._materials_project_filter import MaterialsProjectFilter, read_ids
+from aiida_limap.importers._materials_project_session import DatabaseError, Patience
+from aiida_limap.importers.base import (
+    Candidate,
+    ImporterError,
+    ImportReport,
+    Known,
+    Refusal,
+    check_name,
+    known_structures,
+    store_dataset,
+    structure_md5,
+)
+
+__all__ = [
+    'DATABASE_NAME',
+    'LICENCE_TERMS',
+    'MaterialsProjectFilter',
+    'Patience',
+    'import_materials_project',
+    'read_ids',
+]
+
+#: Name of the database in the source of its structures.
+DATABASE_NAME = 'Materials Project'
+_ADDRESS = 'https://materialsproject.org'
+_ENTRY = 'https://next-gen.materialsproject.org/materials/{id}'
+#: The words of the entries (``builder_meta.license``), and the licences that they mean.
+_LICENCES = {'BY-C': 'CC-BY-4.0', 'BY-NC': 'CC-BY-NC-4.0'}
+#: What the licences demand of those who use the structures.
+LICENCE_TERMS = {
+    'CC-BY-4.0': 'name the Materials Project as the source wherever the structures or results from them are shown',
+    'CC-BY-NC-4.0': 'name the source, and no commercial use; `--no-gnome` leaves such entries out',
+}
+_CITATION = 'Materials Project: A. Jain et al., APL Materials 1, 011002 (2013), https://doi.org/10.1063/1.4812323'
+_GNOME_CITATION = (
+    'GNoME entries of the Materials Project (CC-BY-NC-4.0: no commercial use): A. Merchant et al., Nature 624, 80 '
+    '(2023), https://doi.org/10.1038/s41586-023-06735-9'
+)
+#: Numbers of an entry by their names there and in the extras of the source.
+_NUMBERS = {
+    'energy_above_hull': 'energy_above_hull_eV_per_atom',
+    'formation_energy_per_atom': 'formation_energy_eV_per_atom',
+    'band_gap': 'band_gap_eV',
+}
+
+
+def import_materials_project(
+    chosen: MaterialsProjectFilter,
+    *,
+    name: str,
+    order: bool = False,
+    patience: Patience | None = None,
+    on_start: Callable[[int], None] | None = None,
+    on_progress: Callable[[int], None] | None = None,
+    on_wait: Callable[[str], None] | None = None,
+) -> ImportReport:
+    """Import structures of the Materials Project into the profile.
+
+    Ids and dates are listed first; an entry that is stored already from this version of the database, or has not
+    changed since, is not downloaded again. A repeat after a failure therefore goes on where it stopped.
+
+    :param chosen: what to take.
+    :param name: name of the dataset.
+    :param order: put ordered structures in the place of disordered ones.
+    :param patience: how long to wait for the database.
+    :param on_start: called with the number of entries.
+    :param on_progress: called with the number of entries handled since the last call.
+    :param on_wait: called with a sentence before each wait for the database.
+    :returns: the report.
+    :raises ImporterError: if there is no key, the database does not answer, or it has nothing for the filter.
+    """
+    check_name(name)
+    project = MaterialsProject(patience, on_wait)
+    listed, refused = project.list_entries(chosen)
+    if not listed and not refused:
+        raise ImporterError(
+            f'the Materials Project (version {project.version}) has no entry {chosen.as_sentence()}: ask for less'
+        )
+    known = _stored(listed, project.version)
+    total, handled = len(listed) + len(refused), 0
+    if on_start is not None:
+        on_start(total)
+
+    def count(steps: int) -> None:
+        nonlocal handled
+        handled += steps
+        if on_progress is not None:
+            on_progress(steps)
+
+    try:
+        return store_dataset(
+            _entries(project, listed, refused, known),
+            name=name,
+            chosen_by={'importer': 'mp', 'database_version': project.version, **chosen.as_dict()},
+            order=order,
+            on_progress=count,
+            citations=[_CITATION],
+        )
+    except DatabaseError as error:
+        raise ImporterError(
+            f'{error}; {handled} of {total} entries were done until then, and the same command goes on from there'
+        ) from error
+
+
+def _stored(listed: Sequence[Listed], version: str) -> dict[str, str]:
+    """Return by id the UUIDs of structures that are as good as a download: same version, or not changed since."""
+    stored = known_structures(DATABASE_NAME, (entry.id for entry in listed))
+    same: dict[str, str] = {}
+    older: dict[str, list[str]] = {}
+    for identifier, structures in stored.items():
+        for structure in structures:
+            if structure.version == version:
+                same[identifier] = structure.uuid
+            elif structure.version:
+                older.setdefault(identifier, []).append(structure.uuid)
+    dates = {entry.id: entry.last_updated for entry in listed}
+    older = {identifier: uuids for identifier, uuids in older.items() if identifier not in same and dates[identifier]}
+    facts = facts_of([uuid for uuids in older.values() for uuid in uuids])
+    for identifier, uuids in older.items():
+        for uuid in uuids:
+            if (facts[uuid].source.get('extras') or {}).get('last_updated') == dates[identifier]:
+                same[identifier] = uuid
+    return same
+
+
+def _entries(
+    project: MaterialsProject, listed: Sequence[Listed], refused: Sequence[Refusal], known: Mapping[str, str]
+) -> Iterator[Candidate | Known | Refusal]:
+    """Yield what is listed in its order, downloading what is not known in batches."""
+    yield from refused
+    batch: list[Listed] = []
+    n_wanted = 0
+    for entry in listed:
+        batch.append(entry)
+        n_wanted += entry.id not in known
+        if n_wanted == DOWNLOAD:
+            yield from _batch(project, batch, known)
+            batch, n_wanted = [], 0
+    yield from _batch(project, batch, known)
+
+
+def _batch(
+    project: MaterialsProject, batch: Sequence[Listed], known: Mapping[str, str]
+) -> Iterator[Candidate | Known | Refusal]:
+    documents = project.download([entry for entry in batch if entry.id not in known])
+    for entry in batch:
+        if entry.id in known:
+            yield Known(known[entry.id], entry.id)
+        elif entry.id in documents:
+            yield _candidate(entry.id, documents[entry.id], project.version)
+        else:
+            yield Refusal(entry.id, 'the Materials Project lists it but did not deliver it')
+
+
+def _candidate(identifier: str, document: Mapping[str, Any], version: str) -> Candidate | Refusal:
+    from pymatgen.core import Structure
+
+    if not document.get('structure'):
+        return Refusal(identifier, 'the entry has no structure')
+    try:
+        structure = Structure.from_dict(document['structure'])
+    except Exception as error:
+        # What pymatgen raises on a damaged document may be of any type; the next entry must go on.
+        return Refusal(identifier, f'its structure cannot be read ({type(error).__name__}: {str(error)[:100]})')
+    meta = document.get('builder_meta') or {}
+    source: dict[str, Any] = {
+        'db_name': DATABASE_NAME,
+        'db_uri': _ADDRESS,
+        'id': identifier,
+        'uri': _ENTRY.format(id=identifier),
+        'version': version,
+        'source_md5': structure_md5(structure),
+        'extras': _extras(document),
+    }
+    # An entry of a GNoME batch is under its licence whether it repeats that or not.
+    word = meta.get('license') or ('BY-NC' if str(meta.get('batch_id') or '').startswith('gnome') else '')
+    if word:
+        source['license'] = _LICENCES.get(word, word)
+    if word == 'BY-NC':
+        source['extras']['citation'] = _GNOME_CITATION
+    return Candidate(structure, source, f'{structure.composition.reduced_formula} {identifier}')
+
+
+def _extras(document: Mapping[str, Any]) -> dict[str, Any]:
+    extras: dict[str, Any] = {'last_updated': str(document.get('last_updated') or '')}
+    for key, name in _NUMBERS.items():
+        value = document.get(key)
+        if isinstance(value, (int, float)) and math.isfinite(value):
+            extras[name] = float(value)
+    for key in ('is_stable', 'theoretical'):
+        if isinstance(document.get(key), bool):
+            extras[key] = document[key]
+    return extras
