@@ -18,7 +18,7 @@ _COMMANDS = {
     'layouts': ('layouts', 'layouts', 'Print descriptor layouts and their columns, check your own.'),
     'map': ('maps', 'map_group', 'List, show and draw maps.'),
     'point': ('points', 'point_group', 'Show a point of a map and the way back to its structure.'),
-    'report': ('status', 'report', 'Say in words what became of a map or of migration energies.'),
+    'report': ('report', 'report', 'Say in words what failed, why, and what to do.'),
     'setup': ('setup', 'setup', 'Prepare a computer for the engines.'),
     'status': ('status', 'status', 'Show the progress of what runs.'),
 }

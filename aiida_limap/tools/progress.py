@@ -1,34 +1,40 @@
-"""How far a running work chain is: stages, batches and rows, read from the states of its processes."""
+"""How far a running work chain is: stages, batches, rows by status word, and the time left.
+
+Everything is read by projection, and from the results files of the few jobs that run at the moment.
+"""
 
 from __future__ import annotations
 
-import json
 import math
-import tempfile
-from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from aiida_limap.common.training import GRID, number_of_models
+from aiida_limap.tools.processes import CHAINS, ProcessFacts, called_by, facts_of, running_chains
+from aiida_limap.tools.running import RunningResults
+from aiida_limap.tools.time_left import seconds_left
 
 if TYPE_CHECKING:
     from aiida import orm
 
-__all__ = ['CHAINS', 'Stage', 'running_chains', 'stages_of']
+__all__ = ['CHAINS', 'Progress', 'Stage', 'progress_of', 'running_chains', 'stages_of']
 
-#: Work chains whose progress is known, with the words for them.
-CHAINS = {
-    'MapWorkChain': 'map work chain',
-    'TrainBaseWorkChain': 'work chain of a training',
-    'BvffBaseWorkChain': 'work chain of migration energies',
-    'FeaturizeWorkChain': 'work chain of migration energies',
-}
 _LABELS = {
     'BvffCalculation': 'migration energies',
     'DescriptorsCalculation': 'descriptors',
     'TrainCalculation': 'training',
     'EncodeCalculation': 'encoding',
+}
+_BATCHED = ('BvffCalculation', 'DescriptorsCalculation')
+#: Inputs of a work chain that say how much there is to do, by the name that they have there or in a namespace.
+_SIZES = {
+    'n_structures': ('attributes.number_of_structures', ('dataset',)),
+    'batch_size': ('attributes.value', ('featurize__batch_size', 'batch_size')),
+    'at_once': ('attributes.value', ('featurize__max_concurrent', 'max_concurrent')),
+    'with_descriptors': ('attributes.value', ('with_descriptors',)),
+    'grid': (f'attributes.{GRID}', ('train__parameters',)),
 }
 
 
@@ -37,11 +43,14 @@ class Stage:
     """One stage of a work chain.
 
     :param name: the stage in words.
-    :param done: finished jobs, structures or models.
-    :param total: how many there are in all; of jobs at least one more than ``done`` while it is unknown.
+    :param done: finished batches, jobs, structures or models.
+    :param total: how many there are in all, as far as it is known.
     :param failed: finished jobs that did not end well.
     :param detail: what a person may want to know, e.g. the epoch of a training.
     :param unit: what is counted.
+    :param running: jobs that were submitted and have not ended.
+    :param rows: number of structures by status word, of the jobs that ended and of those that run on this machine.
+    :param seconds_left: estimate of the time until the stage ends, s; None where there is none.
     """
 
     name: str
@@ -50,106 +59,177 @@ class Stage:
     failed: int = 0
     detail: str = ''
     unit: str = 'jobs'
+    running: int = 0
+    rows: Mapping[str, int] = field(default_factory=dict)
+    seconds_left: float | None = None
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a work chain is.
+
+    :param chain: the work chain.
+    :param stages: its stages in order.
+    :param paused: its processes that wait for a person, itself included.
+    """
+
+    chain: ProcessFacts
+    stages: tuple[Stage, ...]
+    paused: tuple[ProcessFacts, ...] = ()
+
+    @property
+    def kind(self) -> str:
+        """What kind of work chain it is, in words."""
+        return CHAINS[self.chain.label]
 
 
 def stages_of(chain: orm.WorkChainNode) -> list[Stage]:
     """Return the stages of a work chain.
 
     :param chain: the process node, running or finished: one of :data:`CHAINS`.
-    :returns: the four stages of a map in order, the one of a training, which counts models, or the one of migration
-        energies, which counts structures.
     """
-    if chain.process_label == 'MapWorkChain':
-        return _stages_of_map(chain)
-    return [_training(chain) if chain.process_label == 'TrainBaseWorkChain' else _migration_energies(chain)]
+    return list(progress_of(int(chain.pk or 0)).stages)
 
 
-def _stages_of_map(chain: orm.WorkChainNode) -> list[Stage]:
-    jobs: dict[str, list[Any]] = {name: [] for name in _LABELS}
-    for node in chain.called_descendants:
-        if node.process_label in jobs:
-            jobs[node.process_label].append(node)
-    n_batches = _number_of_batches(chain)
-    stages = []
-    for name, label in _LABELS.items():
-        nodes = jobs[name]
-        done = [node for node in nodes if node.is_terminated]
-        failed = sum(not node.is_finished_ok for node in done)
-        total = max(n_batches if name in {'BvffCalculation', 'DescriptorsCalculation'} else 1, len(nodes))
-        running = [node for node in nodes if not node.is_terminated]
-        detail = _training_detail(running[-1]) if name == 'TrainCalculation' and running else ''
-        stages.append(Stage(label, len(done), total, failed, detail))
-    return stages
+def progress_of(pk: int, running: RunningResults | None = None) -> Progress:
+    """Return how far a work chain is.
+
+    :param pk: the work chain: one of :data:`CHAINS`.
+    :param running: what reads the files of running jobs; one that is kept from call to call spares connections.
+    :returns: the four stages of a map in order, the one of a training, which counts models, or those of migration
+        energies.
+    :raises KeyError: if there is no such process.
+    """
+    chain = facts_of([pk])[pk]
+    called = called_by(pk)
+    jobs = {label: [facts for facts in called if facts.label == label] for label in _LABELS}
+    active = [facts for facts in called if facts.label in _LABELS and not facts.has_ended]
+    files = (running or RunningResults()).of(active, remote=any(facts.label == 'TrainCalculation' for facts in active))
+    sizes = _sizes(pk)
+    stages = [
+        _batched(chain, label, jobs[label], files, sizes)
+        if label in _BATCHED
+        else _single(chain, label, jobs[label], files, sizes)
+        for label in _stages(chain.label, jobs, sizes)
+    ]
+    paused = tuple(facts for facts in (chain, *called) if facts.paused and not facts.has_ended)
+    return Progress(chain, tuple(stages), paused)
 
 
-def _migration_energies(chain: orm.WorkChainNode) -> Stage:
-    inputs = [(link.link_label, link.node) for link in chain.base.links.get_incoming().all()]
-    total = sum(label.startswith('bvff__structures__') for label, _node in inputs)
-    total += sum(len(node) for label, node in inputs if label == 'dataset')
-    done = failed = running = 0
-    for node in chain.called:
-        if node.process_label != 'BvffCalculation':
-            continue
-        if node.is_terminated:
-            done += len(node.outputs.table) if 'table' in node.outputs else 0
-            failed += not node.is_finished_ok
-        else:
-            running += 1
-            done += _running_rows(node)
-    return Stage(_LABELS['BvffCalculation'], done, total, failed, f'{running} running' if running else '', 'structures')
+def _stages(label: str, jobs: Mapping[str, Sequence[ProcessFacts]], sizes: Mapping[str, Any]) -> list[str]:
+    """Return which stages a work chain has."""
+    if label == 'BvffBaseWorkChain':
+        return ['BvffCalculation']
+    if label == 'TrainBaseWorkChain':
+        return ['TrainCalculation']
+    if label == 'FeaturizeWorkChain':
+        return list(_BATCHED) if sizes.get('with_descriptors', True) else ['BvffCalculation']
+    if label == 'EncodeWorkChain':
+        return [name for name in _LABELS if jobs[name] or name == 'EncodeCalculation']
+    return list(_LABELS)
 
 
-def _running_rows(node: orm.CalcJobNode) -> int:
-    """Return how many structures a running job has finished, where looking costs no connection to a cluster."""
-    if node.computer.transport_type != 'core.local':
-        return 0
-    document = _running_results(node)
-    return len(document.get('items', ())) if document else 0
-
-
-def running_chains() -> list[orm.WorkChainNode]:
-    """Return the work chains that a person started and that have not ended, newest first."""
+def _sizes(pk: int) -> dict[str, Any]:
+    """Return what the inputs of a work chain say about how much there is to do."""
     from aiida import orm
 
-    query = orm.QueryBuilder().append(
-        orm.WorkChainNode,
-        filters={
-            'attributes.process_label': {'in': list(CHAINS)},
-            'attributes.process_state': {'in': ['created', 'running', 'waiting']},
-        },
+    labels = {label: name for name, (_key, labels) in _SIZES.items() for label in labels}
+    keys = sorted({key for key, _labels in _SIZES.values()})
+    query = orm.QueryBuilder().append(orm.WorkChainNode, filters={'id': pk}, tag='chain')
+    query.append(
+        orm.Data,
+        with_outgoing='chain',
+        edge_filters={'label': {'in': list(labels)}},
+        edge_project='label',
+        project=keys,
+        tag='input',
     )
-    query.order_by({orm.WorkChainNode: {'ctime': 'desc'}})
-    return [chain for chain in query.all(flat=True) if chain.caller is None]
+    found = {}
+    for row in query.dict():
+        (edge,) = (entry for tag, entry in row.items() if tag.startswith('chain--'))
+        name = labels[edge['label']]
+        found[name] = row['input'][_SIZES[name][0]]
+    if 'n_structures' not in found:
+        query = orm.QueryBuilder().append(orm.WorkChainNode, filters={'id': pk}, tag='chain')
+        query.append(orm.Data, with_outgoing='chain', edge_filters={'label': {'like': 'bvff\\_\\_structures\\_\\_%'}})
+        found['n_structures'] = query.count()
+    return found
 
 
-def _number_of_batches(chain: orm.WorkChainNode) -> int:
-    """Return the number of batches from the dataset and the batch size among the inputs."""
-    inputs = {link.link_label: link.node for link in chain.base.links.get_incoming().all()}
-    dataset = inputs.get('dataset')
-    size = inputs.get('featurize__batch_size') or inputs.get('batch_size')
-    if dataset is None or size is None:
-        return 1
-    return math.ceil(len(dataset) / size.value)
+def _batched(
+    chain: ProcessFacts,
+    label: str,
+    jobs: Sequence[ProcessFacts],
+    files: Mapping[int, Mapping[str, Any]],
+    sizes: Mapping[str, Any],
+) -> Stage:
+    """Return a stage of batches of structures; a restarted batch of structures counts these."""
+    ended = [job for job in jobs if job.has_ended]
+    n_running, failed = len(jobs) - len(ended), sum(not job.is_ok for job in ended)
+    n_structures, size = sizes['n_structures'], sizes.get('batch_size') or sizes['n_structures'] or 1
+    # Batches that were submitted again come on top of those that were planned.
+    n_batches = max(math.ceil(n_structures / size), len(jobs), 1)
+    rows = _rows(jobs, files) if jobs else {}
+    if chain.has_ended:
+        left, n_batches = None, max(len(jobs), 1)
+    else:
+        running = [job.seconds for job in jobs if not job.has_ended]
+        durations = [job.seconds for job in ended if job.is_ok]
+        at_once = n_running or int(sizes.get('at_once') or 1)
+        left = seconds_left(durations, running, n_batches - len(jobs), at_once) if n_batches > len(ended) else None
+    if chain.label == 'BvffBaseWorkChain':
+        done, total, unit = sum(rows.values()), n_structures, 'structures'
+    else:
+        done, total, unit = len(ended), n_batches, 'batches'
+    return Stage(_LABELS[label], done, total, failed, '', unit, n_running, rows, left)
 
 
-def _training(chain: orm.WorkChainNode) -> Stage:
-    jobs = [node for node in chain.called if node.process_label == 'TrainCalculation']
-    parameters = chain.base.links.get_incoming(link_label_filter='train__parameters').first()
-    total = number_of_models(parameters.node.get_dict().get(GRID)) if parameters is not None else 1
-    failed = sum(node.is_terminated and not node.is_finished_ok for node in jobs)
-    running = [node for node in jobs if not node.is_terminated]
-    if chain.is_finished_ok:
-        return Stage('training', total, total, failed, unit='models')
-    summary = _summary(running[-1]) if running else {}
-    return Stage('training', summary.get('models_ended', 0), total, failed, _training_words(summary), 'models')
+def _rows(jobs: Sequence[ProcessFacts], files: Mapping[int, Mapping[str, Any]]) -> dict[str, int]:
+    """Return the number of structures by status word: of tables from their attributes, of running jobs from files."""
+    from aiida import orm
+
+    from aiida_limap.data.table import TableData
+
+    counts: Counter[str] = Counter()
+    pks = [job.pk for job in jobs if job.has_ended]
+    for start in range(0, len(pks), 500):
+        query = orm.QueryBuilder().append(orm.CalcJobNode, filters={'id': {'in': pks[start : start + 500]}}, tag='job')
+        query.append(
+            TableData,
+            with_incoming='job',
+            edge_filters={'label': 'table'},
+            project='attributes.counts_by_status',
+        )
+        for (found,) in query.iterall():
+            counts.update(found or {})
+    for job in jobs:
+        items = files.get(job.pk, {}).get('items') or []
+        counts.update(str(item['status']) for item in items if isinstance(item, Mapping) and 'status' in item)
+    return dict(sorted(counts.items(), key=lambda entry: (-entry[1], entry[0])))
 
 
-def _training_detail(node: orm.CalcJobNode) -> str:
-    """Return how far a running training is, from the results file that it keeps up to date."""
-    summary = _summary(node)
-    total = summary.get('n_models', 1)
-    ended = f'{summary.get("models_ended", 0)} of {total} models, ' if total > 1 else ''
-    return ended + _training_words(summary) if summary else ''
+def _single(
+    chain: ProcessFacts,
+    label: str,
+    jobs: Sequence[ProcessFacts],
+    files: Mapping[int, Mapping[str, Any]],
+    sizes: Mapping[str, Any],
+) -> Stage:
+    """Return a stage that is one job, or several if it is stopped and goes on."""
+    ended = [job for job in jobs if job.has_ended]
+    n_running, failed = len(jobs) - len(ended), sum(not job.is_ok for job in ended)
+    summary = next((files[job.pk].get('summary') or {} for job in jobs if job.pk in files), {})
+    if chain.label == 'TrainBaseWorkChain':
+        total = number_of_models(sizes.get('grid'))
+        done = total if chain.is_ok else int(summary.get('models_ended') or 0)
+        return Stage(_LABELS[label], done, total, failed, _training_words(summary), 'models', n_running)
+    detail = _grid_words(summary) + _training_words(summary)
+    return Stage(_LABELS[label], len(ended), max(1, len(jobs)), failed, detail, 'jobs', n_running)
+
+
+def _grid_words(summary: Mapping[str, Any]) -> str:
+    total = int(summary.get('n_models') or 1)
+    return f'{summary.get("models_ended", 0)} of {total} models, ' if total > 1 else ''
 
 
 def _training_words(summary: Mapping[str, Any]) -> str:
@@ -162,23 +242,3 @@ def _training_words(summary: Mapping[str, Any]) -> str:
         if name in summary
     ]
     return ', '.join([f'epoch {summary["epoch"]}', *losses])
-
-
-def _summary(node: orm.CalcJobNode) -> dict[str, Any]:
-    return (_running_results(node) or {}).get('summary') or {}
-
-
-def _running_results(node: orm.CalcJobNode) -> dict[str, Any] | None:
-    """Return the results file of a running job, or None if there is none yet."""
-    try:
-        remote = node.outputs.remote_folder
-    except AttributeError:
-        return None
-    with tempfile.TemporaryDirectory() as folder:
-        target = Path(folder) / 'results.json'
-        try:
-            remote.getfile('results.json', str(target))
-            return json.loads(target.read_text())
-        except (OSError, ValueError):
-            # The job has not started, or has not written its first results yet.
-            return None

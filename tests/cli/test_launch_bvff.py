@@ -62,7 +62,7 @@ def test_single_structures_go_into_one_batch(run, submitted, crystals):
         f'progress: aiida-limap status {chain} --watch',
         f'barriers, when it is finished: verdi data limap barriers {chain}',
     ]
-    assert stages_of(orm.load_node(chain)) == [Stage('migration energies', 2, 2, unit='structures')]
+    assert stages_of(orm.load_node(chain)) == [Stage('migration energies', 2, 2, unit='structures', rows={'ok': 2})]
     status = run('status', chain).stdout.splitlines()
     assert status[0].startswith(f'work chain of migration energies {chain}, finished, started ')
     assert status[1].endswith('2 of 2 structures')
@@ -111,7 +111,7 @@ def test_a_large_dataset_goes_through_in_batches(run, submitted, crystals, tmp_p
     assert all(node.inputs.parameters['spacing_angstrom'] == 0.4 for node in jobs)
     assert all(node.get_option('max_wallclock_seconds') == 60 for node in jobs)
     assert chain.outputs.migration_energies.ids == crystals.dataset.structure_uuids
-    assert stages_of(chain) == [Stage('migration energies', 3, 3, unit='structures')]
+    assert stages_of(chain) == [Stage('migration energies', 2, 2, unit='batches', rows={'ok': 3})]
 
 
 def test_waiting_prints_the_barriers(run, submitted, crystals):

@@ -11,22 +11,23 @@ import pytest
 import yaml
 
 
-def test_the_status_of_a_finished_map_counts_its_jobs(run, graph):
+def test_the_status_of_a_finished_map_counts_its_batches_and_structures(run, graph):
     lines = run('status', graph.chain.pk).stdout.splitlines()
     assert lines[0].startswith(f'map work chain {graph.chain.pk}, finished, started ')
-    assert [line.split()[0] for line in lines[1:]] == ['migration', 'descriptors', 'training', 'encoding']
-    assert lines[1].endswith('3 of 3 jobs, 1 failed')
-    assert lines[2].endswith('3 of 3 jobs')
+    assert [line.strip() for line in lines[1:]] == [
+        'migration energies   3 of 3 batches, 1 failed',
+        '5 structures: 4 ok, 1 no_mobile_ion',
+        'descriptors          3 of 3 batches',
+        '5 structures: 5 ok',
+        'training             1 of 1 job',
+        'encoding             1 of 1 job',
+    ]
     (document,) = json.loads(run('status', graph.chain.pk, '--json').stdout)
-    assert document['pk'] == graph.chain.pk
-    assert document['stages'][2] == {
-        'name': 'training',
-        'done': 1,
-        'total': 1,
-        'failed': 0,
-        'detail': '',
-        'unit': 'jobs',
-    }
+    assert (document['pk'], document['state'], document['exit_status']) == (graph.chain.pk, 'finished', 0)
+    assert document['stages'][0]['rows'] == {'ok': 4, 'no_mobile_ion': 1}
+    assert document['stages'][2]['unit'] == 'jobs'
+    both = json.loads(run('status', graph.chain.pk, graph.chain.pk, '--json').stdout)
+    assert len(both) == 2
 
 
 def test_the_status_says_when_nothing_runs(aiida_profile_tmp, run):
@@ -35,22 +36,10 @@ def test_the_status_says_when_nothing_runs(aiida_profile_tmp, run):
     assert json.loads(run('status', '--json').stdout) == []
 
 
-def test_the_report_names_each_structure_without_an_answer(run, graph):
-    text = run('report', graph.chain.pk).stdout
-    lines = text.splitlines()
-    assert lines[0] == f'map work chain {graph.chain.pk}: finished'
-    (job,) = (line for line in lines if 'BvffCalculation' in line)
-    assert 'ended with exit code' in job
-    assert 'migration energies: 4 ok, 1 no_mobile_ion' in lines
-    assert '  MgO no-lithium: no_mobile_ion (there is no Li+ in it)' in lines
-    assert 'descriptors: 5 ok' in lines
-
-
-def test_what_is_no_work_chain_has_no_status_and_no_report(fails, graph):
-    for command in ('status', 'report'):
-        assert 'there is no node 999999' in fails(command, '999999')
-        assert f'node {graph.map.pk} is a MapData, not the work chain of a map' in fails(command, graph.map.pk)
-        fails(command, 'oxides')
+def test_what_has_ended_is_watched_for_no_longer(run, fails, graph):
+    lines = run('status', graph.chain.pk, '--watch').stderr.splitlines()
+    assert [line.split('  ')[0] for line in lines] == ['migration energies', 'descriptors', 'training', 'encoding']
+    assert 'choose --watch or --json' in fails('status', '--watch', '--json')
 
 
 @pytest.fixture
