@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,18 +12,45 @@ import click
 from aiida_limap.cli.base import counting_bar, with_profile
 
 if TYPE_CHECKING:
-    from aiida_limap.importers.base import ImportReport
+    from aiida_limap.importers.base import ImportReport, Refusal
 
 __all__ = ['import_group', 'print_report']
 
+#: Module and attribute of the commands that stand in modules of their own.
+_COMMANDS = {
+    'mp': ('importing_mp', 'mp_command'),
+    'optimade': ('importing_optimade', 'optimade_command'),
+}
+#: Lines on the screen; the report in a file holds them all.
+_SHOWN = 30
+#: Size of a file or archive after unpacking, MiB.
+_MAX_UNPACKED = 2048
 
-@click.group('import')
+
+class _ImportGroup(click.Group):
+    """A group some of whose commands are imported only when they are asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted({*super().list_commands(ctx), *_COMMANDS})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return super().get_command(ctx, cmd_name)
+        module, attribute = _COMMANDS[cmd_name]
+        return getattr(importlib.import_module(f'aiida_limap.cli.{module}'), attribute)
+
+
+@click.group('import', cls=_ImportGroup)
 def import_group() -> None:
     """Bring structures into the profile, each with its origin, as a dataset and a group.
 
+    What is stored already is found again and never stored twice.
+
     \b
-    Example:
+    Examples:
       aiida-limap import files my-cifs/ --name oxides
+      aiida-limap import files published.tar.gz --metadata table.csv --order --report import.md
+      aiida-limap import prototypes
     """
 
 
@@ -34,57 +62,104 @@ def import_group() -> None:
     type=click.Choice(['materials-project']),
     help='The file names are ids of this database (mp-10499.cif): points will link to it.',
 )
+@click.option(
+    '--metadata',
+    type=click.Path(path_type=Path),
+    help='Table (.csv, .tsv, .json) with one row per file: id or file, and db_name, uri, version, license, doi …',
+)
+@click.option('--order', is_flag=True, help='Put ordered structures in the place of disordered ones.')
+@click.option(
+    '--max-unpacked',
+    type=click.IntRange(min=1),
+    default=_MAX_UNPACKED,
+    show_default=True,
+    help='What may come out of one file or archive, MiB.',
+)
+@click.option('--report', type=click.Path(path_type=Path), help='Write the report to this file (.md or .json).')
 @click.option('--json', 'as_json', is_flag=True, help='Print the report as JSON.')
 @with_profile
-def files(paths: tuple[Path, ...], name: str | None, ids_of: str | None, as_json: bool) -> None:
-    """Import structure files (CIF, POSCAR …) and all such files below folders.
+def files(
+    paths: tuple[Path, ...],
+    name: str | None,
+    *,
+    order: bool,
+    max_unpacked: int,
+    report: Path | None,
+    as_json: bool,
+    **options: str | Path | None,
+) -> None:
+    """Import structure files (CIF, POSCAR, extended XYZ …), and all such files in folders and archives.
 
-    A file that cannot be read is reported and left out; the rest is imported. Files that were imported before are found
-    again and not stored twice.
+    A CIF with several data blocks gives several structures. Files may be compressed (.gz, .bz2, .xz), archives are zip
+    or tar; nothing is unpacked to disk. A file that cannot be read is reported and left out; the rest is imported.
+    Files that were imported before are found again and not stored twice.
+
+    Disordered structures are kept, and get no migration energy; --order puts one ordered arrangement in the place of
+    each, linked to it.
 
     \b
     Examples:
       aiida-limap import files my-cifs/ --name oxides
       aiida-limap import files mp-10499.cif mp-559776.cif --name two --ids-of materials-project
+      aiida-limap import files published.tar.gz --metadata table.csv --order --report import.md
     """
-    from aiida_limap.importers.files import import_files
+    from aiida_limap.importers._archives import stem_of
+    from aiida_limap.importers.base import check_name, check_report_path
+    from aiida_limap.importers.files import FileOptions, import_files
 
-    label = name or paths[0].resolve().stem
+    check_report_path(report)
+    label = stem_of(paths[0].resolve().name) if name is None else name
+    check_name(label)
+    chosen = FileOptions(order=order, max_bytes=max_unpacked * 1024**2, **options)  # type: ignore[arg-type]
     with counting_bar('importing files') as (on_start, on_progress):
-        report = import_files(paths, name=label, ids_of=ids_of, on_start=on_start, on_progress=on_progress)
-    print_report(report, as_json)
+        done = import_files(paths, name=label, options=chosen, on_start=on_start, on_progress=on_progress)
+    print_report(done, as_json, report)
 
 
 @import_group.command('prototypes')
 @click.option('--name', default='prototypes', show_default=True, help='Name of the dataset.')
 @click.option('--limit', type=click.IntRange(min=1), help='Take only this many, spread evenly over the library.')
+@click.option('--report', type=click.Path(path_type=Path), help='Write the report to this file (.md or .json).')
 @click.option('--json', 'as_json', is_flag=True, help='Print the report as JSON.')
 @with_profile
-def prototypes(name: str, limit: int | None, as_json: bool) -> None:
+def prototypes(name: str, limit: int | None, report: Path | None, as_json: bool) -> None:
     """Import the embedded library: literature prototypes and their ionic substitutions.
 
     \b
     Example:
       aiida-limap import prototypes
     """
+    from aiida_limap.importers.base import check_name, check_report_path
     from aiida_limap.importers.prototypes import import_prototypes
 
+    check_report_path(report)
+    check_name(name)
     with counting_bar('importing prototypes') as (on_start, on_progress):
-        report = import_prototypes(name=name, limit=limit, on_start=on_start, on_progress=on_progress)
-    print_report(report, as_json)
+        done = import_prototypes(name=name, limit=limit, on_start=on_start, on_progress=on_progress)
+    print_report(done, as_json, report)
 
 
-def print_report(report: ImportReport, as_json: bool = False) -> None:
-    """Print what an import did.
+def print_report(report: ImportReport, as_json: bool = False, path: Path | None = None) -> None:
+    """Print what an import did: the sum of it on standard output, what was left out on standard error.
 
     :param report: the report.
     :param as_json: as JSON instead of sentences.
+    :param path: file to which the whole report is written as well.
+    :raises ImporterError: if the file cannot be written.
     """
     if as_json:
         click.echo(json.dumps(report.as_dict(), indent=1))
-        return
-    for refusal in report.refused:
-        click.echo(f'left out {refusal.name}: {refusal.reason}', err=True)
-    for note in report.notes:
-        click.echo(f'note: {note.name}: {note.reason}', err=True)
-    click.echo(report.summary())
+    else:
+        _print_entries('left out', report.refused)
+        _print_entries('note:', report.notes)
+        click.echo(report.summary())
+    if path is not None:
+        report.write(path)
+        click.echo(f'the report is in {path}', err=True)
+
+
+def _print_entries(word: str, entries: list[Refusal]) -> None:
+    for entry in entries[:_SHOWN]:
+        click.echo(f'{word} {entry.name}: {entry.reason}', err=True)
+    if len(entries) > _SHOWN:
+        click.echo(f'{word} {len(entries) - _SHOWN} more, which --report FILE or --json list', err=True)

@@ -27,12 +27,14 @@ class Candidate:
     :param label: label of the node, e.g. the formula with the id.
     :param status: a word of :class:`aiida_limap.common.status.Status` that is known beforehand; ``disordered`` is found
         without being told.
+    :param notes: sentences about it for the report.
     """
 
     structure: Structure
     source: Mapping[str, Any]
     label: str
     status: str = ''
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

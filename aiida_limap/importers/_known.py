@@ -68,6 +68,7 @@ class Index:
     """The stored structures of the databases that occur in an import, read once for each database."""
 
     _databases: dict[str, dict[str, dict[str, str]]] = field(default_factory=dict)
+    _first: dict[str, str] = field(default_factory=dict)
 
     def find(self, source: Mapping[str, Any]) -> str | None:
         """Return the UUID of the structure with this database, identifier and MD5 sum, or None.
@@ -82,6 +83,13 @@ class Index:
         :param source: the source of a structure.
         """
         return [uuid for md5, uuid in self._versions(source).items() if md5 != str(source['source_md5'])]
+
+    def first(self, source: Mapping[str, Any]) -> str:
+        """Return under which identifier a content (by its MD5 sum) was met first in this import.
+
+        :param source: the source of a structure.
+        """
+        return self._first.setdefault(str(source['source_md5']), str(source['id']))
 
     def add(self, source: Mapping[str, Any], uuid: str) -> None:
         """Remember a structure that was stored.

@@ -64,6 +64,7 @@ def store_dataset(
     members: dict[str, str] = {}
     for chunk in _chunks(candidates, _TRANSACTION_SIZE):
         found, new = _handle(chunk, index, tally)
+        _compare([entry for entry in chunk if isinstance(entry, Candidate)], new, index, tally)
         _take(found, new, order=order, members=members, tally=tally)
         if on_progress is not None:
             on_progress(len(chunk))
@@ -136,9 +137,36 @@ def _handle(
             uuid = index.find(entry.source)
             if uuid is not None:
                 found.append((uuid, str(entry.source['id'])))
-                if entry.status and entry.status != Status.DISORDERED:
-                    tally.notes.append(Refusal(str(entry.source['id']), f'its status is {entry.status}'))
+                tally.notes.extend(Refusal(str(entry.source['id']), text) for text in _notes(entry, index))
     return found, new
+
+
+def _notes(entry: Candidate, index: Index) -> Iterator[str]:
+    yield from entry.notes
+    if entry.status and entry.status != Status.DISORDERED:
+        yield f'its status is {entry.status}'
+    first = index.first(entry.source)
+    if first != str(entry.source['id']):
+        yield f'its content is that of {first}; both are kept'
+
+
+def _compare(candidates: Sequence[Candidate], new: set[str], index: Index, tally: Tally) -> None:
+    """Note where the origin of a stored structure is told differently now, since a stored node cannot be changed."""
+    known = {uuid: entry for entry in candidates if (uuid := index.find(entry.source)) is not None and uuid not in new}
+    facts = facts_of(list(known))
+    for uuid, entry in known.items():
+        before, now = _told(facts[uuid].source), _told(entry.source)
+        changed = [key for key in now if now[key] and now[key] != before[key]]
+        if changed:
+            which = ', '.join(f'{key} {now[key]} instead of {before[key] or "none"}' for key in changed)
+            tally.notes.append(
+                Refusal(str(entry.source['id']), f'it is stored already, and what is stored stays as it is ({which})')
+            )
+
+
+def _told(source: Mapping[str, Any]) -> dict[str, str]:
+    extras = source.get('extras') or {}
+    return {**{key: str(source.get(key) or '') for key in ('license', 'version')}, 'doi': str(extras.get('doi') or '')}
 
 
 def _store_new(candidates: Sequence[Candidate], index: Index, tally: Tally) -> set[str]:

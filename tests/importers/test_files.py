@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import shutil
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from uuid import uuid4
 
 import pytest
@@ -13,7 +13,7 @@ from aiida import orm
 from pymatgen.core import Lattice, Structure
 
 from aiida_limap.importers.base import ImporterError, Refusal
-from aiida_limap.importers.files import DATABASES, find_files, import_files, read_candidates
+from aiida_limap.importers.files import DATABASES, FileOptions, find_files, import_files, read_candidates
 
 EDGES = itertools.count(4.0, 0.001)
 
@@ -48,17 +48,18 @@ def folder(tmp_path, edge) -> Path:
 
 
 def test_folders_are_walked_and_other_files_are_left_alone(folder):
-    found = [str(path.relative_to(folder)) for path in find_files([folder])]
-    assert found == ['b.cif', 'broken.cif', 'deep/er/POSCAR_a']
+    found = find_files([folder])
+    assert [str(path) for _, path in found] == ['b.cif', 'broken.cif', 'deep/er/POSCAR_a']
+    assert [file for file, path in found] == [folder / path for _, path in found]
 
 
 def test_a_file_is_taken_once_and_in_the_order_of_the_paths(folder):
     first = folder / 'deep' / 'er' / 'POSCAR_a'
-    assert [path.name for path in find_files([first, folder])] == ['POSCAR_a', 'b.cif', 'broken.cif']
+    assert [path.name for path, _ in find_files([first, folder])] == ['POSCAR_a', 'b.cif', 'broken.cif']
 
 
 def test_a_file_that_is_named_is_taken_whatever_its_suffix(folder):
-    assert find_files([folder / 'notes.txt']) == [folder / 'notes.txt']
+    assert find_files([folder / 'notes.txt']) == [(folder / 'notes.txt', PurePosixPath('notes.txt'))]
 
 
 @pytest.mark.parametrize('suffix', ['.CIF', '.vasp', '.poscar', '.xsf', '.cssr'])
@@ -109,7 +110,7 @@ def test_each_structure_knows_its_file(folder, name):
 
 def test_file_names_that_are_ids_of_a_database_give_its_address_and_licence(tmp_path, edge, name):
     write_crystal(tmp_path / 'mp-1960.cif', edge)
-    report = import_files([tmp_path], name=name, ids_of='materials-project')
+    report = import_files([tmp_path], name=name, options=FileOptions(ids_of='materials-project'))
     source = orm.load_node(report.dataset.structure_uuids[0]).source
     assert source['id'] == 'mp-1960'
     assert source['uri'].endswith('/materials/mp-1960')
