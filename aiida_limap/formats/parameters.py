@@ -19,6 +19,7 @@ from aiida_limap.formats._plain_yaml import read_plain_yaml
 __all__ = [
     'COLUMNS',
     'PARAMETERS_FILE',
+    'PARAMETER_FACTS',
     'PARAMETERS_ROLE',
     'PRESETS',
     'UNITS',
@@ -31,6 +32,8 @@ __all__ = [
 #: Name of the file in the folder of a job, and its role among the inputs of the job.
 PARAMETERS_FILE = 'bond_valence.yaml'
 PARAMETERS_ROLE = 'bond_valence'
+#: What results say of the set that was used.
+PARAMETER_FACTS = ('parameters_name', 'parameters_citation', 'parameters_checksum')
 #: Conventions of the force field, the words of the option ``preset``.
 PRESETS = ('bvff', 'bvse')
 #: The numbers of a row with the unit that the file must state; the coordination number is a pure number.
@@ -164,11 +167,13 @@ def _checked_columns(name: str, columns: Any) -> list[str]:
 
 
 def _check_unique(name: str, rows: list[PairRow]) -> None:
-    seen: set[tuple[str, str]] = set()
+    places: dict[tuple[str, str], str] = {}
     for row in rows:
-        if (row.cation, row.anion) in seen:
-            raise FormatError(f'{name}: {row.place}the pair {row.cation} and {row.anion} stands twice')
-        seen.add((row.cation, row.anion))
+        pair = row.cation, row.anion
+        if pair in places:
+            first = places[pair].removesuffix(': ')
+            raise FormatError(f'{name}: {row.place}the pair {pair[0]} and {pair[1]} stands twice, first in {first}')
+        places[pair] = row.place
 
 
 def _checked_presets(name: str, presets: Any) -> dict[str, dict[str, Any]]:

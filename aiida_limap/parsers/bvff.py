@@ -9,6 +9,7 @@ from aiida.engine import ExitCode
 from aiida_limap.calculations.bvff import LANDSCAPES_FOLDER, NETWORKS_FOLDER
 from aiida_limap.common.status import Status
 from aiida_limap.data.table import TableData
+from aiida_limap.formats.parameters import PARAMETER_FACTS
 from aiida_limap.formats.results import Results
 from aiida_limap.parsers._tables import table_from_items
 from aiida_limap.parsers.structures import StructuresParser
@@ -18,7 +19,7 @@ __all__ = ['BvffParser']
 #: The mobile ion of the engine where the user names none.
 _DEFAULT_MOBILE_ION = 'Li+'
 #: What the engine says of all rows: its options with their defaults, and which parameters it used.
-_FACTS = ('options', 'parameters_citation', 'parameters_checksum')
+_FACTS = ('options', *PARAMETER_FACTS)
 
 
 class BvffParser(StructuresParser):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from aiida_limap.data.table import TableData
+from aiida_limap.formats.parameters import PARAMETER_FACTS
 from aiida_limap.formats.results import Results
 from aiida_limap.parsers._tables import rows_by_item, table_from_items
 from aiida_limap.parsers.structures import StructuresParser
@@ -23,11 +24,13 @@ class DescriptorsParser(StructuresParser):
 
         :param results: the results.
         """
+        facts = {name: results.summary[name] for name in PARAMETER_FACTS if name in results.summary}
         blocks = {part: block for part in _PARTS if (block := rows_by_item(results, part)) is not None}
         return table_from_items(
             results,
             blocks=blocks,
             block_info={part: _meaning(results.summary, part) for part in blocks},
+            metadata=facts,
         )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ from aiida_limap.engines.bvff.landscape_features import (
     volume_fractions,
 )
 from aiida_limap.engines.bvff.options import BvffOptions
+from aiida_limap.engines.bvff.parameters import ParameterSet, load_parameters
 from aiida_limap.engines.errors import InputError
 
 if TYPE_CHECKING:
@@ -109,7 +111,23 @@ class BondValenceLandscape(BaseFeaturizer):
         self.levels = levels
         self.bins = bins
         self.thresholds = thresholds
+        self._parameters: ParameterSet | None = None
         self._check()
+
+    def use_parameters(self, source: str | Path | ParameterSet | None) -> None:
+        """Take other bond-valence parameters than those of the package.
+
+        This is no argument of the class, so that a layout cannot name a file.
+
+        :param source: a set, the path of a parameter file, or None for the set of the package.
+        :raises InputError: if the file is refused, or the set lacks the preset or the mobile ion.
+        """
+        self._parameters = load_parameters(source)
+        self._check()
+
+    def parameters_facts(self) -> dict[str, str]:
+        """Return name, citation and checksum of the bond-valence parameters."""
+        return load_parameters(self._parameters).facts()
 
     def featurize(self, structure: Structure) -> list[float]:
         """Compute the features of a structure.
@@ -223,6 +241,7 @@ class BondValenceLandscape(BaseFeaturizer):
             preset=self.preset,
             spacing_angstrom=self.spacing,
             energy_cap_eV=self.energy_cap,
+            parameters=load_parameters(self._parameters),
         )
 
     def _check(self) -> None:

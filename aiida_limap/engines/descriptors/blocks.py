@@ -7,6 +7,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, fields
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -98,6 +99,17 @@ class Block(ABC):
         :returns: (n_columns,) finite numbers.
         :raises LimapError: if they are not defined for this source.
         """
+
+    def reading(self, parameters: Path) -> Block:
+        """Return the block with other bond-valence parameters; the block itself where it reads none.
+
+        :param parameters: a parameter file.
+        """
+        return self
+
+    def facts(self) -> dict[str, str]:
+        """Return name, citation and checksum of the bond-valence parameters; nothing where the block reads none."""
+        return {}
 
     def as_dict(self) -> dict[str, Any]:
         """Return kind and options as plain values; a name or a scale that was not given is left out."""

@@ -8,7 +8,8 @@ import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,6 +49,8 @@ class ExternalFeaturizer(Block):
     """
 
     kind = 'featurizer'
+    #: File of bond-valence parameters in place of those of the package; where it lies changes no number.
+    _parameters: ClassVar[Path | None] = None
 
     featurizer: str
     preset: str = ''
@@ -115,6 +118,24 @@ class ExternalFeaturizer(Block):
             ) from error
         return self._numbers(values, formula)
 
+    def reading(self, parameters: Path) -> Block:
+        """See :meth:`Block.reading`.
+
+        :raises InputError: if the file is refused, or lacks what the featurizer asks for.
+        """
+        if not hasattr(self._built(), 'use_parameters'):
+            return self
+        changed = copy.copy(self)
+        # Kept beside the options, which say what the numbers are and go into the checksum of a layout.
+        object.__setattr__(changed, '_parameters', parameters)
+        changed._built()
+        return changed
+
+    def facts(self) -> dict[str, str]:
+        """See :meth:`Block.facts`."""
+        facts = getattr(self._built(), 'parameters_facts', None)
+        return {} if facts is None else facts()
+
     def citations(self) -> list[str]:
         """Return what to cite, as the featurizer says."""
         return [str(entry) for entry in self._built().citations()]
@@ -141,7 +162,10 @@ class ExternalFeaturizer(Block):
         known: weakref.WeakKeyDictionary[ExternalFeaturizer, Any] = _BUILT.featurizers
         if self not in known:
             options = {'preset': self.preset, 'options': self.options, 'elements': self.elements}
-            known[self] = build_featurizer({'featurizer': self.featurizer, **options})
+            built = build_featurizer({'featurizer': self.featurizer, **options})
+            if self._parameters is not None:
+                built.use_parameters(self._parameters)
+            known[self] = built
         return known[self]
 
     def _labels(self) -> list[str]:

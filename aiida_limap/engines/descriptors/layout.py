@@ -93,6 +93,22 @@ class Layout:
         }
         return json.loads(json.dumps(document))
 
+    def reading(self, parameters: Path) -> Layout:
+        """Return the layout with other bond-valence parameters than those of the package.
+
+        :param parameters: a parameter file.
+        :raises InputError: if a block reads the file and it is refused.
+        """
+        parts = {part: tuple(block.reading(parameters) for block in blocks) for part, blocks in self.parts.items()}
+        return replace(self, parts=parts)
+
+    def facts(self, parts: Sequence[str]) -> dict[str, str]:
+        """Return name, citation and checksum of the bond-valence parameters that the numbers depend on, if they do.
+
+        :param parts: parts that are computed.
+        """
+        return {key: word for part in parts for block in self.parts[part] for key, word in block.facts().items()}
+
     @property
     def checksum(self) -> str:
         """SHA-256 of everything that decides the numbers; two layouts with one checksum give the same rows."""

@@ -16,6 +16,7 @@ from aiida_limap.common.status import Status
 from aiida_limap.engines.errors import InputError, LimapError
 from aiida_limap.engines.threads import available_threads
 from aiida_limap.formats.job import Job
+from aiida_limap.formats.parameters import PARAMETERS_ROLE
 from aiida_limap.formats.results import ItemResult, ResultsWriter
 from aiida_limap.formats.structures import read_structures
 
@@ -62,7 +63,8 @@ class Parameters:
 def run(job: Job, directory: Path, writer: ResultsWriter) -> None:
     """Describe every structure of the input file; one that fails gets its reason, the others go on.
 
-    :param job: the job; its input ``structures`` names the file.
+    :param job: the job; its input ``structures`` names the file, its input ``bond_valence``, where it is given, a file of
+        bond-valence parameters for the landscape part.
     :param directory: folder of the files.
     :param writer: takes the rows.
     :raises InputError: if a parameter or the inputs are wrong.
@@ -77,7 +79,14 @@ def run(job: Job, directory: Path, writer: ResultsWriter) -> None:
         raise InputError('descriptors: the job names no input file for the role structures')
     records = read_structures(directory / job.inputs['structures'])
     parts = parts_of(layout, parameters.landscape)
-    writer.summary(**meaning(layout, parts))
+    if PARAMETERS_ROLE in job.inputs:
+        layout = layout.reading(directory / job.inputs[PARAMETERS_ROLE])
+        if not layout.facts(parts):
+            raise InputError(
+                f'descriptors: the layout {layout.name} reads no bond-valence parameters without its landscape part; '
+                f'leave out {PARAMETERS_ROLE}, or ask for the landscape'
+            )
+    writer.summary(**meaning(layout, parts), **layout.facts(parts))
     loaders = [(record.id, lambda record=record: structure_from_record(record)) for record in records]
     for number, (item, rows) in enumerate(describe_items(loaders, layout, parts), start=1):
         writer.add(item, rows)
