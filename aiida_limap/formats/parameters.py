@@ -19,8 +19,8 @@ from aiida_limap.formats._plain_yaml import read_plain_yaml
 __all__ = [
     'COLUMNS',
     'PARAMETERS_FILE',
-    'PARAMETER_FACTS',
     'PARAMETERS_ROLE',
+    'PARAMETER_FACTS',
     'PRESETS',
     'UNITS',
     'ParameterDocument',

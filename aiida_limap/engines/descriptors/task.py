@@ -63,7 +63,7 @@ class Parameters:
 def run(job: Job, directory: Path, writer: ResultsWriter) -> None:
     """Describe every structure of the input file; one that fails gets its reason, the others go on.
 
-    :param job: the job; its input ``structures`` names the file, its input ``bond_valence``, where it is given, a file of
+    :param job: the job; its input ``structures`` names the file, its input ``bond_valence``, where given, a file of
         bond-valence parameters for the landscape part.
     :param directory: folder of the files.
     :param writer: takes the rows.
