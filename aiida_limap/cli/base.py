@@ -10,6 +10,8 @@ from typing import Any, ParamSpec, TypeVar
 
 import click
 
+from aiida_limap.cli.profile_errors import check_storage, database_sentence, profile_errors
+
 __all__ = ['OUTPUT_FORMATS', 'counting_bar', 'friendly', 'load_code', 'load_profile', 'require_daemon', 'with_profile']
 
 P = ParamSpec('P')
@@ -35,6 +37,12 @@ def friendly(function: Callable[P, R]) -> Callable[P, R]:
             return function(*args, **kwargs)
         except (FormatError, ImporterError, LimapError, QueryError, VisualisationError) as error:
             raise click.ClickException(str(error)) from error
+        except Exception as error:
+            # A database that goes away, or is locked, while the command runs.
+            sentence = database_sentence(error)
+            if sentence is None:
+                raise
+            raise click.ClickException(sentence) from error
 
     return wrapper
 
@@ -57,26 +65,17 @@ def load_profile(name: str | None) -> None:
     :param name: its name; None for the default profile.
     :raises click.ClickException: if there is none, or it cannot be opened.
     """
-    from aiida.common.exceptions import ConfigurationError, MissingConfigurationError, ProfileConfigurationError
     from aiida.manage import get_manager
-    from aiida.manage.configuration import load_profile as load
 
     # A profile that is loaded already (in a test or a notebook) is the one that is meant.
     loaded = get_manager().get_profile()
     if loaded is not None and name in {None, loaded.name}:
         return
-    try:
-        profile = load(name)
+    with profile_errors(name):
+        from aiida.manage.configuration import load_profile as load
+
+        check_storage(load(name))
         get_manager().get_profile_storage()
-    except (MissingConfigurationError, ProfileConfigurationError) as error:
-        raise click.ClickException(
-            f'no AiiDA profile {name or "is set up"}: make one with `verdi presto --use-zeromq`, or try '
-            f'`aiida-limap demo`, which makes its own ({error})'
-        ) from error
-    except (ConfigurationError, OSError) as error:
-        raise click.ClickException(f'the AiiDA profile cannot be opened: {error}') from error
-    if profile is None:
-        raise click.ClickException('no AiiDA profile is set up: make one with `verdi presto --use-zeromq`')
 
 
 def require_daemon() -> None:
