@@ -1,101 +1,99 @@
-"""Batches of structures: which are worth another attempt, how they are divided then, how their tables are joined."""
+"""Batches of structures: how what a job left unfinished is submitted again, how the tables of batches are joined."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, TypedDict, TypeVar
+from typing import Any, TypedDict
 
-from aiida.orm import CalcJobNode, Int, load_node
+from aiida.orm import Int, load_node
 
 from aiida_limap.calculations.tables import concatenate_tables
 from aiida_limap.data.dataset import DatasetData
 from aiida_limap.data.table import TableData
+from aiida_limap.workflows._rules import MEMORY, REFUSED, STOP
 
 __all__ = [
+    'ONE_THREAD',
     'Batch',
     'default_options',
-    'divide',
-    'is_worth_retrying',
     'join_tables',
+    'new_batch',
     'positive',
-    'reason_of',
     'retries',
+    'with_threads_of',
     'words_of',
 ]
 
-T = TypeVar('T')
-
 #: Tables that are joined at once; the cost of linked inputs grows with their square.
 JOIN_WIDTH = 50
-
-#: Exit statuses of a job that may end otherwise the next time: it lost its files or was stopped. Below 200 are those of
-#: the scheduler (out of time, out of memory, failed node).
-_RETRYABLE = frozenset({303, 304, 305, 312, 400})
-_FIRST_INPUT_STATUS = 200
+#: What lets the engine compute one structure at a time, which needs the least memory.
+ONE_THREAD = {'OMP_NUM_THREADS': '1'}
 
 
 class Batch(TypedDict):
     """Structures that go into one job per task.
 
-    ``indices`` are places in the dataset: numbers keep the checkpoints of a large work chain small.
+    ``indices`` are places in the dataset: numbers keep the checkpoints of a large work chain small. ``alone`` counts
+    the jobs that a single structure has had to itself, ``one_thread`` says that the engine is to save memory.
     """
 
     indices: list[int]
-    attempt: int
     tasks: list[str]
+    alone: int
+    one_thread: bool
 
 
-def is_worth_retrying(node: CalcJobNode) -> bool:
-    """Return whether the unfinished structures of a job may finish in another one.
+def new_batch(indices: Sequence[int], tasks: Sequence[str]) -> Batch:
+    """Return a batch that no job has had yet.
 
-    :param node: the job, terminated.
-    :returns: False where the same inputs would end the same way.
+    :param indices: places in the dataset.
+    :param tasks: what is computed.
     """
-    status = node.exit_status
-    if status is None:
-        return True
-    return 0 < status < _FIRST_INPUT_STATUS or status in _RETRYABLE
+    return {'indices': list(indices), 'tasks': list(tasks), 'alone': 0, 'one_thread': False}
 
 
-def divide(unfinished: Sequence[T], has_rows: bool) -> list[list[T]]:
-    """Return the pieces in which unfinished structures are submitted again.
+def retries(batch: Batch, unfinished: Sequence[int], rule: str, max_alone: int) -> tuple[list[Batch], str]:
+    """Return how what a job left unfinished is submitted again, never as it was where that would end the same way.
 
-    :param unfinished: the structures, by any name.
-    :param has_rows: whether the job finished some structures. If it finished none, one of them may have stopped it: the
-        batch is halved, so that the next attempt loses less.
-    :returns: one piece or two.
+    :param batch: what the job had.
+    :param unfinished: those of its structures that it did not finish, at least one.
+    :param rule: why not, see :mod:`aiida_limap.workflows._rules`.
+    :param max_alone: jobs of its own that a structure gets.
+    :returns: the next batches and what they are, as a sentence. After a job that finished some of its structures the
+        others stay together. After one that finished none, one of them may have stopped it: the batch is divided in
+        two, so that it is found. None where the structures are given up.
     """
-    everything = list(unfinished)
-    if has_rows or len(everything) == 1:
-        return [everything]
-    return [everything[: len(everything) // 2], everything[len(everything) // 2 :]]
-
-
-def retries(batch: Batch, has_rows: bool) -> list[Batch]:
-    """Return the batches in which unfinished structures are submitted again.
-
-    :param batch: the unfinished part of a batch.
-    :param has_rows: as in :func:`divide`.
-    :returns: one batch or two, with the attempt counted up.
-    """
-    return [
-        {'indices': part, 'attempt': batch['attempt'] + 1, 'tasks': list(batch['tasks'])}
-        for part in divide(batch['indices'], has_rows)
+    if rule in {STOP, REFUSED}:
+        return [], 'This would happen again, so they are given up'
+    one_thread = batch['one_thread'] or rule == MEMORY
+    if len(batch['indices']) == 1:
+        alone = batch['alone'] + 1
+        if rule == MEMORY and batch['one_thread']:
+            return [], 'It does not fit into the memory with one thread either, so it is given up'
+        if alone >= max_alone:
+            return [], f'It is given up after {alone} {"job" if alone == 1 else "jobs"} of its own'
+        again: Batch = {**batch, 'alone': alone, 'one_thread': one_thread}
+        return [again], 'It gets another job of its own' + (', with one thread' if one_thread else '')
+    parts = [list(unfinished)]
+    if len(unfinished) > 1 and (rule == MEMORY or len(unfinished) == len(batch['indices'])):
+        half = len(unfinished) // 2
+        parts = [list(unfinished[:half]), list(unfinished[half:])]
+    words = 'They wait for another job' if len(parts) == 1 else 'They are divided in two'
+    batches: list[Batch] = [
+        {'indices': part, 'tasks': list(batch['tasks']), 'alone': 0, 'one_thread': one_thread} for part in parts
     ]
+    return batches, words + (', with one thread' if one_thread else '')
 
 
-def reason_of(node: CalcJobNode) -> str:
-    """Return why a job did not finish, as the end of a sentence.
+def with_threads_of(batch: Batch, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return scheduler options for a batch.
 
-    :param node: the job, terminated.
+    :param batch: the batch.
+    :param options: those that the user gave.
     """
-    if node.is_killed:
-        return 'it was killed.'
-    if node.is_excepted:
-        # What is kept is a whole traceback.
-        lines = (node.exception or '').strip().splitlines() or ['no reason given']
-        return f'it excepted ({lines[-1].rstrip(".")}).'
-    return f'exit status {node.exit_status}: {node.exit_message}'
+    if not batch['one_thread']:
+        return dict(options)
+    return {**options, 'environment_variables': {**(options.get('environment_variables') or {}), **ONE_THREAD}}
 
 
 def words_of(counts: Mapping[str, int]) -> str:

@@ -17,14 +17,38 @@ from aiida.engine import (
 )
 from aiida.engine.processes.workchains.workchain import WorkChainSpec
 
+from aiida_limap.calculations.base import add_inputs_validator
 from aiida_limap.calculations.bvff import BvffCalculation
 from aiida_limap.calculations.tables import summarize_batch
 from aiida_limap.common.keys import structure_key, structures_by_key, uuid_of_key
 from aiida_limap.common.status import ANSWERS, Status
 from aiida_limap.data.table import TableData
-from aiida_limap.workflows._batches import divide, is_worth_retrying, join_tables, reason_of, words_of
+from aiida_limap.workflows._batches import join_tables, new_batch, retries, with_threads_of, words_of
+from aiida_limap.workflows._checks import check_cleaning, check_code, check_states
 from aiida_limap.workflows._force_field import FORCE_FIELD, force_field
-from aiida_limap.workflows._restart import bound_iterations, fill_restart, job_options
+from aiida_limap.workflows._restart import RestartMixin, bound_iterations, fill_restart, job_options
+from aiida_limap.workflows._rules import (
+    CRASH,
+    KILLED,
+    LOST,
+    MEMORY,
+    REFUSED,
+    RULES,
+    STOP,
+    WALLTIME,
+    define_no_job_can_run,
+    how_to_mend,
+    reason_of,
+    rule_of,
+)
+from aiida_limap.workflows._tolerance import (
+    UNFINISHED,
+    add_failures,
+    define_tolerance,
+    exceeds,
+    most_common_reason,
+    too_many_failed,
+)
 from aiida_limap.workflows.protocols.mixin import OPTIONS, ParametersOf, ProtocolMixin
 
 __all__ = ['BvffBaseWorkChain']
@@ -34,7 +58,7 @@ _NAMESPACE = 'bvff'
 _ATTEMPTS_ALONE = 2
 
 
-class BvffBaseWorkChain(ProtocolMixin, BaseRestartWorkChain):
+class BvffBaseWorkChain(ProtocolMixin, RestartMixin, BaseRestartWorkChain):
     """Compute the migration energies (eV) of a batch; a job that was stopped costs only what it had not finished.
 
     Rows of a job that ran out of walltime, crashed or was killed are kept, and the other structures are submitted
@@ -53,10 +77,10 @@ class BvffBaseWorkChain(ProtocolMixin, BaseRestartWorkChain):
         """
         super().define(spec)
         spec.expose_inputs(BvffCalculation, namespace=_NAMESPACE)
-        bound_iterations(spec, 'Largest number of jobs; what is unfinished after them is given up.')
-        spec.inputs.validator = _validate_inputs
-        # The end of the iterations is a warning with results here.
-        spec.inputs.pop('pause_on_max_iterations', None)
+        spec.inputs[_NAMESPACE].help = 'Inputs of the jobs, of which each gets a part of the structures.'
+        bound_iterations(spec, 'Largest number of jobs; what is unfinished after them is given up.', 20)
+        define_tolerance(spec)
+        add_inputs_validator(spec, _validate_inputs)
         spec.outline(
             cls.setup,
             while_(cls.should_run_process)(cls.prepare_process, cls.run_process, cls.inspect_process),
@@ -75,7 +99,9 @@ class BvffBaseWorkChain(ProtocolMixin, BaseRestartWorkChain):
         """Return the inputs that a protocol or an override may set."""
         return {
             'max_iterations': int,
+            'max_failed_fraction': float,
             'clean_workdir': bool,
+            'handler_overrides': dict,
             _NAMESPACE: {
                 'parameters': ParametersOf('bvff'),
                 'oxidation_states': dict,
@@ -109,6 +135,7 @@ class BvffBaseWorkChain(ProtocolMixin, BaseRestartWorkChain):
         job = inputs[_NAMESPACE]
         builder = cls.get_builder()
         fill_restart(builder, _NAMESPACE, inputs, code)
+        builder.max_failed_fraction = orm.Float(inputs['max_failed_fraction'])
         builder.bvff.structures = structures_by_key(structures)
         builder.bvff.bond_valence = force_field(job)
         for name in ('oxidation_states', 'retrieve_landscapes'):
@@ -119,11 +146,12 @@ class BvffBaseWorkChain(ProtocolMixin, BaseRestartWorkChain):
     def setup(self) -> None:
         """Put all structures into the first job."""
         super().setup()
-        self.ctx.queue = [self._uuids()]
+        self.ctx.queue = [new_batch(range(len(self._uuids())), [_NAMESPACE])]
         self.ctx.tables = []
-        self.ctx.failed_alone = []
+        self.ctx.failed = {}
         self.ctx.last_reason = ''
         self.ctx.is_retryable = True
+        self.ctx.verdict = None
 
     def _uuids(self) -> list[str]:
         return [uuid_of_key(key) for key in sorted(self.inputs.bvff.structures)]
@@ -131,9 +159,11 @@ class BvffBaseWorkChain(ProtocolMixin, BaseRestartWorkChain):
     def prepare_process(self) -> None:
         """Take the next piece of the batch."""
         self.ctx.piece = self.ctx.queue.pop(0)
+        uuids = self._uuids()
+        keys = [structure_key(uuids[index]) for index in self.ctx.piece['indices']]
         inputs = self.exposed_inputs(BvffCalculation, namespace=_NAMESPACE)
-        keys = [structure_key(uuid) for uuid in self.ctx.piece]
         inputs['structures'] = {key: self.inputs.bvff.structures[key] for key in keys}
+        inputs['metadata']['options'] = with_threads_of(self.ctx.piece, inputs['metadata']['options'])
         self.ctx.inputs = inputs
 
     def inspect_process(self) -> ExitCode | None:
@@ -141,47 +171,107 @@ class BvffBaseWorkChain(ProtocolMixin, BaseRestartWorkChain):
         node = self.ctx.children[self.ctx.iteration - 1]
         # The inputs are made anew for each job; live nodes slow down every operation on the database.
         self.ctx.inputs = None
+        done: set[str] = set()
         if 'table' in node.outputs:
+            done.update(node.outputs.table.ids)
             self.ctx.tables.append(node.outputs.table.pk)
-        if node.is_killed or node.is_excepted:
-            # The base class would end here, but this says nothing against the structures.
-            self.submit_unfinished_again(node)
+            add_failures(self.ctx.failed, node.outputs.table.counts_by_status, _NAMESPACE)
+        uuids = self._uuids()
+        self.ctx.unfinished = [index for index in self.ctx.piece['indices'] if uuids[index] not in done]
+        if self.ctx.unfinished:
+            self.ctx.last_reason = reason_of(node)
+        is_handled, exit_code = self.inspect_stopped(node, KILLED)
+        if is_handled:
+            return exit_code
+        exit_code = super().inspect_process()
+        if node.is_finished_ok:
+            self._go_on()
+        elif self.ctx.unfinished and exit_code is None:
+            # No handler took it, but on_unhandled_failure lets it be tried once more.
+            self.ctx.queue.insert(0, {**self.ctx.piece, 'indices': self.ctx.unfinished})
+        return exit_code
+
+    @process_handler(priority=900)
+    def keep_finished_rows(self, node: orm.CalcJobNode) -> ProcessHandlerReport | None:
+        """Take the rows of a job that finished all of its structures, whatever else it complains of."""
+        return None if node.is_finished_ok or self.ctx.unfinished else self._go_on()
+
+    @process_handler(priority=RULES[STOP].priority)
+    def stop_where_no_job_can_run(self, node: orm.CalcJobNode) -> ProcessHandlerReport | None:
+        """End at once where no other job could run either, and say what to mend; rows so far are handed out."""
+        if rule_of(node) != STOP:
             return None
-        return super().inspect_process()
+        self.ctx.verdict = ['ERROR_NO_JOB_CAN_RUN', {'reason': reason_of(node), 'mending': how_to_mend(node)}]
+        return self._go_on()
 
-    @process_handler(priority=100)
-    def submit_unfinished_again(self, node: orm.CalcJobNode) -> ProcessHandlerReport:
-        """Put what the job did not finish into the queue, and go on with the queue as long as iterations are left."""
-        done = set(node.outputs.table.ids) if 'table' in node.outputs else set()
-        unfinished = [uuid for uuid in self.ctx.piece if uuid not in done]
-        if unfinished:
-            self._note_unfinished(node, unfinished, bool(done))
-        out_of_iterations = self.ctx.iteration >= self.inputs.max_iterations.value
-        if self.ctx.queue and out_of_iterations:
-            count = sum(len(part) for part in self.ctx.queue)
+    @process_handler(priority=RULES[MEMORY].priority)
+    def halve_out_of_memory(self, node: orm.CalcJobNode) -> ProcessHandlerReport | None:
+        """Submit the unfinished structures in two halves, with one thread; give up one that fails alone like this."""
+        return self._submit_again(node, MEMORY)
+
+    @process_handler(priority=RULES[WALLTIME].priority)
+    def go_on_after_walltime(self, node: orm.CalcJobNode) -> ProcessHandlerReport | None:
+        """Submit the unfinished structures; where there are no rows at all, in two halves."""
+        return self._submit_again(node, WALLTIME)
+
+    @process_handler(priority=RULES[CRASH].priority)
+    def resubmit_after_crash(self, node: orm.CalcJobNode) -> ProcessHandlerReport | None:
+        """Submit the unfinished structures after a crash of engine or machine; without any rows, in two halves."""
+        return self._submit_again(node, CRASH)
+
+    @process_handler(priority=RULES[LOST].priority)
+    def resubmit_lost_results(self, node: orm.CalcJobNode) -> ProcessHandlerReport | None:
+        """Submit the structures whose results were cut off, are damaged or did not come back; in two halves."""
+        return self._submit_again(node, LOST)
+
+    @process_handler(priority=RULES[KILLED].priority)
+    def resubmit_killed(self, node: orm.CalcJobNode) -> ProcessHandlerReport | None:
+        """Submit the structures of a job that a person killed or that excepted in AiiDA; in two halves."""
+        return self._submit_again(node, KILLED)
+
+    @process_handler(priority=RULES[REFUSED].priority)
+    def give_up_refused(self, node: orm.CalcJobNode) -> ProcessHandlerReport | None:
+        """Give up the structures of a job that would fail the same way again, and go on with the others."""
+        return self._submit_again(node, REFUSED)
+
+    def _submit_again(self, node: orm.CalcJobNode, rule: str) -> ProcessHandlerReport | None:
+        if node.is_finished_ok or rule_of(node) != rule:
+            return None
+        self.ctx.is_retryable = rule != REFUSED
+        again, words = retries(self.ctx.piece, self.ctx.unfinished, rule, _ATTEMPTS_ALONE)
+        self.ctx.queue.extend(again)
+        if not again:
+            self._give_up(len(self.ctx.unfinished))
+        count = len(self.ctx.unfinished)
+        self.report(f'job <{node.pk}> left {count} structures unfinished: {self.ctx.last_reason} {words}')
+        return self._go_on()
+
+    def _give_up(self, count: int) -> None:
+        self.ctx.failed[UNFINISHED] = self.ctx.failed.get(UNFINISHED, 0) + count
+
+    def _go_on(self) -> ProcessHandlerReport:
+        """Go on with the queue as long as there are iterations, and as more answers than allowed are not missing."""
+        is_last = self.ctx.iteration >= self.inputs.max_iterations.value
+        if self.ctx.queue and is_last and self.ctx.verdict is None:
+            count = sum(len(piece['indices']) for piece in self.ctx.queue)
+            self._give_up(count)
             self.report(f'{count} structures are given up after {self.ctx.iteration} jobs')
-        self.ctx.is_finished = not self.ctx.queue or out_of_iterations
+        total, fraction = len(self._uuids()), self.inputs.max_failed_fraction.value
+        if self.ctx.verdict is None and exceeds(self.ctx.failed, total, fraction):
+            reason = most_common_reason(self.ctx.tables, _NAMESPACE, self.ctx.failed, self.ctx.last_reason)
+            self.ctx.verdict = too_many_failed(self.ctx.failed, total, fraction, _NAMESPACE, reason)
+        self.ctx.is_finished = not self.ctx.queue or is_last or self.ctx.verdict is not None
         return ProcessHandlerReport(do_break=True)
-
-    def _note_unfinished(self, node: orm.CalcJobNode, unfinished: list[str], has_rows: bool) -> None:
-        self.ctx.last_reason = reason_of(node)
-        self.ctx.is_retryable = is_worth_retrying(node)
-        what = f'job <{node.pk}> left {len(unfinished)} structures unfinished: {self.ctx.last_reason}'
-        if not self.ctx.is_retryable:
-            self.report(f'{what} This would happen again, so they are given up')
-            return
-        if len(self.ctx.piece) == 1:
-            self.ctx.failed_alone.append(self.ctx.piece[0])
-            if self.ctx.failed_alone.count(self.ctx.piece[0]) >= _ATTEMPTS_ALONE:
-                self.report(f'{what} It is given up after {_ATTEMPTS_ALONE} jobs of its own')
-                return
-        parts = divide(unfinished, has_rows)
-        self.ctx.queue.extend(parts)
-        self.report(f'{what} They wait for another job' if len(parts) == 1 else f'{what} They are divided in two')
 
     def results(self) -> ExitCode | None:
         """Join the tables of all jobs and count what became of the structures."""
         self.report(f'ended after {self.ctx.iteration} jobs')
+        verdict = None
+        if self.ctx.verdict is not None:
+            name, fields = self.ctx.verdict
+            verdict = getattr(self.exit_codes, name).format(**fields)
+        if not self.ctx.tables and verdict is not None:
+            return verdict
         if not self.ctx.tables:
             name = 'ERROR_NO_RESULTS' if self.ctx.is_retryable else 'ERROR_JOB_REFUSED'
             return getattr(self.exit_codes, name).format(reason=self.ctx.last_reason)
@@ -196,7 +286,7 @@ class BvffBaseWorkChain(ProtocolMixin, BaseRestartWorkChain):
             parameters = summarize_batch(table, orm.List(uuids))
         self.out('table', table)
         self.out('output_parameters', parameters)
-        return self._verdict(table, len(uuids))
+        return verdict or self._verdict(table, len(uuids))
 
     def _verdict(self, table: TableData, n_structures: int) -> ExitCode | None:
         counts = table.counts_by_status
@@ -212,13 +302,14 @@ class BvffBaseWorkChain(ProtocolMixin, BaseRestartWorkChain):
 
 
 def _validate_inputs(inputs: Mapping[str, Any], _namespace: Any) -> str | None:
-    """Check that no file is deleted that was asked for."""
+    """Check what no port can check by itself."""
     job = inputs.get(_NAMESPACE) or {}
-    cleaned, retrieved, parameters = inputs.get('clean_workdir'), job.get('retrieve_landscapes'), job.get('parameters')
-    is_kept = parameters is None or not parameters.get_dict().get('landscapes') or (retrieved and retrieved.value)
-    if cleaned is None or not cleaned.value or is_kept:
-        return None
-    return 'clean_workdir would delete the landscapes on the computer; let them come back with bvff.retrieve_landscapes'
+    uuids = [node.uuid for node in (job.get('structures') or {}).values()]
+    return (
+        check_code(job.get('code'))
+        or check_states(job.get('oxidation_states'), uuids, 'the batch', f'{_NAMESPACE}.oxidation_states')
+        or check_cleaning(inputs.get('clean_workdir'), job)
+    )
 
 
 def _define_exit_codes(spec: WorkChainSpec) -> None:
@@ -227,6 +318,7 @@ def _define_exit_codes(spec: WorkChainSpec) -> None:
         'ERROR_NO_MOBILE_ION_IN_STRUCTURES',
         'None of the structures holds the mobile ion; choose other structures or another mobile_ion.',
     )
+    define_no_job_can_run(spec)
     spec.exit_code(
         340, 'ERROR_JOB_REFUSED', 'The job failed in a way that would come again, and left nothing: {reason}'
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,35 +11,47 @@ from aiida.engine import ExitCode, ProcessBuilder, WorkChain, append_, while_
 from aiida.engine.processes.builder import ProcessBuilderNamespace
 from aiida.engine.processes.workchains.workchain import WorkChainSpec
 
-from aiida_limap.calculations.bvff import BvffCalculation
-from aiida_limap.calculations.descriptors import DescriptorsCalculation
 from aiida_limap.calculations.tables import summarize_features
 from aiida_limap.common.keys import structure_key
-from aiida_limap.common.status import ANSWERS
 from aiida_limap.data.dataset import DatasetData
 from aiida_limap.data.table import TableData
 from aiida_limap.workflows._batches import (
     Batch,
-    default_options,
-    is_worth_retrying,
     join_tables,
-    positive,
-    reason_of,
+    new_batch,
     retries,
+    with_threads_of,
     words_of,
 )
+from aiida_limap.workflows._featurize_ports import CALCULATIONS, OUTPUTS, define_inputs, define_outputs
 from aiida_limap.workflows._force_field import FORCE_FIELD, fill_force_field
+from aiida_limap.workflows._restart import CleaningMixin
+from aiida_limap.workflows._rules import (
+    STOP,
+    how_to_mend,
+    reason_of,
+    rule_of,
+)
 from aiida_limap.workflows._structures import load_structures, missing_structures
+from aiida_limap.workflows._tolerance import (
+    GOOD_WORDS,
+    UNFINISHED,
+    add_failures,
+    exceeds,
+    most_common_reason,
+    too_many_failed,
+)
 from aiida_limap.workflows.bvff import BvffBaseWorkChain
 from aiida_limap.workflows.protocols.mixin import OPTIONS, ParametersOf, ProtocolMixin
 
 __all__ = ['FeaturizeWorkChain', 'fill_featurize']
 
-_CALCULATIONS = {'bvff': BvffCalculation, 'descriptors': DescriptorsCalculation}
-_OUTPUTS = {'bvff': 'migration_energies', 'descriptors': 'descriptors'}
+#: So many times ``max_concurrent`` jobs of a task in a row may bring nothing before no batch is divided any more: then
+#: it is not some structure that stops them.
+_EMPTY_WAVES = 3
 
 
-class FeaturizeWorkChain(ProtocolMixin, WorkChain):
+class FeaturizeWorkChain(ProtocolMixin, CleaningMixin, WorkChain):
     """Compute migration energies (eV) and descriptors of a dataset, batch by batch.
 
     Both jobs of a batch run at once, and a bounded number of batches at a time. Structures that a stopped job did not
@@ -56,84 +67,13 @@ class FeaturizeWorkChain(ProtocolMixin, WorkChain):
         :param spec: the specification to fill.
         """
         super().define(spec)
-        spec.input('dataset', valid_type=DatasetData, help='The structures.')
-        spec.input('code', valid_type=orm.AbstractCode, help='The code that runs limap-engine.')
-        for name, default, text in (
-            ('batch_size', 100, 'Structures per job.'),
-            ('max_concurrent', 4, 'Batches (of two jobs each) that run at a time.'),
-            ('max_attempts', 2, 'How often a structure is submitted before it is given up.'),
-        ):
-            spec.input(
-                name,
-                valid_type=orm.Int,
-                default=partial(orm.Int, default),
-                serializer=orm.to_aiida_type,
-                validator=positive,
-                help=text,
-            )
-        spec.input(
-            'with_descriptors',
-            valid_type=orm.Bool,
-            default=partial(orm.Bool, True),
-            serializer=orm.to_aiida_type,
-            help='Whether descriptors are computed beside the migration energies.',
-        )
-        spec.input(
-            'options', valid_type=dict, non_db=True, default=default_options, help='Scheduler options of each job.'
-        )
-        spec.expose_inputs(
-            BvffCalculation,
-            namespace='bvff',
-            include=('parameters', 'oxidation_states', 'retrieve_landscapes', 'bond_valence'),
-        )
-        spec.expose_inputs(
-            DescriptorsCalculation, namespace='descriptors', include=('parameters', 'oxidation_states', 'bond_valence')
-        )
+        define_inputs(spec)
         spec.outline(
             cls.check_dataset,
             while_(cls.has_batches)(cls.submit_batches, cls.collect_batches),
             cls.gather,
         )
-        spec.output(
-            'migration_energies', valid_type=TableData, help='Barriers (eV) by structure, and their status words.'
-        )
-        spec.output(
-            'descriptors', valid_type=TableData, required=False, help='Descriptors by structure, one block per part.'
-        )
-        spec.output(
-            'output_parameters',
-            valid_type=orm.Dict,
-            help='Counts by status word, engine versions, and the UUIDs of structures that no job finished.',
-        )
-        spec.exit_code(201, 'ERROR_DATASET_EMPTY', 'The dataset holds no structures.')
-        spec.exit_code(
-            202,
-            'ERROR_STRUCTURES_MISSING',
-            '{count} structures of the dataset are no longer in the database, the first is {uuid}; make a new dataset.',
-        )
-        spec.exit_code(
-            410,
-            'ERROR_NO_RESULTS',
-            'No {task} job brought anything back; the last one ended with: {reason}',
-            invalidates_cache=True,
-        )
-        spec.exit_code(
-            411,
-            'ERROR_ALL_STRUCTURES_FAILED',
-            'No structure gave an answer in {task} ({counts}); the column message of the table says why.',
-        )
-        spec.exit_code(
-            420,
-            'ERROR_TABLES_DIFFER',
-            'The tables of the batches do not fit together: {reason}',
-            invalidates_cache=True,
-        )
-        spec.exit_code(
-            710,
-            'WARNING_STRUCTURES_UNFINISHED',
-            'The tables are complete but for {count} structures, which no job finished; output_parameters names them.',
-            invalidates_cache=True,
-        )
+        define_outputs(spec)
 
     @classmethod
     def protocol_schema(cls) -> dict[str, Any]:
@@ -142,6 +82,9 @@ class FeaturizeWorkChain(ProtocolMixin, WorkChain):
             'batch_size': int,
             'max_concurrent': int,
             'max_attempts': int,
+            'max_failed_fraction': float,
+            'clean_workdir': bool,
+            'handler_overrides': dict,
             'bvff': {'parameters': ParametersOf('bvff'), 'retrieve_landscapes': bool, FORCE_FIELD: object},
             'descriptors': {'parameters': ParametersOf('descriptors')},
             'options': OPTIONS,
@@ -185,7 +128,7 @@ class FeaturizeWorkChain(ProtocolMixin, WorkChain):
 
     @property
     def _tasks(self) -> list[str]:
-        return list(_CALCULATIONS) if self.inputs.with_descriptors.value else ['bvff']
+        return list(CALCULATIONS) if self.inputs.with_descriptors.value else ['bvff']
 
     def check_dataset(self) -> ExitCode | None:
         """Stop at once if there is nothing to compute."""
@@ -198,6 +141,9 @@ class FeaturizeWorkChain(ProtocolMixin, WorkChain):
         self.ctx.next_index = 0
         self.ctx.retries = []
         self.ctx.n_batches = 0
+        self.ctx.n_empty = dict.fromkeys(self._tasks, 0)
+        self.ctx.failed = {task: {} for task in self._tasks}
+        self.ctx.verdict = None
         self.ctx.tables = {task: [] for task in self._tasks}
         self.ctx.last_reason = dict.fromkeys(self._tasks, 'it was never started')
         size = self.inputs.batch_size.value
@@ -205,7 +151,10 @@ class FeaturizeWorkChain(ProtocolMixin, WorkChain):
         return None
 
     def has_batches(self) -> bool:
-        """Return whether there are structures that wait to be submitted."""
+        """Return whether there are structures that wait to be submitted, and anything speaks for it."""
+        return self.ctx.verdict is None and self._has_structures()
+
+    def _has_structures(self) -> bool:
         return self.ctx.next_index < len(self.inputs.dataset) or bool(self.ctx.retries)
 
     def submit_batches(self) -> ExitCode | None:
@@ -221,6 +170,8 @@ class FeaturizeWorkChain(ProtocolMixin, WorkChain):
             structures, unusable = load_structures([uuids[index] for index in batch['indices']])
             for uuid, reason in unusable.items():
                 self.report(f'structure {uuid} is left out: {reason}')
+            for task in batch['tasks'] if unusable else ():
+                self._give_up(task, len(unusable))
             if structures:
                 usable = [index for index in batch['indices'] if uuids[index] in structures]
                 self._submit_batch({**batch, 'indices': usable}, structures)
@@ -230,12 +181,12 @@ class FeaturizeWorkChain(ProtocolMixin, WorkChain):
         """Take the next batches: those that wait for another attempt, then new ones."""
         batches: list[Batch] = []
         size, total = self.inputs.batch_size.value, len(self.inputs.dataset)
-        while len(batches) < self.inputs.max_concurrent.value and self.has_batches():
+        while len(batches) < self.inputs.max_concurrent.value and self._has_structures():
             if self.ctx.retries:
                 batches.append(self.ctx.retries.pop(0))
             else:
                 start, stop = self.ctx.next_index, min(self.ctx.next_index + size, total)
-                batches.append({'indices': list(range(start, stop)), 'attempt': 1, 'tasks': self._tasks})
+                batches.append(new_batch(range(start, stop), self._tasks))
                 self.ctx.next_index = stop
         return batches
 
@@ -245,19 +196,18 @@ class FeaturizeWorkChain(ProtocolMixin, WorkChain):
         for task in batch['tasks']:
             inputs = {
                 **self._oxidation_states(),
-                **self.exposed_inputs(_CALCULATIONS[task], namespace=task, agglomerate=False),
+                **self.exposed_inputs(CALCULATIONS[task], namespace=task, agglomerate=False),
                 'code': self.inputs.code,
                 'structures': {structure_key(uuid): node for uuid, node in structures.items()},
                 'metadata': {
-                    'options': dict(self.inputs.options),
+                    'options': with_threads_of(batch, self.inputs.options),
                     'call_link_label': f'{task}_{number:04d}',
                 },
             }
-            node = self.submit(_CALCULATIONS[task], **inputs)
+            node = self.submit(CALCULATIONS[task], **inputs)
             self.to_context(jobs=append_(node))
             self.ctx.running.append({**batch, 'tasks': [task], 'pk': node.pk})
-        attempt = '' if batch['attempt'] == 1 else f', attempt {batch["attempt"]}'
-        self.report(f'submitted batch {number}: {len(structures)} structures, {" and ".join(batch["tasks"])}{attempt}')
+        self.report(f'submitted batch {number}: {len(structures)} structures, {" and ".join(batch["tasks"])}')
 
     def _oxidation_states(self) -> dict[str, orm.Dict]:
         """Return the charges of the force field: descriptors speak of the same ions unless they are given others."""
@@ -275,24 +225,46 @@ class FeaturizeWorkChain(ProtocolMixin, WorkChain):
             if 'table' in node.outputs:
                 done.update(node.outputs.table.ids)
                 self.ctx.tables[task].append(node.outputs.table.pk)
-            if not node.is_finished_ok:
-                self.ctx.last_reason[task] = reason_of(node)
+                add_failures(self.ctx.failed[task], node.outputs.table.counts_by_status, task)
+            self.ctx.n_empty[task] = 0 if done else self.ctx.n_empty[task] + 1
             unfinished = [index for index in job['indices'] if uuids[index] not in done]
             if unfinished:
-                again = Batch(indices=unfinished, attempt=job['attempt'], tasks=job['tasks'])
-                self._note_unfinished(again, bool(done), node)
+                self.ctx.last_reason[task] = reason_of(node)
+                self._submit_again(job, unfinished, node)
+        self._check_tolerance()
 
-    def _note_unfinished(self, batch: Batch, has_rows: bool, node: orm.CalcJobNode) -> None:
-        task, count = batch['tasks'][0], len(batch['indices'])
-        what = f'{task} job <{node.pk}> left {count} structures unfinished: {reason_of(node)}'
-        if not is_worth_retrying(node):
-            self.report(f'{what} This would happen again, so they are given up')
-        elif batch['attempt'] >= self.inputs.max_attempts.value:
-            self.report(f'{what} They are given up after {batch["attempt"]} attempts')
-        else:
-            again = retries(batch, has_rows)
-            self.ctx.retries.extend(again)
-            self.report(f'{what} They are submitted again in {len(again)} smaller batches')
+    def _submit_again(self, batch: Batch, unfinished: list[int], node: orm.CalcJobNode) -> None:
+        """Put what a job left into the queue, by the rule that holds for it."""
+        task, rule = batch['tasks'][0], rule_of(node)
+        what = f'{task} job <{node.pk}> left {len(unfinished)} structures unfinished: {self.ctx.last_reason[task]}'
+        overrides = self.inputs.get('handler_overrides')
+        is_on = overrides is None or overrides.get_dict().get(rule, {}).get('enabled', True)
+        again, words = retries(batch, unfinished, rule, self.inputs.max_attempts.value)
+        if rule == STOP and is_on and self.ctx.verdict is None:
+            self.ctx.verdict = ['ERROR_NO_JOB_CAN_RUN', {'reason': reason_of(node), 'mending': how_to_mend(node)}]
+        if not is_on:
+            again, words = [], f'The rule {rule} is switched off, so they are given up'
+        elif again and self.ctx.n_empty[task] > _EMPTY_WAVES * self.inputs.max_concurrent.value:
+            count = self.ctx.n_empty[task]
+            again, words = [], f'They are given up, since {count} jobs in a row brought nothing'
+        self.ctx.retries.extend(again)
+        if not again:
+            self._give_up(task, len(unfinished))
+        self.report(f'{what} {words}')
+
+    def _give_up(self, task: str, count: int) -> None:
+        failed = self.ctx.failed[task]
+        failed[UNFINISHED] = failed.get(UNFINISHED, 0) + count
+
+    def _check_tolerance(self) -> None:
+        """End early where more structures have failed than are allowed, whatever becomes of the others."""
+        total, fraction = len(self.inputs.dataset), self.inputs.max_failed_fraction.value
+        for task, failed in self.ctx.failed.items():
+            if self.ctx.verdict is None and exceeds(failed, total, fraction):
+                reason = most_common_reason(self.ctx.tables[task], task, failed, self.ctx.last_reason[task])
+                self.ctx.verdict = too_many_failed(failed, total, fraction, task, reason)
+                n_left = total - self.ctx.next_index
+                self.report(f'too many structures have no answer; {n_left} structures are not submitted any more')
 
     def gather(self) -> ExitCode | None:
         """Join the tables of all batches and count what became of the structures."""
@@ -305,24 +277,31 @@ class FeaturizeWorkChain(ProtocolMixin, WorkChain):
             if table is None:
                 return self.exit_codes.ERROR_TABLES_DIFFER.format(reason=message)
             joined[task] = table
-            self.out(_OUTPUTS[task], table)
+            self.out(OUTPUTS[task], table)
+        verdict = self._early_end()
+        if 'bvff' in joined:
+            tables = {OUTPUTS[task]: table for task, table in joined.items()}
+            summary = summarize_features(self.inputs.dataset, **tables)
+            self.out('output_parameters', summary)
         for task in self._tasks:
-            if task not in joined:
+            if verdict is None and task not in joined:
                 return self.exit_codes.ERROR_NO_RESULTS.format(task=task, reason=self.ctx.last_reason[task])
-        tables = {_OUTPUTS[task]: table for task, table in joined.items()}
-        summary = summarize_features(self.inputs.dataset, **tables)
-        self.out('output_parameters', summary)
-        return self._verdict(joined, summary.get_dict())
+        return verdict or self._verdict(joined, summary.get_dict())
+
+    def _early_end(self) -> ExitCode | None:
+        if self.ctx.verdict is None:
+            return None
+        name, fields = self.ctx.verdict
+        return getattr(self.exit_codes, name).format(**fields)
 
     def _verdict(self, joined: Mapping[str, TableData], summary: Mapping[str, Any]) -> ExitCode | None:
-        answers = {'bvff': {str(word) for word in ANSWERS}, 'descriptors': {'ok'}}
         for task, table in joined.items():
             counts = table.counts_by_status
             text = words_of(counts)
             self.report(f'{task}: {text}')
-            if not answers[task] & set(counts):
+            if not GOOD_WORDS[task] & set(counts):
                 return self.exit_codes.ERROR_ALL_STRUCTURES_FAILED.format(task=task, counts=text)
-        unfinished = {uuid for task in joined for uuid in summary[_OUTPUTS[task]]['unfinished']}
+        unfinished = {uuid for task in joined for uuid in summary[OUTPUTS[task]]['unfinished']}
         if unfinished:
             return self.exit_codes.WARNING_STRUCTURES_UNFINISHED.format(count=len(unfinished))
         return None
@@ -336,7 +315,11 @@ def fill_featurize(builder: ProcessBuilderNamespace, inputs: Mapping[str, Any]) 
     """
     for name in ('batch_size', 'max_concurrent', 'max_attempts'):
         setattr(builder, name, orm.Int(inputs[name]))
-    for task in _CALCULATIONS:
+    builder.max_failed_fraction = orm.Float(inputs['max_failed_fraction'])
+    for name in ('clean_workdir', 'handler_overrides'):
+        if name in inputs:
+            setattr(builder, name, orm.to_aiida_type(inputs[name]))
+    for task in CALCULATIONS:
         builder[task]['parameters'] = orm.Dict(inputs[task]['parameters'])
     if 'retrieve_landscapes' in inputs['bvff']:
         builder.bvff.retrieve_landscapes = orm.Bool(inputs['bvff']['retrieve_landscapes'])

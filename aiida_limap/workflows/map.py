@@ -12,7 +12,7 @@ from aiida.engine import ExitCode, ProcessBuilder, ToContext, WorkChain
 from aiida.engine.processes.workchains.workchain import WorkChainSpec
 
 from aiida_limap.calculations._descriptors import check_training_tables, wants_landscape
-from aiida_limap.calculations.base import target_of
+from aiida_limap.calculations.base import add_inputs_validator, target_of
 from aiida_limap.calculations.encode import EncodeCalculation
 from aiida_limap.calculations.tables import summarize_map
 from aiida_limap.calculations.train import TrainCalculation
@@ -22,18 +22,27 @@ from aiida_limap.data.dataset import DatasetData
 from aiida_limap.data.map import MapData
 from aiida_limap.data.table import TableData
 from aiida_limap.workflows._batches import default_options
+from aiida_limap.workflows._checks import (
+    check_cleaning,
+    check_code,
+    check_dataset_states,
+    check_options,
+    check_target_name,
+)
 from aiida_limap.workflows._ensemble import ensemble_members
+from aiida_limap.workflows._restart import CleaningMixin, define_cleaning
 from aiida_limap.workflows.featurize import FeaturizeWorkChain, fill_featurize
 from aiida_limap.workflows.protocols.mixin import OPTIONS, ParametersOf, ProtocolMixin
 from aiida_limap.workflows.train import TrainBaseWorkChain
 
 __all__ = ['MapWorkChain']
 
+_TOO_MANY_FAILED = 413
 _UNFINISHED = 710
 _FEATURES = ('migration_energies', 'descriptors')
 
 
-class MapWorkChain(ProtocolMixin, WorkChain):
+class MapWorkChain(ProtocolMixin, CleaningMixin, WorkChain):
     """Compute migration energies (eV) and descriptors of a dataset, train a model on them and draw the map."""
 
     PROTOCOL = 'map'
@@ -61,7 +70,13 @@ class MapWorkChain(ProtocolMixin, WorkChain):
                 default=default_options,
                 help='Scheduler options of these jobs, e.g. queue_name and custom_scheduler_commands for a GPU.',
             )
-        spec.inputs.validator = _validate_inputs
+        spec.inputs[
+            'featurize'
+        ].help = 'What limap.featurize does: batches, tolerance, migration energies (eV), descriptors.'
+        spec.inputs['train'].help = 'What limap.train.base does.'
+        spec.inputs['encode'].help = 'How the structures are put on the map.'
+        define_cleaning(spec)
+        add_inputs_validator(spec, _validate_inputs)
         spec.outline(
             cls.check_dataset,
             cls.run_featurize,
@@ -90,6 +105,7 @@ class MapWorkChain(ProtocolMixin, WorkChain):
         spec.output('output_parameters', valid_type=orm.Dict, help='Counts, metrics and engine versions of all parts.')
         spec.exit_code(201, 'ERROR_DATASET_EMPTY', 'The dataset holds no structures.')
         spec.exit_code(411, 'ERROR_ALL_STRUCTURES_FAILED', 'There is nothing to put on a map. {reason}')
+        spec.exit_code(413, 'ERROR_TOO_MANY_STRUCTURES_FAILED', 'No map is drawn: {reason}')
         spec.exit_code(449, 'ERROR_FEATURIZE_FAILED', 'The featurization failed with {reason}', invalidates_cache=True)
         spec.exit_code(450, 'ERROR_TRAIN_FAILED', 'The training failed with {reason}', invalidates_cache=True)
         spec.exit_code(451, 'ERROR_ENCODE_FAILED', 'The encoding failed with {reason}', invalidates_cache=True)
@@ -104,6 +120,7 @@ class MapWorkChain(ProtocolMixin, WorkChain):
     def protocol_schema(cls) -> dict[str, Any]:
         """Return the inputs that a protocol or an override may set."""
         return {
+            'clean_workdir': bool,
             'featurize': FeaturizeWorkChain.protocol_schema(),
             'train': {
                 **{key: leaf for key, leaf in TrainBaseWorkChain.protocol_schema().items() if key != 'train'},
@@ -144,6 +161,8 @@ class MapWorkChain(ProtocolMixin, WorkChain):
         builder = cls.get_builder()
         builder.code = code
         builder.dataset = dataset
+        if 'clean_workdir' in inputs:
+            builder.clean_workdir = orm.Bool(inputs['clean_workdir'])
         fill_featurize(builder.featurize, inputs['featurize'])
         for task in ('train', 'encode'):
             for name, value in inputs[task].items():
@@ -184,6 +203,8 @@ class MapWorkChain(ProtocolMixin, WorkChain):
         for name in _FEATURES:
             if name in node.outputs:
                 self.out(name, node.outputs[name])
+        if node.exit_status == _TOO_MANY_FAILED:
+            return self.exit_codes.ERROR_TOO_MANY_STRUCTURES_FAILED.format(reason=node.exit_message)
         if node.exit_status == 411:
             return self.exit_codes.ERROR_ALL_STRUCTURES_FAILED.format(reason=node.exit_message)
         if not node.is_finished_ok and node.exit_status != _UNFINISHED:
@@ -279,6 +300,25 @@ class MapWorkChain(ProtocolMixin, WorkChain):
 
 
 def _validate_inputs(inputs: Mapping[str, Any], _namespace: Any) -> str | None:
+    """Check what no port can check by itself."""
+    code, featurize = inputs.get('code'), inputs.get('featurize') or {}
+    messages = [check_options(featurize.get('options'), code, 'featurize.options')]
+    messages += [
+        check_options((inputs.get(task) or {}).get('options'), code, f'{task}.options') for task in ('train', 'encode')
+    ]
+    messages += [
+        check_cleaning(cleaned, featurize.get('bvff') or {}, 'featurize.bvff')
+        for cleaned in (inputs.get('clean_workdir'), featurize.get('clean_workdir'))
+    ]
+    return (
+        check_code(code)
+        or next(filter(None, messages), None)
+        or check_dataset_states(featurize, inputs.get('dataset'), 'featurize.')
+        or _validate_parameters(inputs)
+    )
+
+
+def _validate_parameters(inputs: Mapping[str, Any]) -> str | None:
     """Check that the model learns what the map shows, from numbers that are computed."""
     targets = {
         task: target_of(inputs[task].get('parameters')) for task in ('train', 'encode') if inputs.get(task) is not None
@@ -288,6 +328,10 @@ def _validate_inputs(inputs: Mapping[str, Any], _namespace: Any) -> str | None:
             f'the model would learn {targets["train"]!r}, but the map would show {targets["encode"]!r}; give the same '
             'target in train.parameters and encode.parameters'
         )
+    for target in targets.values():
+        message = check_target_name(target)
+        if message is not None:
+            return message
     described = (inputs.get('featurize') or {}).get('descriptors') or {}
     computed = described.get('parameters')
     if wants_landscape((inputs.get('train') or {}).get('parameters')) and not wants_landscape(computed):

@@ -18,12 +18,22 @@ from aiida.engine import (
 )
 from aiida.engine.processes.workchains.workchain import WorkChainSpec
 
+from aiida_limap.calculations.base import add_inputs_validator
 from aiida_limap.calculations.train import TrainCalculation
 from aiida_limap.common.training import GRID
 from aiida_limap.data.table import TableData
-from aiida_limap.workflows._batches import is_worth_retrying, reason_of
+from aiida_limap.workflows._checks import check_code
 from aiida_limap.workflows._options import RATE_DIVISOR, lower_rate, smaller_batch, smaller_group
-from aiida_limap.workflows._restart import bound_iterations, fill_restart, job_options
+from aiida_limap.workflows._restart import RestartMixin, bound_iterations, fill_restart, job_options
+from aiida_limap.workflows._rules import (
+    MEMORY,
+    STOP,
+    define_no_job_can_run,
+    how_to_mend,
+    is_worth_retrying,
+    reason_of,
+    rule_of,
+)
 from aiida_limap.workflows.protocols.mixin import OPTIONS, ParametersOf, ProtocolMixin
 
 __all__ = ['TrainBaseWorkChain']
@@ -32,15 +42,13 @@ _NAMESPACE = 'train'
 _NOT_FINITE = 430
 _OUT_OF_MEMORY = 432
 _NO_DEVICE = 433
-#: The exit status that AiiDA gives a job which its scheduler stopped for its memory.
-_SCHEDULER_OUT_OF_MEMORY = 110
 #: How often the learning rate is lowered.
 _RATES = 2
 #: Jobs in a row that may end without having got further.
 _STALLED = 2
 
 
-class TrainBaseWorkChain(ProtocolMixin, BaseRestartWorkChain):
+class TrainBaseWorkChain(ProtocolMixin, RestartMixin, BaseRestartWorkChain):
     """Train a model or a grid; a job that was stopped costs only what came after its last checkpoint.
 
     A job that ran out of walltime, crashed or was killed is followed by one that goes on from its checkpoints and ends
@@ -59,7 +67,9 @@ class TrainBaseWorkChain(ProtocolMixin, BaseRestartWorkChain):
         """
         super().define(spec)
         spec.expose_inputs(TrainCalculation, namespace=_NAMESPACE)
+        spec.inputs[_NAMESPACE].help = 'Inputs of the jobs, of which each goes on where the one before it was stopped.'
         bound_iterations(spec, 'Largest number of jobs.')
+        add_inputs_validator(spec, lambda inputs, _port: check_code((inputs.get(_NAMESPACE) or {}).get('code')))
         spec.input(
             'allow_smaller_batches',
             valid_type=orm.Bool,
@@ -85,6 +95,7 @@ class TrainBaseWorkChain(ProtocolMixin, BaseRestartWorkChain):
         return {
             'max_iterations': int,
             'clean_workdir': bool,
+            'handler_overrides': dict,
             'allow_smaller_batches': bool,
             _NAMESPACE: {'parameters': ParametersOf('train'), 'metadata': {'options': OPTIONS}},
         }
@@ -130,15 +141,11 @@ class TrainBaseWorkChain(ProtocolMixin, BaseRestartWorkChain):
     def inspect_process(self) -> ExitCode | None:
         """Let the handlers say what to do about a job that did not end well, also about one that was killed."""
         node = self.ctx.children[self.ctx.iteration - 1]
-        handlers = {handler.__name__ for _priority, handler in self.get_process_handlers_by_priority()}
-        if not (node.is_killed or node.is_excepted) or 'go_on_from_checkpoint' not in handlers:
+        is_handled, exit_code = self.inspect_stopped(node, 'go_on_from_checkpoint')
+        if not is_handled:
             exit_code = super().inspect_process()
-        else:
-            # The base class would end here, but this says nothing against the training.
-            report = self.go_on_from_checkpoint(node)
-            exit_code = report.exit_code if report.exit_code.status else None
-            if exit_code is None and self.ctx.iteration >= self.inputs.max_iterations.value:
-                exit_code = self.exit_codes.ERROR_MAXIMUM_ITERATIONS_EXCEEDED
+        elif exit_code is None and self.ctx.iteration >= self.inputs.max_iterations.value:
+            exit_code = self.exit_codes.ERROR_MAXIMUM_ITERATIONS_EXCEEDED
         if exit_code is not None and exit_code.status:
             self._hand_out_what_there_is(node)
         return exit_code
@@ -146,9 +153,11 @@ class TrainBaseWorkChain(ProtocolMixin, BaseRestartWorkChain):
     @process_handler(priority=600)
     def stop_what_would_come_again(self, node: orm.CalcJobNode) -> ProcessHandlerReport | None:
         """Give up where another job would end the same way: wrong inputs, no engine, no device."""
-        handled = {_NOT_FINITE, _OUT_OF_MEMORY, _SCHEDULER_OUT_OF_MEMORY}
-        if node.is_finished_ok or node.exit_status in handled or is_worth_retrying(node):
+        if node.is_finished_ok or node.exit_status in {_NOT_FINITE, _OUT_OF_MEMORY} or is_worth_retrying(node):
             return None
+        if rule_of(node) == STOP:
+            exit_code = self.exit_codes.ERROR_NO_JOB_CAN_RUN
+            return ProcessHandlerReport(True, exit_code.format(reason=reason_of(node), mending=how_to_mend(node)))
         name = 'ERROR_DEVICE_NOT_AVAILABLE' if node.exit_status == _NO_DEVICE else 'ERROR_JOB_REFUSED'
         return ProcessHandlerReport(True, getattr(self.exit_codes, name).format(reason=node.exit_message))
 
@@ -168,7 +177,7 @@ class TrainBaseWorkChain(ProtocolMixin, BaseRestartWorkChain):
     @process_handler(priority=400)
     def halve_the_group(self, node: orm.CalcJobNode) -> ProcessHandlerReport | None:
         """Train half as many models side by side where the memory was too small; for one model halve the batch."""
-        if node.exit_status not in {_OUT_OF_MEMORY, _SCHEDULER_OUT_OF_MEMORY}:
+        if node.is_finished_ok or (node.exit_status != _OUT_OF_MEMORY and rule_of(node) != MEMORY):
             return None
         changed = smaller_group(self._parameters())
         if changed is not None:
@@ -234,6 +243,7 @@ def _options_of(node: orm.CalcJobNode) -> dict[str, Any]:
 
 
 def _define_exit_codes(spec: WorkChainSpec) -> None:
+    define_no_job_can_run(spec)
     spec.exit_code(
         340, 'ERROR_JOB_REFUSED', 'The job failed in a way that would come again, so it is not repeated: {reason}'
     )

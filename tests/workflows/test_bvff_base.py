@@ -120,7 +120,7 @@ def test_a_batch_without_any_answer_fails(stand_in_code, settings, status, words
 
 def test_a_handler_can_be_switched_off(stand_in_code):
     builder = BvffBaseWorkChain.get_builder_from_protocol(stand_in_code(stop_after=1), make_structures(2))
-    builder.handler_overrides = {'submit_unfinished_again': {'enabled': False}}
+    builder.handler_overrides = {'go_on_after_walltime': {'enabled': False}}
     _outputs, node = run_get_node(builder)
     assert node.exit_status == BvffBaseWorkChain.exit_codes.ERROR_UNHANDLED_FAILURE.status
     whole = BvffBaseWorkChain.get_builder_from_protocol(stand_in_code(), make_structures(2))

@@ -66,7 +66,7 @@ def test_unfinished_structures_are_submitted_again_and_stopped_jobs_are_not_reus
     assert sorted(found) == ['bvff_0001', 'bvff_0002', 'descriptors_0001', 'descriptors_0003']
     assert found['bvff_0001'].exit_status == 400
     assert len(found['bvff_0002'].inputs.structures) == 1
-    assert 'They are submitted again in 1 smaller batches' in get_workchain_report(node, 'REPORT')
+    assert 'They wait for another job' in get_workchain_report(node, 'REPORT')
     assert second['migration_energies'].checksum == outputs['migration_energies'].checksum
     cached = {label: job.base.caching.is_created_from_cache for label, job in jobs(again).items()}
     assert cached == {'bvff_0001': False, 'descriptors_0001': False, 'bvff_0002': True, 'descriptors_0003': True}
@@ -79,7 +79,7 @@ def test_one_structure_that_stops_every_job_costs_little_more_than_itself(stand_
     assert node.exit_message.startswith('The tables are complete but for 1 structures')
     assert outputs['migration_energies'].ids == [structures[0].uuid]
     assert outputs['output_parameters'].get_dict()['descriptors']['unfinished'] == [structures[1].uuid]
-    assert 'given up after 2 attempts' in get_workchain_report(node, 'REPORT')
+    assert 'given up after 2 jobs of its own' in get_workchain_report(node, 'REPORT')
 
 
 def test_structures_that_no_job_can_take_are_left_out(stand_in_code):

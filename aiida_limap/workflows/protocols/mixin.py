@@ -145,7 +145,9 @@ def _check_leaf(value: Any, expected: Any, path: str) -> None:
             raise ValueError(f'{path}: {message}')
     elif expected == OPTIONS:
         check_against_schema(value, dict.fromkeys(_option_names(), object), f'{path}.')
-    elif not isinstance(value, expected) or (isinstance(value, bool) and expected is int):
+    elif not isinstance(value, (int, float) if expected is float else expected) or (
+        isinstance(value, bool) and expected in (int, float)
+    ):
         raise ValueError(f'{path} must be of type {expected.__name__}, not {value!r}')
 
 
