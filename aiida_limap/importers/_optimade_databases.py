@@ -4,35 +4,18 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
-from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
+from urllib.parse import urlsplit, urlunsplit
 
 from aiida_limap.importers._entries import ImporterError
+from aiida_limap.importers._optimade_pages import Connection
 from aiida_limap.importers._optimade_session import AnswerError, RefusedError, patient_session
 
-__all__ = ['Database', 'base_urls_of_provider', 'check_filter', 'normal_base_url', 'open_database', 'pages']
+__all__ = ['Database', 'base_urls_of_provider', 'check_filter', 'normal_base_url', 'open_database']
 
-#: Many servers give 10 or 20 entries to a page unless asked.
-PAGE_LIMIT = 100
-_READ_TIMEOUT_S = 120.0
 _OWN_LICENCE = re.compile(r'_[a-z0-9]+_licen[cs]e(_id|_url)?')
-_FIELDS = (
-    'immutable_id',
-    'last_modified',
-    'chemical_formula_reduced',
-    'dimension_types',
-    'nperiodic_dimensions',
-    'lattice_vectors',
-    'cartesian_site_positions',
-    'nsites',
-    'species',
-    'species_at_sites',
-    'assemblies',
-    'structure_features',
-)
-
 OnMessage = Callable[[str], None] | None
 
 
@@ -46,7 +29,6 @@ class Database:
     :param api_version: version of OPTIMADE that it speaks.
     :param licence: licence of its entries: SPDX identifiers or the address of a text; empty where it states none.
     :param licence_fields: names of its own fields that hold the licence of a single entry.
-    :param on_message: called with a sentence when something has to be tried again.
     """
 
     base_url: str
@@ -55,26 +37,6 @@ class Database:
     api_version: str
     licence: str = ''
     licence_fields: tuple[str, ...] = ()
-    on_message: OnMessage = field(default=None, compare=False)
-
-    @property
-    def fields(self) -> list[str]:
-        """The fields of an entry that are asked for."""
-        return [*_FIELDS, *self.licence_fields]
-
-
-@dataclass(frozen=True)
-class Page:
-    """One page of an answer.
-
-    :param entries: the entries.
-    :param total: number of entries of the whole answer, or None where the server does not say.
-    :param next_url: address of the next page, or None.
-    """
-
-    entries: Sequence[Mapping[str, Any]]
-    total: int | None
-    next_url: str | None
 
 
 def check_filter(text: str) -> None:
@@ -144,9 +106,11 @@ def base_urls_of_provider(provider: str, database: str | None = None, on_message
     try:
         links = get_child_database_links(dict(providers[provider]), obey_aggregate=database is None, session=session)
     except (RuntimeError, AnswerError) as error:
-        reason = error.__cause__ if isinstance(error.__cause__, AnswerError) else f'{index} does not list them as it must'
+        reason = (
+            error.__cause__ if isinstance(error.__cause__, AnswerError) else f'{index} does not list them as it must'
+        )
         raise ImporterError(f'the databases of the provider {provider} cannot be listed: {reason}') from error
-    urls = {str(link.id): normal_base_url(str(link.attributes.base_url)) for link in links}
+    urls = {str(link.id): normal_base_url(_link(link.attributes.base_url)) for link in links}
     if not urls:
         raise ImporterError(f'the provider {provider} lists no database of structures at the moment ({index})')
     if database is None:
@@ -165,121 +129,80 @@ def _no_provider(provider: str, providers: Mapping[str, Mapping[str, Any]]) -> s
     return f'no OPTIMADE provider is called {provider!r}{hint}; there are {", ".join(served)}'
 
 
-def open_database(base_url: str, on_message: OnMessage = None) -> Database:
+def open_database(connection: Connection) -> Database:
     """Ask a server who it is.
 
-    :param base_url: its base URL.
-    :param on_message: called with a sentence when something has to be tried again.
+    :param connection: a way to it.
     :raises ImporterError: if no OPTIMADE database of structures answers there.
     """
-    unknown = Database(base_url, base_url, '', '', on_message=on_message)
+    url = connection.base_url
     try:
-        info = _get(unknown, 'info')
+        info = connection.get('info')
+        attributes = _mapping(_mapping(info.data).get('attributes'))
+        if attributes.get('is_index'):
+            raise ImporterError(
+                f'{url} is an index of databases and holds no structures itself: give the base URL of one of them '
+                f'({_children(connection)})'
+            )
+        own_fields = _licence_fields(connection)
     except AnswerError as error:
-        raise ImporterError(f'no OPTIMADE database answers at {base_url}: {error}') from error
-    attributes = _mapping(_mapping(info.data).get('attributes'))
-    if attributes.get('is_index'):
-        raise ImporterError(
-            f'{base_url} is an index of databases and holds no structures itself; give the base URL of one of them: '
-            f'{_children(unknown)}'
-        )
-    about = _mapping(info.meta.get('provider'))
+        raise ImporterError(f'no OPTIMADE database can be read at {url}: {error}') from error
+    provider = _mapping(info.meta.get('provider'))
     database = _mapping(info.meta.get('database'))
-    names = [str(name) for name in (about.get('name'), database.get('name')) if name]
+    names = [str(about['name']) for about in (provider, database) if about.get('name')]
     return Database(
-        base_url=base_url,
-        name=', '.join(dict.fromkeys(names)) or urlsplit(base_url).netloc,
-        provider=str(about.get('prefix') or ''),
+        base_url=url,
+        name=', '.join(dict.fromkeys(names)) or urlsplit(url).netloc,
+        provider=str(provider.get('prefix') or ''),
         api_version=str(attributes.get('api_version') or info.meta.get('api_version') or ''),
         licence=_licence(attributes),
-        licence_fields=_licence_fields(unknown),
-        on_message=on_message,
+        licence_fields=own_fields,
     )
 
 
-def pages(database: Database, filter_text: str, *, fields: Sequence[str], page_limit: int | None) -> Iterator[Page]:
-    """Ask for structures page by page.
-
-    :param database: the database.
-    :param filter_text: the filter.
-    :param fields: the fields that are asked for.
-    :param page_limit: entries per page; None lets the server choose where it refuses :data:`PAGE_LIMIT`.
-    :raises AnswerError: if a page cannot be had, or the links between them run in a circle.
-    """
-    page = _first_page(database, filter_text, fields, page_limit)
-    seen: set[str] = set()
-    while True:
-        yield page
-        if page.next_url is None or not page.entries:
-            return
-        if page.next_url in seen:
-            raise AnswerError(f'{database.base_url} links from a page back to one before: it never comes to an end')
-        seen.add(page.next_url)
-        page = page_at(database, page.next_url)
+def _licence(attributes: Mapping[str, Any]) -> str:
+    """Return the licence of the entries from the attributes of the endpoint ``info``."""
+    choices = [
+        str(identifier)
+        for key in ('available_licenses', 'available_licenses_for_entries')
+        for identifier in attributes.get(key) or []
+    ]
+    if choices:
+        # Several of them are for the user to choose from, as in an SPDX expression.
+        return ' OR '.join(dict.fromkeys(choices))
+    return _address(attributes.get('license'))
 
 
-def page_at(database: Database, url: str, fields: Sequence[str] | None = None) -> Page:
-    """Return one page by its address.
-
-    :param database: the database.
-    :param url: the address, as the page before gave it.
-    :param fields: other fields to ask for than those in the address.
-    :raises AnswerError: if it cannot be had.
-    """
-    if fields is not None:
-        parts = urlsplit(url)
-        query = {**dict(parse_qsl(parts.query)), 'response_fields': ','.join(fields)}
-        url = urlunsplit(parts._replace(query=urlencode(query)))
-    return _page(_get(database, 'structures', override_url=url))
-
-
-def _first_page(database: Database, filter_text: str, fields: Sequence[str], page_limit: int | None) -> Page:
-    # The client writes the filter into the address as it is, so that & or + in it would end it.
-    words: dict[str, Any] = {'filter': quote(filter_text, safe=''), 'response_fields': list(fields)}
+def _licence_fields(connection: Connection) -> tuple[str, ...]:
+    """Return the fields of the provider that hold the licence of a single structure."""
     try:
-        return _page(_get(database, 'structures', page_limit=page_limit or PAGE_LIMIT, **words))
+        data = _mapping(connection.get('info/structures').data)
     except RefusedError:
-        # A server must refuse a page that is longer than it likes, whatever is wrong otherwise shows again.
-        if page_limit is not None:
-            raise
-        return _page(_get(database, 'structures', **words))
+        # Some servers lack this endpoint, although it is mandatory; they can still be asked for structures.
+        return ()
+    properties = _mapping(data.get('properties') or _mapping(data.get('attributes')).get('properties'))
+    return tuple(sorted(name for name in properties if _OWN_LICENCE.fullmatch(str(name))))
 
 
-def _page(results: Any) -> Page:
-    link = results.links.get('next')
-    if isinstance(link, dict):
-        link = link.get('href')
-    total = results.meta.get('data_returned')
-    entries = [entry for entry in results.data if isinstance(entry, dict) and entry.get('id') is not None]
-    return Page(entries, total if isinstance(total, int) else None, str(link) if link else None)
+def _children(connection: Connection) -> str:
+    try:
+        data = connection.get('links').data
+    except AnswerError:
+        data = []
+    links = [_mapping(_mapping(entry).get('attributes')) for entry in data]
+    urls = [_address(link.get('base_url')) for link in links if link.get('link_type') == 'child']
+    return ', '.join(url for url in urls if url) or 'it does not name any'
 
 
-def _get(database: Database, endpoint: str, *, filter: str = '', **words: Any) -> Any:
-    """Return one answer as the ``QueryResults`` of the client.
+def _link(link: Any) -> str:
+    """Return the address of a link as the models of the client hold it."""
+    return str(getattr(link, 'href', link))
 
-    One page at a time, so that structures can be stored while the next ones are on their way, and memory does not grow:
-    left to itself the client returns when it has all pages, and drops them all when the last one fails.
 
-    :raises AnswerError: if there is no answer.
-    """
-    from optimade.client import OptimadeClient
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
 
-    failures: list[AnswerError] = []
 
-    class Session(patient_session(database.on_message)):  # type: ignore[misc]
-        # The client turns every error into a text among its results; the error itself says more.
-        def get(self, url: str, **kwargs: Any) -> Any:
-            try:
-                return super().get(url, **kwargs)
-            except AnswerError as error:
-                failures.append(error)
-                raise
-
-    client = OptimadeClient(base_urls=[database.base_url], use_async=False, silent=True, http_client=Session)
-    client.http_timeout = _timeout()
-    results = client.get_one(endpoint, filter, database.base_url, paginate=False, **words)[database.base_url]
-    if failures:
-        raise failures[0]
-    if not results.meta:
-        raise AnswerError(f'{database.base_url} gave an answer that the OPTIMADE client does not understand: {results.errors}')
-    return results
+def _address(link: Any) -> str:
+    """Return the address of a link of JSON API: a text, or an object with ``href``."""
+    return str(_mapping(link).get('href') or '') if isinstance(link, Mapping) else str(link or '')
