@@ -14,6 +14,7 @@ __all__ = ['main']
 _COMMANDS = {
     'demo': ('demo', 'demo', 'Draw a map of the embedded structures, end to end.'),
     'import': ('importing', 'import_group', 'Bring structures into the profile.'),
+    'install': ('install', 'install', 'Install sets of bond-valence parameters.'),
     'launch': ('launch', 'launch', 'Submit work to the daemon.'),
     'layouts': ('layouts', 'layouts', 'Print descriptor layouts and their columns, check your own.'),
     'map': ('maps', 'map_group', 'List, show and draw maps.'),

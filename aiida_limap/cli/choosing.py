@@ -23,6 +23,7 @@ __all__ = [
     'layout_overrides',
     'load_dataset',
     'load_usable',
+    'parameters_option',
     'source_and_protocol_options',
 ]
 
@@ -101,6 +102,19 @@ def layout_overrides(
     if trained:
         overrides['train'] = {'parameters': trained}
     return overrides
+
+
+def parameters_option(command: Command) -> Command:
+    """Give a command the option that names a set of bond-valence parameters.
+
+    :param command: the function.
+    :returns: the function with its option.
+    """
+    text = (
+        'Set of bond-valence parameters, by pk, UUID or name (`aiida-limap install parameters FILE`); else that of '
+        'the package.'
+    )
+    return click.option('--parameters', metavar='SET', help=text)(command)
 
 
 def source_and_protocol_options(command: Command) -> Command:

@@ -12,6 +12,7 @@ from aiida_limap.cli.choosing import (
     layout_options,
     layout_overrides,
     load_dataset,
+    parameters_option,
     source_and_protocol_options,
 )
 from aiida_limap.cli.launch_bvff import bvff_command
@@ -39,6 +40,7 @@ launch.add_command(bvff_command)
 @launch.command('map')
 @source_and_protocol_options
 @layout_options
+@parameters_option
 @click.option('--wait', is_flag=True, help='Stay and show the progress.')
 @with_profile
 def map_command(group: str | None, dataset: str | None, code: str, wait: bool, **chosen: Any) -> None:
@@ -51,6 +53,7 @@ def map_command(group: str | None, dataset: str | None, code: str, wait: bool, *
       aiida-limap launch map --group oxides --preset modern --wait
       aiida-limap launch map --group oxides --layout modern --wait
       aiida-limap launch map --group oxides --layout modern --landscape --wait
+      aiida-limap launch map --group oxides --parameters mine --wait
     """
     if (group is None) == (dataset is None):
         raise click.UsageError('name either --group or --dataset')
@@ -63,6 +66,8 @@ def map_command(group: str | None, dataset: str | None, code: str, wait: bool, *
     last = layout_overrides(
         chosen['layout'], chosen['landscape'], chosen['preset'], has_overrides=chosen['overrides'] is not None
     )
+    if chosen['parameters'] is not None:
+        last.setdefault('featurize', {})['bvff'] = {'bond_valence': chosen['parameters']}
     require_daemon()
     chain = submit_map(node, engine, chosen['protocol'], chosen['overrides'], last)
     click.echo(f'submitted map work chain {chain.pk} of {len(node)} structures')

@@ -9,7 +9,12 @@ import click
 
 from aiida_limap.cli.barriers import echo_barriers
 from aiida_limap.cli.base import load_code, require_daemon, with_profile
-from aiida_limap.cli.choosing import chosen_structures, load_usable, source_and_protocol_options
+from aiida_limap.cli.choosing import (
+    chosen_structures,
+    load_usable,
+    parameters_option,
+    source_and_protocol_options,
+)
 
 if TYPE_CHECKING:
     from aiida import orm
@@ -32,6 +37,7 @@ _PARAMETERS = {
 @click.command('bvff')
 @click.argument('structures', metavar='[STRUCTURE]...', nargs=-1)
 @source_and_protocol_options
+@parameters_option
 @click.option('--preset', type=click.Choice(['bvff', 'bvse']), help='Force field: full or half Morse depth.')
 @click.option('--spacing', type=click.FloatRange(0, min_open=True), help='Largest distance of grid points, Å.')
 @click.option('--mobile-ion', help='The ion that moves, e.g. Na+; by default Li+.')
@@ -85,9 +91,12 @@ def _overrides_of(chosen: dict[str, Any]) -> dict[str, Any]:
     values = {name: chosen[option] for option, name in _PARAMETERS.items()}
     # A flag that is not set leaves what the protocol or the file of overrides says.
     parameters = {name: value for name, value in values.items() if value is not None and value is not False}
-    if not chosen['retrieve_landscapes']:
-        return {'bvff': {'parameters': parameters}}
-    return {'bvff': {'parameters': {**parameters, 'landscapes': True}, 'retrieve_landscapes': True}}
+    job: dict[str, Any] = {'parameters': parameters}
+    if chosen['parameters'] is not None:
+        job['bond_valence'] = chosen['parameters']
+    if chosen['retrieve_landscapes']:
+        job['parameters']['landscapes'] = job['retrieve_landscapes'] = True
+    return {'bvff': job}
 
 
 def _builder(
