@@ -11,12 +11,14 @@ from aiida import orm
 from numpy.typing import NDArray
 
 from aiida_limap.common.parameters import LANDSCAPE
+from aiida_limap.data.autoencoder import AutoencoderData
 from aiida_limap.data.table import TableData
 from aiida_limap.formats._files import write_json
 
 __all__ = [
     'COLUMNS_FILE',
     'check_descriptors',
+    'check_layout',
     'check_target',
     'check_training_tables',
     'descriptor_arrays',
@@ -69,6 +71,23 @@ def check_descriptors(table: TableData, landscape: bool = False) -> str | None:
     if table.counts_by_status and 'ok' not in table.counts_by_status:
         return f'descriptors: no structure of the table has descriptors ({table.counts_by_status})'
     return None
+
+
+def check_layout(table: TableData, model: AutoencoderData) -> str | None:
+    """Return why a model cannot read a descriptor table, or None.
+
+    :param table: a descriptor table that :func:`check_descriptors` has nothing against.
+    :param model: the model.
+    :returns: a sentence or None; None too where either does not know its layout.
+    """
+    expected = model.header['columns'].get('layout_checksum')
+    found = table.block_info('composition').get('layout_checksum')
+    if expected is None or found is None or expected == found:
+        return None
+    return (
+        f'descriptors: the table follows another layout than the model, which was trained with {model.layout!r} '
+        f'(checksum {expected[:8]}, found {found[:8]}); describe the structures with the layout of the model'
+    )
 
 
 def check_target(table: TableData, target: str) -> str | None:

@@ -12,12 +12,15 @@ from aiida.engine import CalcJobProcessSpec
 from aiida_limap.calculations._descriptors import (
     COLUMNS_FILE,
     check_descriptors,
+    check_layout,
     check_target,
     descriptor_arrays,
     rows_with_descriptors,
     write_columns,
 )
+from aiida_limap.calculations._parents import PARENT_MAP, PLANE, check_parent
 from aiida_limap.calculations.base import EngineCalculation, add_inputs_validator, target_of
+from aiida_limap.common.status import ANSWERS
 from aiida_limap.data.autoencoder import AutoencoderData
 from aiida_limap.data.map import MapData
 from aiida_limap.data.table import TableData
@@ -64,8 +67,20 @@ class EncodeCalculation(EngineCalculation):
             help='Models of other seeds on the same descriptors, by any key: the map then says how far they agree with '
             '"model" on the codes and the migration energy of each point.',
         )
+        spec.input(
+            PARENT_MAP,
+            valid_type=MapData,
+            required=False,
+            help='A map that the model drew: its points and its plane are taken over as they are, and structures that '
+            'it does not hold are placed beside them.',
+        )
         add_inputs_validator(spec, _validate_inputs)
         spec.output('map', valid_type=MapData, help='Points with codes (pure numbers) and migration energies (eV).')
+
+    def engine_parameters(self) -> dict[str, Any]:
+        """Return the parameters for the engine; where the plane is that of a parent, the smallest one is enough."""
+        parameters = super().engine_parameters()
+        return {**parameters, PLANE[0]: 2} if PARENT_MAP in self.inputs else parameters
 
     def write_inputs(self, directory: Path) -> dict[str, str]:
         """Write model and descriptors.
@@ -75,6 +90,8 @@ class EncodeCalculation(EngineCalculation):
         """
         descriptors, landscape = self.inputs.descriptors, self.inputs.model.reads_landscape
         rows = rows_with_descriptors(descriptors, landscape)
+        if PARENT_MAP in self.inputs:
+            rows = rows[~np.isin(np.array(descriptors.ids)[rows], self.inputs.parent_map.ids)]
         (directory / MODEL_FILE).write_bytes(self.inputs.model.get_content(mode='rb'))
         write_arrays(
             directory / DESCRIPTORS_FILE,
@@ -97,11 +114,27 @@ class EncodeCalculation(EngineCalculation):
 def _validate_inputs(inputs: Mapping[str, Any], _namespace: Any) -> str | None:
     if inputs.get('descriptors') is None:
         return None
-    model = inputs.get('model')
-    message = check_descriptors(inputs['descriptors'], model is not None and model.reads_landscape)
-    if message is None and inputs.get('migration_energies') is not None:
-        message = check_target(inputs['migration_energies'], target_of(inputs.get('parameters')))
-    return message or _check_ensemble(model, inputs.get('ensemble') or {})
+    model, descriptors = inputs.get('model'), inputs['descriptors']
+    landscape = model is not None and model.reads_landscape
+    message = check_descriptors(descriptors, landscape)
+    if message is None and model is not None:
+        message = check_layout(descriptors, model)
+    target = target_of(inputs.get('parameters'))
+    energies = inputs.get('migration_energies')
+    if message is None and energies is not None and _has_answers(energies):
+        message = check_target(energies, target)
+    message = message or _check_ensemble(model, inputs.get('ensemble') or {})
+    if message is None and inputs.get(PARENT_MAP) is not None:
+        parameters = {} if inputs.get('parameters') is None else inputs['parameters'].get_dict()
+        ids = np.array(descriptors.ids)[rows_with_descriptors(descriptors, landscape)].tolist()
+        message = check_parent(inputs[PARENT_MAP], model, parameters, target, ids)
+    return message
+
+
+def _has_answers(energies: TableData) -> bool:
+    """Return whether a table has numbers at all: one of structures without lithium holds nothing but words."""
+    counts = energies.counts_by_status
+    return not counts or bool({str(word) for word in ANSWERS} & set(counts))
 
 
 def _check_ensemble(model: AutoencoderData | None, members: Mapping[str, AutoencoderData]) -> str | None:

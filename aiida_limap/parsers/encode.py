@@ -12,6 +12,7 @@ from aiida_limap.data.map import UNCERTAINTY_COLUMNS, MapData
 from aiida_limap.data.table import TableData
 from aiida_limap.formats.mapbundle import Heatmap
 from aiida_limap.formats.results import Results
+from aiida_limap.parsers._placing import with_points_of
 from aiida_limap.parsers._tables import item_columns
 from aiida_limap.parsers.base import EngineParser, count_items
 
@@ -61,31 +62,37 @@ class EncodeParser(EngineParser):
     def _map(self, results: Results, columns: dict[str, list]) -> MapData:
         ids = [item.id for item in results.items]
         target = target_of(self.input_or_none('parameters'))
-        energies = self.input_or_none('migration_energies')
-        return MapData.from_points(
-            ids,
-            {
-                **{name: columns[name] for name in _CODES},
-                **{name: columns[name] for name in UNCERTAINTY_COLUMNS if name in columns},
-                **_computed(ids, energies, target),
-                **_formulas(ids, self.node.inputs.descriptors),
-            },
-            heatmap=Heatmap(
-                x_comp=results.arrays['grid_x_comp'],
-                x_struc=results.arrays['grid_x_struc'],
-                values=results.arrays['grid_migration_energy_eV'],
-                label='Predicted migration energy',
-                unit='eV',
-                support=results.arrays.get('grid_support'),
-            ),
-            facts={
-                'target': target,
-                'mobile_ion': None if energies is None else energies.metadata.get('mobile_ion'),
-                'model_uuid': self.node.inputs.model.uuid,
-                'engine_version': results.engine_version,
-            },
-            metrics=results.summary.get('metrics') or {},
-        )
+        energies, parent = self.input_or_none('migration_energies'), self.input_or_none('parent_map')
+        points: dict[str, Any] = {
+            **{name: columns[name] for name in _CODES},
+            **{name: columns[name] for name in UNCERTAINTY_COLUMNS if name in columns},
+            **_computed(ids, energies, target),
+            **_formulas(ids, self.node.inputs.descriptors),
+        }
+        facts = {
+            'target': target,
+            'mobile_ion': None if energies is None else energies.metadata.get('mobile_ion'),
+            'model_uuid': self.node.inputs.model.uuid,
+            'engine_version': results.engine_version,
+        }
+        heatmap = _heatmap(results)
+        if parent is not None:
+            ids, points = with_points_of(parent, ids, points)
+            facts |= {'mobile_ion': parent.mobile_ion or facts['mobile_ion'], 'parent': parent.uuid}
+            heatmap = parent.heatmap()
+        metrics = results.summary.get('metrics') or {}
+        return MapData.from_points(ids, points, heatmap=heatmap, facts=facts, metrics=metrics)
+
+
+def _heatmap(results: Results) -> Heatmap:
+    return Heatmap(
+        x_comp=results.arrays['grid_x_comp'],
+        x_struc=results.arrays['grid_x_struc'],
+        values=results.arrays['grid_migration_energy_eV'],
+        label='Predicted migration energy',
+        unit='eV',
+        support=results.arrays.get('grid_support'),
+    )
 
 
 def _computed(ids: list[str], energies: TableData | None, target: str) -> dict[str, list[Any]]:

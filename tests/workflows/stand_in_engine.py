@@ -5,7 +5,9 @@ results of that task, STAND_IN_ERROR=task gives up with a sentence, STAND_IN_WOR
 STAND_IN_POISON=n crashes each job with a structure whose cell edge is n Å, STAND_IN_SLOW=folder makes the first job
 wait to be killed after its first structure, and leaves its mark in that folder. STAND_IN_TRAININGS=word,word,… says
 what becomes of each training in turn (see TRAININGS; what comes after the last ends well), counted in the folder
-STAND_IN_COUNTER. Asked for landscapes or networks, it writes flat ones.
+STAND_IN_COUNTER. STAND_IN_WORD_OF_BVFF=status is the word of every structure in that task only, STAND_IN_LAYOUT=word
+the checksum of the layout, and STAND_IN_FAR=n puts places beyond n outside of what the model knows. Asked for
+landscapes or networks, it writes flat ones.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ import os
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -77,7 +80,7 @@ def describe_columns(job: Job, writer: ResultsWriter) -> None:
     layout = job.parameters.get('layout')
     writer.summary(
         layout=layout if isinstance(layout, dict) else {'name': 'stand-in'},
-        layout_checksum='abc',
+        layout_checksum=setting('LAYOUT') or 'abc',
         blocks=ranges,
         scales=ranges,
         **{f'{part}_labels': names for part, names in labels.items()},
@@ -87,7 +90,7 @@ def describe_columns(job: Job, writer: ResultsWriter) -> None:
 
 
 def structures(job: Job, writer: ResultsWriter) -> bool:
-    word = Status(setting('WORD') or 'ok')
+    word = Status(setting(f'WORD_OF_{job.task.upper()}') or setting('WORD') or 'ok')
     records = read_structures(Path(job.inputs['structures']))
     limit = int(setting('STOP_AFTER') or len(records))
     if any(f'{record.cell[0, 0]:.1f}' == setting('POISON') for record in records):
@@ -192,7 +195,10 @@ def encode(job: Job, writer: ResultsWriter) -> bool:
     data = read_arrays(Path(job.inputs['descriptors']))
     for row, identifier in enumerate(data['ids'].tolist()):
         values = {'x_comp': float(data['composition'][row, 1]), 'x_struc': float(data['structure'][row, 0])}
-        errors = {'reconstruction_mse_composition': 0.1, 'reconstruction_mse_structure': 0.2}
+        errors: dict[str, Any] = {'reconstruction_mse_composition': 0.1, 'reconstruction_mse_structure': 0.2}
+        if setting('FAR'):
+            is_far = values['x_comp'] > float(setting('FAR'))
+            errors |= {'in_domain': float(not is_far), 'domain_reason': 'far away' if is_far else ''}
         writer.add(ItemResult(identifier, Status.OK, '', {**values, **errors, 'migration_energy_predicted_eV': 0.5}))
     size = int(job.parameters.get('grid_size', 101))
     writer.array('grid_x_comp', np.linspace(0, 1, size))

@@ -1,0 +1,255 @@
+"""``limap.encode``: new structures on the map of a trained model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from aiida import orm
+from aiida.engine import ExitCode, ProcessBuilder, ToContext, WorkChain
+from aiida.engine.processes.workchains.workchain import WorkChainSpec
+
+from aiida_limap.calculations._descriptors import check_layout, rows_with_descriptors
+from aiida_limap.calculations._parents import PARENT_MAP, check_parent
+from aiida_limap.calculations.base import target_of
+from aiida_limap.calculations.encode import EncodeCalculation
+from aiida_limap.calculations.placing import new_structures, summarize_placing
+from aiida_limap.data.dataset import DatasetData
+from aiida_limap.data.map import MapData
+from aiida_limap.data.table import TableData
+from aiida_limap.workflows._ancestry import fill_from_parent
+from aiida_limap.workflows._batches import default_options
+from aiida_limap.workflows._describing import DescribeWorkChain
+from aiida_limap.workflows.featurize import FeaturizeWorkChain
+from aiida_limap.workflows.protocols.mixin import OPTIONS, ProtocolMixin
+
+__all__ = ['EncodeWorkChain']
+
+_UNFINISHED = 710
+
+
+class EncodeWorkChain(ProtocolMixin, WorkChain):
+    """Place the structures of a dataset on an old map, as a new map: its points stay where they are.
+
+    Structures that the map holds already are taken over, not computed again.
+    """
+
+    PROTOCOL = 'encode'
+
+    @classmethod
+    def define(cls, spec: WorkChainSpec) -> None:
+        """Define inputs, steps, outputs and exit codes.
+
+        :param spec: the specification to fill.
+        """
+        super().define(spec)
+        spec.input(PARENT_MAP, valid_type=MapData, help='The map that structures are placed on.')
+        spec.input('dataset', valid_type=DatasetData, help='The structures; those on the map already are taken over.')
+        spec.input('code', valid_type=orm.AbstractCode, help='The code that runs limap-engine.')
+        spec.input(
+            'with_energies',
+            valid_type=orm.Bool,
+            default=partial(orm.Bool, True),
+            serializer=orm.to_aiida_type,
+            help='Whether migration energies (eV) are computed, to stand beside the predicted ones.',
+        )
+        spec.expose_inputs(
+            FeaturizeWorkChain, namespace='featurize', exclude=('dataset', 'code', 'with_descriptors', 'metadata')
+        )
+        spec.expose_inputs(EncodeCalculation, namespace='encode', include=('parameters', 'model', 'ensemble'))
+        spec.input(
+            'encode.options',
+            valid_type=dict,
+            non_db=True,
+            default=default_options,
+            help='Scheduler options of this job.',
+        )
+        spec.inputs.validator = _validate_inputs
+        spec.outline(
+            cls.choose_structures, cls.run_featurize, cls.inspect_featurize, cls.run_encode, cls.inspect_encode
+        )
+        spec.output('map', valid_type=MapData, help='Points of the old map, and after them the new ones.')
+        spec.output(
+            'migration_energies', valid_type=TableData, required=False, help='Barriers (eV) of the new structures.'
+        )
+        spec.output('descriptors', valid_type=TableData, help='Descriptors of the new structures.')
+        spec.output('output_parameters', valid_type=orm.Dict, help='Counts and engine versions of all parts.')
+        _define_exit_codes(spec)
+
+    @classmethod
+    def protocol_schema(cls) -> dict[str, Any]:
+        """Return the inputs that a protocol or an override may set; the map decides the rest."""
+        featurize = {key: leaf for key, leaf in FeaturizeWorkChain.protocol_schema().items() if key != 'descriptors'}
+        return {
+            'with_energies': bool,
+            'featurize': featurize,
+            'encode': {'parameters': {'device': str}, 'options': OPTIONS},
+        }
+
+    @classmethod
+    def inherited_inputs(cls, protocol: str) -> dict[str, Any]:
+        """Return the inputs that ``limap.featurize`` takes.
+
+        :param protocol: name of a protocol.
+        """
+        return {'featurize': FeaturizeWorkChain.get_protocol_inputs(protocol)}
+
+    @classmethod
+    def get_builder_from_protocol(
+        cls,
+        code: orm.AbstractCode,
+        dataset: DatasetData,
+        parent_map: MapData,
+        protocol: str | None = None,
+        overrides: Mapping[str, Any] | str | Path | None = None,
+        options: Mapping[str, Any] | None = None,
+        with_energies: bool | None = None,
+    ) -> ProcessBuilder:
+        """Return a builder with the inputs of a map.
+
+        Model, ensemble, layout of the descriptors and encoding are those of the map; so is the force field unless
+        ``protocol`` names another one.
+
+        :param code: the code that runs limap-engine.
+        :param dataset: the structures.
+        :param parent_map: the map that they are placed on.
+        :param protocol: one of :meth:`get_available_protocols`; None keeps the force field of the map.
+        :param overrides: values in place of those, or the path of a YAML file with them.
+        :param options: scheduler options of all jobs.
+        :param with_energies: whether migration energies are computed; None for what the protocol says.
+        :returns: the builder; its inputs can still be changed.
+        :raises ValueError: if the protocol or a key is unknown, a value has the wrong type, the model of the map is
+            not in the profile, or the jobs behind the map do not agree on a force field.
+        """
+        last: dict[str, Any] = {}
+        if options is not None:
+            last = {part: {'options': options} for part in ('featurize', 'encode')}
+        if with_energies is not None:
+            last['with_energies'] = with_energies
+        builder = cls.get_builder()
+        builder.code = code
+        builder.dataset = dataset
+        builder.parent_map = parent_map
+        fill_from_parent(builder, cls, parent_map, protocol, (overrides, last))
+        return builder
+
+    def choose_structures(self) -> ExitCode | None:
+        """Leave out the structures that are points of the map already."""
+        dataset, parent = self.inputs.dataset, self.inputs.parent_map
+        chosen = new_structures(dataset, parent)
+        if not len(chosen):
+            return self.exit_codes.ERROR_NOTHING_NEW.format(count=len(dataset), parent=parent.pk)
+        self.ctx.dataset = chosen.pk
+        known = len(dataset) - len(chosen)
+        taken = f', {known} are on it already' if known else ''
+        self.report(f'{len(chosen)} structures are new to the map <{parent.pk}>{taken}')
+        return None
+
+    def run_featurize(self) -> ToContext:
+        """Compute descriptors, and migration energies where they are wanted."""
+        process = FeaturizeWorkChain if self.inputs.with_energies.value else DescribeWorkChain
+        inputs = {
+            **self.exposed_inputs(FeaturizeWorkChain, namespace='featurize', agglomerate=False),
+            'dataset': orm.load_node(self.ctx.dataset),
+            'code': self.inputs.code,
+            'metadata': {'call_link_label': 'featurize'},
+        }
+        node = self.submit(process, **inputs)
+        self.report(f'submitted the featurization <{node.pk}>')
+        return ToContext(featurize=node)
+
+    def inspect_featurize(self) -> ExitCode | None:
+        """Pass on the tables, also of a featurization that is not complete."""
+        node = self._take('featurize')
+        for name in ('migration_energies', 'descriptors'):
+            if name in node.outputs:
+                self.out(name, node.outputs[name])
+        self.ctx.is_complete = node.exit_status != _UNFINISHED
+        if node.is_finished_ok or node.exit_status == _UNFINISHED:
+            return None
+        if node.exit_status != 411:
+            return self._failure(node, self.exit_codes.ERROR_FEATURIZE_FAILED)
+        # Without an answer for any migration energy there may still be descriptors, which are all that a place needs.
+        self.report(str(node.exit_message))
+        return None
+
+    def run_encode(self) -> ToContext | ExitCode:
+        """Put the structures on the map."""
+        descriptors, model = self.outputs.get('descriptors'), self.inputs.encode.model
+        if descriptors is None or not rows_with_descriptors(descriptors, model.reads_landscape).size:
+            counts = 'there is no table' if descriptors is None else descriptors.counts_by_status
+            return self.exit_codes.ERROR_ALL_STRUCTURES_FAILED.format(counts=counts)
+        message = check_layout(descriptors, model)
+        if message is not None:
+            return self.exit_codes.ERROR_LAYOUT_DIFFERS.format(reason=message)
+        inputs = {
+            **self.exposed_inputs(EncodeCalculation, namespace='encode', agglomerate=False),
+            'code': self.inputs.code,
+            PARENT_MAP: self.inputs.parent_map,
+            **{name: self.outputs[name] for name in ('descriptors', 'migration_energies') if name in self.outputs},
+            'metadata': {'options': dict(self.inputs.encode.options), 'call_link_label': 'encode'},
+        }
+        node = self.submit(EncodeCalculation, **inputs)
+        self.report(f'submitted the encoding <{node.pk}>')
+        return ToContext(encode=node)
+
+    def inspect_encode(self) -> ExitCode | None:
+        """Pass on the map and gather what the parts say."""
+        node = self._take('encode')
+        if not node.is_finished_ok:
+            return self._failure(node, self.exit_codes.ERROR_ENCODE_FAILED)
+        points = node.outputs.map
+        self.out('map', points)
+        parts = {name: orm.load_node(self.ctx.pks[name]).outputs.output_parameters for name in ('featurize', 'encode')}
+        summary = summarize_placing(**parts, map=points)
+        self.out('output_parameters', summary)
+        outside = summary['n_new_outside']
+        words = '' if outside is None else f', {outside} of them outside of what its model knows'
+        self.report(f'the map <{points.pk}> has {points.n_new} new points{words}')
+        return None if self.ctx.is_complete else self.exit_codes.WARNING_STRUCTURES_UNFINISHED
+
+    def _take(self, name: str) -> orm.ProcessNode:
+        """Take a finished process out of the context, where only its number stays."""
+        node = self.ctx.pop(name)
+        self.ctx.setdefault('pks', {})[name] = node.pk
+        return node
+
+    def _failure(self, node: orm.ProcessNode, exit_code: ExitCode) -> ExitCode:
+        reason = f'exit status {node.exit_status}: {node.exit_message}'
+        if node.is_killed or node.is_excepted:
+            reason = 'process state ' + str(node.process_state.value)
+        self.report(f'{node.process_label}<{node.pk}> ended with {reason}')
+        return exit_code.format(reason=reason)
+
+
+def _define_exit_codes(spec: WorkChainSpec) -> None:
+    spec.exit_code(
+        203, 'ERROR_NOTHING_NEW', 'All {count} structures of the dataset are points of the map <{parent}> already.'
+    )
+    spec.exit_code(411, 'ERROR_ALL_STRUCTURES_FAILED', 'No new structure has descriptors ({counts}); see their table.')
+    spec.exit_code(422, 'ERROR_LAYOUT_DIFFERS', 'The model cannot read what the engine computed: {reason}')
+    spec.exit_code(449, 'ERROR_FEATURIZE_FAILED', 'The featurization failed with {reason}', invalidates_cache=True)
+    spec.exit_code(451, 'ERROR_ENCODE_FAILED', 'The encoding failed with {reason}', invalidates_cache=True)
+    spec.exit_code(
+        _UNFINISHED,
+        'WARNING_STRUCTURES_UNFINISHED',
+        'The map is complete but for structures that no job finished; output_parameters names them.',
+        invalidates_cache=True,
+    )
+
+
+def _validate_inputs(inputs: Mapping[str, Any], _namespace: Any) -> str | None:
+    """Check what would fail only after the migration energies were computed."""
+    if not {PARENT_MAP, 'dataset'} <= set(inputs):
+        return None
+    encode, uuids = inputs.get('encode') or {}, inputs['dataset'].structure_uuids
+    if not uuids:
+        return 'dataset: it holds no structures'
+    parameters = encode.get('parameters')
+    given = {} if parameters is None else parameters.get_dict()
+    message = check_parent(inputs[PARENT_MAP], encode.get('model'), given, target_of(parameters), uuids)
+    if message is not None and not set(uuids) - set(inputs[PARENT_MAP].ids):
+        return f'dataset: all {len(uuids)} structures are points of the map {inputs[PARENT_MAP].uuid} already'
+    return message
