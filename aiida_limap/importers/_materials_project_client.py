@@ -71,7 +71,7 @@ class MaterialsProject:
         self._requests = Requests(patience or Patience(), on_wait)
         #: Version of the database, e.g. ``2025.09.25``.
         self.version = self._requests.heartbeat()
-        self._search = self._requests.make_client().materials.summary.search
+        self._search = self._requests.make_search()
 
     def list_entries(self, chosen: MaterialsProjectFilter) -> tuple[list[Listed], list[Refusal]]:
         """Return what there is for a filter, without structures.

@@ -84,25 +84,25 @@ class Requests:
         self._answer: Any = None
         self.session = self._make_session()
 
-    def make_client(self) -> Any:
-        """Return the client of the database.
+    def make_search(self) -> Callable[..., list[dict[str, Any]]]:
+        """Return the search of the client among the summaries of materials, ``MPRester.materials.summary.search``.
 
         :raises DatabaseError: if the database does not answer.
         """
-        with warnings.catch_warnings():
-            warnings.simplefilter('ignore')
-            from mp_api.client import MPRester
 
         # Documents are taken as they come: the client's models keep, of all documents of an answer, only the fields
         # that the first one has (a licence may be lost by that), and one damaged document would cost the whole answer.
-        def make() -> Any:
-            return MPRester(
+        def make() -> Callable[..., list[dict[str, Any]]]:
+            from mp_api.client import MPRester
+
+            client = MPRester(
                 api_key=self._key,
                 endpoint=self._endpoint,
                 session=self.session,
                 use_document_model=False,
                 mute_progress_bars=True,
             )
+            return client.materials.summary.search
 
         return self.ask(make)
 
@@ -171,7 +171,7 @@ class Requests:
         if self._answer is None:
             if 'timed out' in detail.lower():
                 return f'no answer from {self._endpoint} within {_TIMEOUT_S} s'
-            cause = re.search(r"\[Errno -?\d+\] ([^'\"\])]+)", detail)
+            cause = re.search(r"\[Errno -?\d+\] ([^'\"\])]+)", str(error))
             return f'no connection to {self._endpoint}: {cause.group(1).strip() if cause else detail}'
         status = self._answer.status_code
         if status in _REFUSED:
@@ -185,10 +185,10 @@ class Requests:
             return f'HTTP {status}'
         if status >= 400:
             raise DatabaseError(
-                f'the Materials Project does not take this query (HTTP {status}: {detail}); a newer '
+                f'the Materials Project does not take this query (HTTP {status}: {self._reason()}); a newer '
                 'mp-api may be needed'
             )
-        return f'its answer broke off: {detail}'
+        return 'its answer broke off'
 
     def _wait(self, attempt: int, failure: str) -> None:
         longest = self._patience.longest_wait_s
@@ -215,6 +215,15 @@ class Requests:
             return float(Retry(retry_after_max=10**9).parse_retry_after(text))
         except InvalidHeader:
             return None
+
+    def _reason(self) -> str:
+        """Return what the server says of a refusal; the client keeps it to itself."""
+        try:
+            document = self._answer.json()
+        except ValueError:
+            document = None
+        stated = document.get('detail') or document.get('message') if isinstance(document, dict) else None
+        return self._plain(stated or self._answer.text)
 
     def _plain(self, error: object) -> str:
         """Return an error in one short line that cannot hold the key."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from aiida_limap.importers._known import facts_of
 from aiida_limap.importers._materials_project_client import (
     DOWNLOAD,
     Listed,
@@ -51,6 +51,9 @@ _GNOME_CITATION = (
     'GNoME entries of the Materials Project (CC-BY-NC-4.0: no commercial use): A. Merchant et al., Nature 624, 80 '
     '(2023), https://doi.org/10.1038/s41586-023-06735-9'
 )
+#: Extra of a node: the last version of the database in which its entry had the same structure.
+_LAST_VERSION = 'limap_materials_project_version'
+_QUERY_SIZE = 500
 #: Numbers of an entry by their names there and in the extras of the source.
 _NUMBERS = {
     'energy_above_hull': 'energy_above_hull_eV_per_atom',
@@ -89,9 +92,10 @@ def import_materials_project(
     listed, refused = project.list_entries(chosen)
     if not listed and not refused:
         raise ImporterError(
-            f'the Materials Project (version {project.version}) has no entry {chosen.as_sentence()}: ask for less'
+            f'the Materials Project (version {project.version}) has no entry for this filter ({chosen.as_sentence()}): '
+            'loosen it'
         )
-    known = _stored(listed, project.version)
+    stored = _find_stored(listed, project.version)
     total, handled = len(listed) + len(refused), 0
     if on_start is not None:
         on_start(total)
@@ -104,7 +108,7 @@ def import_materials_project(
 
     try:
         return store_dataset(
-            _entries(project, listed, refused, known),
+            _entries(project, listed, refused, stored),
             name=name,
             chosen_by={'importer': 'mp', 'database_version': project.version, **chosen.as_dict()},
             order=order,
@@ -117,29 +121,56 @@ def import_materials_project(
         ) from error
 
 
-def _stored(listed: Sequence[Listed], version: str) -> dict[str, str]:
-    """Return by id the UUIDs of structures that are as good as a download: same version, or not changed since."""
+@dataclass(frozen=True)
+class _Stored:
+    """What is stored of the entries that are listed.
+
+    :param good: by id the UUID of a structure that is as good as a download: same version, or not changed since.
+    :param older: by id and MD5 sum the UUIDs of older structures; a download may turn out to be one of them.
+    """
+
+    good: Mapping[str, str]
+    older: Mapping[str, Mapping[str, str]]
+
+
+def _find_stored(listed: Sequence[Listed], version: str) -> _Stored:
     stored = known_structures(DATABASE_NAME, (entry.id for entry in listed))
-    same: dict[str, str] = {}
-    older: dict[str, list[str]] = {}
+    dates = {entry.id: entry.last_updated for entry in listed}
+    good: dict[str, str] = {}
+    older: dict[str, dict[str, str]] = {}
     for identifier, structures in stored.items():
         for structure in structures:
             if structure.version == version:
-                same[identifier] = structure.uuid
-            elif structure.version:
-                older.setdefault(identifier, []).append(structure.uuid)
-    dates = {entry.id: entry.last_updated for entry in listed}
-    older = {identifier: uuids for identifier, uuids in older.items() if identifier not in same and dates[identifier]}
-    facts = facts_of([uuid for uuids in older.values() for uuid in uuids])
+                good[identifier] = structure.uuid
+        if identifier not in good:
+            # One that came from files, as their names say, has no version, and nothing of what the entry tells.
+            older[identifier] = {one.source_md5: one.uuid for one in structures if one.version}
+    seen = _seen([uuid for uuids in older.values() for uuid in uuids.values()])
     for identifier, uuids in older.items():
-        for uuid in uuids:
-            if (facts[uuid].source.get('extras') or {}).get('last_updated') == dates[identifier]:
-                same[identifier] = uuid
-    return same
+        for uuid in uuids.values():
+            date, last_version = seen[uuid]
+            if last_version == version or (date and date == dates[identifier]):
+                good[identifier] = uuid
+    return _Stored(good, older)
+
+
+def _seen(uuids: Sequence[str]) -> dict[str, tuple[str | None, str | None]]:
+    """Return by UUID the date of a stored entry, and the last version of the database in which it was the same."""
+    from aiida import orm
+
+    found: dict[str, tuple[str | None, str | None]] = {}
+    for start in range(0, len(uuids), _QUERY_SIZE):
+        query = orm.QueryBuilder().append(
+            orm.StructureData,
+            filters={'uuid': {'in': uuids[start : start + _QUERY_SIZE]}},
+            project=['uuid', 'attributes.source.extras.last_updated', f'extras.{_LAST_VERSION}'],
+        )
+        found.update((uuid, (date, version)) for uuid, date, version in query.all())
+    return found
 
 
 def _entries(
-    project: MaterialsProject, listed: Sequence[Listed], refused: Sequence[Refusal], known: Mapping[str, str]
+    project: MaterialsProject, listed: Sequence[Listed], refused: Sequence[Refusal], stored: _Stored
 ) -> Iterator[Candidate | Known | Refusal]:
     """Yield what is listed in its order, downloading what is not known in batches."""
     yield from refused
@@ -147,24 +178,38 @@ def _entries(
     n_wanted = 0
     for entry in listed:
         batch.append(entry)
-        n_wanted += entry.id not in known
+        n_wanted += entry.id not in stored.good
         if n_wanted == DOWNLOAD:
-            yield from _batch(project, batch, known)
+            yield from _batch(project, batch, stored)
             batch, n_wanted = [], 0
-    yield from _batch(project, batch, known)
+    yield from _batch(project, batch, stored)
 
 
 def _batch(
-    project: MaterialsProject, batch: Sequence[Listed], known: Mapping[str, str]
+    project: MaterialsProject, batch: Sequence[Listed], stored: _Stored
 ) -> Iterator[Candidate | Known | Refusal]:
-    documents = project.download([entry for entry in batch if entry.id not in known])
+    documents = project.download([entry for entry in batch if entry.id not in stored.good])
     for entry in batch:
-        if entry.id in known:
-            yield Known(known[entry.id], entry.id)
-        elif entry.id in documents:
-            yield _candidate(entry.id, documents[entry.id], project.version)
-        else:
+        if entry.id in stored.good:
+            yield Known(stored.good[entry.id], entry.id)
+        elif entry.id not in documents:
             yield Refusal(entry.id, 'the Materials Project lists it but did not deliver it')
+        else:
+            candidate = _candidate(entry.id, documents[entry.id], project.version)
+            older = stored.older.get(entry.id, {})
+            if isinstance(candidate, Candidate) and candidate.source['source_md5'] in older:
+                uuid = older[candidate.source['source_md5']]
+                _remember(uuid, project.version)
+                yield Known(uuid, entry.id)
+            else:
+                yield candidate
+
+
+def _remember(uuid: str, version: str) -> None:
+    """Note that a structure is still the same, so that it is not downloaded for nothing again and again."""
+    from aiida import orm
+
+    orm.load_node(uuid).base.extras.set(_LAST_VERSION, version)
 
 
 def _candidate(identifier: str, document: Mapping[str, Any], version: str) -> Candidate | Refusal:

@@ -203,8 +203,6 @@ class MaterialsProjectServer:
 
 
 def _matches(document: dict[str, Any], parameters: dict[str, str]) -> bool:
-    from emmet.core.mpid import AlphaID
-
     elements = set(document['elements'])
 
     def named(key: str) -> list[str]:
@@ -212,7 +210,7 @@ def _matches(document: dict[str, Any], parameters: dict[str, str]) -> bool:
 
     tests: dict[str, Callable[[], bool]] = {
         'theoretical': lambda: document['theoretical'] is (parameters['theoretical'].lower() == 'true'),
-        'material_ids': lambda: AlphaID(document['material_id']) in {AlphaID(one) for one in named('material_ids')},
+        'material_ids': lambda: _plain(document['material_id']) in map(_plain, named('material_ids')),
         'elements': lambda: set(named('elements')) <= elements,
         'exclude_elements': lambda: not elements & set(named('exclude_elements')),
         'chemsys': lambda: any(_in_system(elements, system) for system in named('chemsys')),
@@ -233,6 +231,12 @@ def _matches(document: dict[str, Any], parameters: dict[str, str]) -> bool:
     deprecated = parameters.get('deprecated', 'false').lower() == 'true'
     plain = (test() for key, test in tests.items() if key in parameters)
     return document['deprecated'] is deprecated and all(plain) and all(above) and all(below)
+
+
+def _plain(identifier: str) -> str:
+    from emmet.core.mpid import AlphaID
+
+    return str(AlphaID(identifier).string)
 
 
 def _number(value: float | None) -> float:
