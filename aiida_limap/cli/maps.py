@@ -13,7 +13,7 @@ import click
 from aiida_limap.cli.base import OUTPUT_FORMATS, with_profile, writable_folder
 from aiida_limap.cli.quality import print_quality
 
-__all__ = ['draw_figures', 'draw_page', 'map_group']
+__all__ = ['draw_figures', 'draw_page', 'map_group', 'print_map']
 
 
 @click.group('map')
@@ -60,30 +60,49 @@ def show(map_id: str | None, as_json: bool) -> None:
     Example:
       aiida-limap map show 1234
     """
-    from aiida_limap.tools.provenance import map_provenance
     from aiida_limap.tools.query import load_map
 
     node = load_map(map_id)
-    nodes = {role: {'pk': step.pk, 'uuid': step.uuid} for role, step in map_provenance(node).shared.items()}
+    if not as_json:
+        click.echo(f'map {node.pk} ({node.uuid}) {node.label}')
+        print_map(node)
+        return
     document: dict[str, Any] = {
         'pk': node.pk,
         'uuid': node.uuid,
         'label': node.label,
         'points': len(node.ids),
         'target': node.target,
+        'parent': node.parent_uuid,
+        'new_points': node.n_new,
+        'outside_domain': node.n_outside,
         'counts_by_status': dict(node.counts_by_status),
         'metrics': dict(node.metrics),
-        'nodes': nodes,
+        'nodes': _nodes_behind(node),
     }
-    if as_json:
-        click.echo(json.dumps(document, indent=1))
-        return
-    click.echo(f'map {node.pk} ({node.uuid}) {node.label}')
-    click.echo(f'{document["points"]} points, migration energy: {node.target}')
-    click.echo('status: ' + ', '.join(f'{word} {count}' for word, count in document['counts_by_status'].items()))
-    print_quality(document['metrics'])
-    for role, entry in nodes.items():
+    click.echo(json.dumps(document, indent=1))
+
+
+def print_map(node: Any) -> None:
+    """Print what a map holds, how good it is, and the nodes behind it.
+
+    :param node: the map.
+    """
+    click.echo(f'{len(node.ids)} points, migration energy: {node.target}')
+    if node.parent_uuid is not None:
+        click.echo(f'{node.n_new} new points beside those of {_name_of_parent(node)}')
+    if node.n_outside is not None:
+        click.echo(f'{node.n_outside} points outside of what the model knows')
+    click.echo('status: ' + ', '.join(f'{word} {count}' for word, count in node.counts_by_status.items()))
+    print_quality(dict(node.metrics))
+    for role, entry in _nodes_behind(node).items():
         click.echo(f'{role.replace("_", " "):<12} {entry["pk"]:>7}  {entry["uuid"]}')
+
+
+def _nodes_behind(node: Any) -> dict[str, dict[str, Any]]:
+    from aiida_limap.tools.provenance import map_provenance
+
+    return {role: {'pk': step.pk, 'uuid': step.uuid} for role, step in map_provenance(node).shared.items()}
 
 
 @map_group.command('points')
@@ -175,6 +194,13 @@ def export(map_id: str | None, output: Path) -> None:
     except OSError as error:
         raise click.ClickException(f'the file {output} cannot be written: {error.strerror}') from error
     click.echo(output)
+
+
+def _name_of_parent(node: Any) -> str:
+    from aiida_limap.tools.provenance import parent_of
+
+    parent = parent_of(node)
+    return f'map {node.parent_uuid}, which is not in this profile' if parent is None else f'map {parent.pk}'
 
 
 def draw_page(bundle: Any, output: Path) -> Path:

@@ -4,22 +4,34 @@ from __future__ import annotations
 
 import click
 from aiida.cmdline.commands.cmd_data import verdi_data
-from aiida.cmdline.params import arguments, types
 from aiida.cmdline.utils.decorators import with_dbenv
 
 from aiida_limap.cli import verdi_model, verdi_table
 from aiida_limap.cli.barriers import echo_barriers, table_of
 from aiida_limap.cli.base import friendly
+from aiida_limap.cli.verdi_export import export_command
 from aiida_limap.cli.verdi_landscape import landscape
+from aiida_limap.cli.verdi_list import list_command
+from aiida_limap.cli.verdi_show import show_command
 
 __all__ = ['data_limap']
 
 
 @verdi_data.group('limap')
 def data_limap() -> None:
-    """Datasets, tables, autoencoders, maps and energy landscapes of aiida-limap."""
+    """Datasets, tables, bond-valence parameters, autoencoders, maps and energy landscapes of aiida-limap.
+
+    \b
+    Examples:
+      verdi data limap list --kind table
+      verdi data limap show 1234
+      verdi data limap export 1234 --format csv
+    """
 
 
+data_limap.add_command(list_command)
+data_limap.add_command(show_command)
+data_limap.add_command(export_command)
 data_limap.add_command(landscape)
 data_limap.add_command(verdi_model.model)
 data_limap.add_command(verdi_table.table)
@@ -54,53 +66,3 @@ def barriers(pk: int, raw: bool, as_json: bool) -> None:
     if not isinstance(table, TableData) or 'barrier_2d_eV' not in table.column_names:
         raise click.ClickException(f'node {pk} is no table of migration energies')
     echo_barriers(table, raw=raw, as_json=as_json)
-
-
-@data_limap.command('list')
-@click.option(
-    '--kind',
-    type=click.Choice(['dataset', 'table', 'autoencoder', 'map']),
-    default='map',
-    show_default=True,
-    help='Class.',
-)
-@with_dbenv()
-def list_command(kind: str) -> None:
-    """List nodes of one class, newest first.
-
-    \b
-    Example:
-      verdi data limap list --kind table
-    """
-    from aiida import orm
-    from aiida.plugins import DataFactory
-
-    node_class = DataFactory(f'limap.{kind}')
-    query = orm.QueryBuilder().append(node_class, project=['id', 'uuid', 'ctime', 'label'])
-    query.order_by({node_class: {'ctime': 'desc'}})
-    for pk, uuid, created, label in query.iterall():
-        click.echo(f'{pk:>7}  {uuid}  {created:%Y-%m-%d %H:%M}  {label}')
-
-
-@data_limap.command('show')
-@arguments.DATUM(
-    type=types.DataParamType(
-        sub_classes=(
-            'aiida.data:limap.dataset',
-            'aiida.data:limap.table',
-            'aiida.data:limap.autoencoder',
-            'aiida.data:limap.map',
-        )
-    )
-)
-@with_dbenv()
-def show(datum: object) -> None:
-    """Print the attributes of a node.
-
-    \b
-    Example:
-      verdi data limap show 1234
-    """
-    import json
-
-    click.echo(json.dumps(datum.base.attributes.all, indent=1, default=str))  # type: ignore[attr-defined]

@@ -14,7 +14,7 @@ from aiida_limap.cli.base import friendly, writable_folder
 if TYPE_CHECKING:
     from aiida_limap.data.autoencoder import AutoencoderData
 
-__all__ = ['model']
+__all__ = ['model', 'print_model']
 
 _NODE = click.argument('node')
 #: Options in the order in which a person wants to know them; the others follow.
@@ -44,28 +44,10 @@ def list_command(raw: bool) -> None:
     Example:
       verdi data limap model list
     """
-    from aiida import orm
+    from aiida_limap.cli.verdi_list import print_list
+    from aiida_limap.tools.data_nodes import list_nodes
 
-    from aiida_limap.data.autoencoder import AutoencoderData
-    from aiida_limap.engines.layouts_command import echo_aligned
-
-    attributes = ('layout', 'preset', 'me_weight', 'seed', 'metrics')
-    query = orm.QueryBuilder().append(
-        AutoencoderData, project=['id', 'uuid', 'ctime', *(f'attributes.{name}' for name in attributes), 'label']
-    )
-    query.order_by({AutoencoderData: [{'ctime': 'desc'}, {'id': 'desc'}]})
-    rows = []
-    for pk, uuid, created, layout, preset, weight, seed, metrics, label in query.iterall():
-        score = ((metrics or {}).get('test') or {}).get('r2_me')
-        shown = '' if score is None else f'{score:.2f}'
-        known = ('' if value is None else str(value) for value in (layout, preset, weight, seed))
-        rows.append((str(pk), uuid[:8], f'{created:%Y-%m-%d %H:%M}', *known, shown, label))
-    if raw:
-        click.echo('\n'.join('\t'.join(row) for row in rows))
-    elif rows:
-        echo_aligned([('pk', 'uuid', 'made', 'layout', 'preset', 'W', 'seed', 'R² energy (test)', 'label'), *rows])
-    else:
-        click.echo('no model yet; `aiida-limap launch map --group LABEL` trains one', err=True)
+    print_list('autoencoder', list_nodes('autoencoder'), raw=raw)
 
 
 @model.command('show')
@@ -81,16 +63,23 @@ def show(node: str, as_json: bool) -> None:
       verdi data limap model show 1234
       verdi data limap model show 1234 --json
     """
+    found = _load(node)
+    if as_json:
+        click.echo(json.dumps(found.header, indent=1))
+        return
+    click.echo(f'model {found.pk} ({found.uuid}) {found.label}'.rstrip())
+    print_model(found)
+
+
+def print_model(found: AutoencoderData) -> None:
+    """Print layout, options and quality of a model.
+
+    :param found: the model.
+    """
     from aiida_limap.cli.quality import print_quality
 
-    found = _load(node)
-    header = found.header
-    if as_json:
-        click.echo(json.dumps(header, indent=1))
-        return
-    training = header['training']
+    training = found.header['training']
     reads = ' and its landscape part' if found.reads_landscape else ''
-    click.echo(f'model {found.pk} ({found.uuid}) {found.label}'.rstrip())
     click.echo(f'reads the layout {found.layout}{reads}, trained by aiida-limap {found.engine_version}')
     if 'epochs' in training:
         ended = f', ended by {training["ended"]}' if training.get('ended') else ''

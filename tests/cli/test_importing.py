@@ -106,20 +106,3 @@ def test_help_does_not_load_what_takes_time():
     )
     done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == '[]'
-
-
-def test_verdi_lists_and_shows_the_data_of_the_plugin(graph):
-    from aiida_limap.cli.verdi_data import data_limap
-
-    for kind, node in (('map', graph.map), ('dataset', graph.dataset)):
-        done = CliRunner().invoke(data_limap, ['list', '--kind', kind])
-        assert done.exit_code == 0, done.output
-        (line,) = (line for line in done.stdout.splitlines() if node.uuid in line)
-        assert line.split()[0] == str(node.pk)
-        assert line.endswith(node.label)
-    done = CliRunner().invoke(data_limap, ['show', str(graph.map.pk)])
-    assert done.exit_code == 0, done.output
-    assert json.loads(done.stdout)['n_points'] == 5
-    done = CliRunner().invoke(data_limap, ['show', graph.uuids['twin-a']])
-    assert isinstance(done.exception, SystemExit)
-    assert done.exit_code != 0

@@ -34,7 +34,7 @@ def test_models_are_listed_and_shown(call, graph):
     assert result.exit_code == 0, result.output
     rows = [line.split('\t') for line in result.stdout.splitlines()]
     (row,) = (row for row in rows if row[0] == str(model.pk))
-    assert row[1] == model.uuid[:8]
+    assert row[1] == model.uuid
     assert row[3:7] == ['stand-in', 'quick', '', '0']
     assert 'R² energy (test)' in call('list').stdout
     # By the model, the map, or the work chain.

@@ -1,0 +1,69 @@
+"""``verdi data limap export``: a node of a data class as a file that other programs read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+from aiida.cmdline.utils.decorators import with_dbenv
+
+from aiida_limap.cli.base import friendly, writable_folder
+
+__all__ = ['export_command']
+
+#: Every format of any class; which of them a class has stands in :data:`aiida_limap.tools.exporting.FORMATS`.
+_FORMATS = ('csv', 'json', 'cif', 'extxyz', 'npz', 'yaml', 'safetensors', 'bundle', 'page')
+
+
+@click.command('export')
+@click.argument('identifier', metavar='ID')
+@click.option(
+    '-F',
+    '--format',
+    'file_format',
+    type=click.Choice(_FORMATS),
+    help='By default the first of the class: dataset csv, json, cif, extxyz; table csv, json, npz; bond_valence yaml; '
+    'autoencoder safetensors; map csv, json, bundle, page.',
+)
+@click.option(
+    '-o',
+    '--output',
+    type=click.Path(dir_okay=False, allow_dash=True, path_type=Path),
+    help='The file to write, - for the screen; by default a name with the pk, here.',
+)
+@with_dbenv()
+@friendly
+def export_command(identifier: str, file_format: str | None, output: Path | None) -> None:
+    """Write a dataset, table, set of parameters, model or map to a file.
+
+    ID is a pk, a UUID or its start, or a label. A dataset is written as a list of UUIDs and source ids (csv, json) or
+    as its structures (cif, extxyz). The bundle of a map is everything behind its page; the page is one HTML file.
+
+    \b
+    Examples:
+      verdi data limap export 1234 --format csv --output points.csv
+      verdi data limap export 1234 --format extxyz
+      verdi data limap export oxides --format cif --output oxides.cif
+    """
+    from aiida_limap.tools.data_nodes import find_data, kind_of
+    from aiida_limap.tools.exporting import FORMATS, export_node
+
+    node = find_data(identifier)
+    kind = str(kind_of(node))
+    known = FORMATS[kind]
+    chosen = file_format or next(iter(known))
+    if chosen not in known:
+        raise click.ClickException(f'a {kind} cannot be written as {chosen}; choose {" or ".join(known)}')
+    target = output or Path(f'{kind}-{node.pk}{known[chosen]}')
+    content, notes = export_node(node, kind, chosen)
+    for note in notes:
+        click.echo(note, err=True)
+    if str(target) == '-':
+        click.get_binary_stream('stdout').write(content)
+        return
+    writable_folder(target.resolve().parent)
+    try:
+        target.write_bytes(content)
+    except OSError as error:
+        raise click.ClickException(f'the file {target} cannot be written: {error.strerror}') from error
+    click.echo(target)
