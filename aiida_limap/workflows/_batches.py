@@ -133,9 +133,10 @@ def default_options() -> dict[str, Any]:
     return {'resources': {'num_machines': 1, 'num_mpiprocs_per_machine': 1}}
 
 
-def positive(value: Int, _port: Any) -> str | None:
+def positive(value: Int, port: Any) -> str | None:
     """Return what is wrong with a number that must be 1 or more, or None.
 
     :param value: the number.
+    :param port: the input.
     """
-    return None if value.value >= 1 else f'must be 1 or more, not {value.value}'
+    return None if value.value >= 1 else f'{port.name} must be 1 or more, not {value.value}'

@@ -125,5 +125,5 @@ def _to_float(value: Any) -> orm.Data:
     return orm.Float(float(value)) if is_number else orm.to_aiida_type(value)
 
 
-def _fraction(value: orm.Float, _port: Any) -> str | None:
-    return None if 0 <= value.value <= 1 else f'must be from 0 to 1, not {value.value:g}'
+def _fraction(value: orm.Float, port: Any) -> str | None:
+    return None if 0 <= value.value <= 1 else f'{port.name} must be from 0 to 1, not {value.value:g}'

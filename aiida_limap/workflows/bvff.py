@@ -86,7 +86,9 @@ class BvffBaseWorkChain(ProtocolMixin, RestartMixin, BaseRestartWorkChain):
             while_(cls.should_run_process)(cls.prepare_process, cls.run_process, cls.inspect_process),
             cls.results,
         )
-        spec.output('table', valid_type=TableData, help='One row per finished structure, named by its UUID.')
+        spec.output(
+            'table', valid_type=TableData, help='One row per finished structure, named by its UUID: barriers (eV), status.'
+        )
         spec.output(
             'output_parameters',
             valid_type=orm.Dict,
