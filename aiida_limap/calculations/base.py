@@ -12,8 +12,9 @@ from aiida.common.folders import Folder
 from aiida.engine import CalcJob, CalcJobProcessSpec
 from aiida.engine.processes.ports import PortNamespace
 
+from aiida_limap.calculations._many_structures import ManyStructures, attributes_by_uuid
 from aiida_limap.calculations._oxidation import given_states, validate_number_of_states, validate_oxidation_states
-from aiida_limap.common.conversion import record_from_node
+from aiida_limap.common.conversion import record_from_attributes
 from aiida_limap.common.keys import uuid_of_key
 from aiida_limap.common.parameters import TARGET, check_parameters, parameters_for_engine, parameters_help
 from aiida_limap.formats.job import JOB_FILE, Job, write_job
@@ -115,7 +116,7 @@ class EngineCalculation(CalcJob):
         return calcinfo
 
 
-class StructuresCalculation(EngineCalculation):
+class StructuresCalculation(ManyStructures, EngineCalculation):
     """A job that computes one row per structure. Keys of ``structures`` hold the UUIDs of the structures."""
 
     @classmethod
@@ -153,8 +154,8 @@ class StructuresCalculation(EngineCalculation):
         """
         states = given_states(self.inputs.get('oxidation_states'))
         # Sorted, since the order of a namespace depends on how the process was loaded.
-        nodes = [self.inputs.structures[key] for key in sorted(self.inputs.structures)]
-        records = [record_from_node(node, states.get(node.uuid)) for node in nodes]
+        found = dict(sorted(attributes_by_uuid(self.inputs.structures).items()))
+        records = [record_from_attributes(uuid, attributes, states.get(uuid)) for uuid, attributes in found.items()]
         write_structures(directory / STRUCTURES_FILE, records)
         return {'structures': STRUCTURES_FILE}
 
@@ -193,10 +194,12 @@ def _validate_structures(value: Mapping[str, orm.StructureData], port: PortNames
             return str(error)
         if uuid != node.uuid:
             return f'the key {key!r} does not belong to the structure {node.uuid}; use structure_key(node.uuid)'
-        if not all(node.pbc):
-            return f'structure {node.uuid} is not periodic in three directions (pbc {tuple(node.pbc)})'
-        if not node.base.attributes.get('sites', []):
-            return f'structure {node.uuid} has no sites'
+    for uuid, attributes in attributes_by_uuid(value).items():
+        pbc = tuple(bool(attributes[f'pbc{axis}']) for axis in (1, 2, 3))
+        if not all(pbc):
+            return f'structure {uuid} is not periodic in three directions (pbc {pbc})'
+        if not attributes.get('sites'):
+            return f'structure {uuid} has no sites'
     return None
 
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from aiida_limap.formats.structures import StructureRecord
 
-__all__ = ['node_from_pymatgen', 'pymatgen_from_node', 'record_from_node']
+__all__ = ['node_from_pymatgen', 'pymatgen_from_node', 'record_from_attributes', 'record_from_node']
 
 #: Occupancies that add up to more than this are one site too many; below it, rounding in the source.
 _FULL = 1.0 + 1e-6
@@ -27,16 +27,30 @@ def record_from_node(node: StructureData, oxidation_states: tuple[float, ...] | 
     :returns: the record; its id is the UUID of the node.
     :raises ValueError: if the cell is not periodic in three directions, or the structure has no sites.
     """
+    return record_from_attributes(node.uuid, node.base.attributes.all, oxidation_states)
+
+
+def record_from_attributes(
+    uuid: str, attributes: Mapping[str, Any], oxidation_states: tuple[float, ...] | None = None
+) -> StructureRecord:
+    """Return the record of a structure from what the database holds of it; of many this is faster than by nodes.
+
+    :param uuid: UUID of the structure node.
+    :param attributes: its attributes.
+    :param oxidation_states: as in :func:`record_from_node`.
+    :returns: the record.
+    :raises ValueError: if the cell is not periodic in three directions, or the structure has no sites.
+    """
     from aiida_limap.formats.structures import StructureRecord
 
-    cell = _periodic_cell(node)
-    occupancies = {kind.name: dict(_occupancies(kind)) for kind in node.kinds}
-    sites = node.sites
-    cartesian = np.array([site.position for site in sites], dtype=np.float64).reshape(-1, 3)
+    cell = _periodic_cell(uuid, attributes)
+    occupancies = _occupancies(attributes)
+    sites = attributes['sites']
+    cartesian = np.array([site['position'] for site in sites], dtype=np.float64).reshape(-1, 3)
     return StructureRecord(
-        id=node.uuid,
+        id=uuid,
         cell=cell,
-        species=tuple(occupancies[site.kind_name] for site in sites),
+        species=tuple(dict(occupancies[site['kind_name']]) for site in sites),
         positions=np.linalg.solve(cell.T, cartesian.T).T,
         oxidation_states=oxidation_states,
     )
@@ -90,30 +104,37 @@ def pymatgen_from_node(node: StructureData) -> Structure:
     """
     from pymatgen.core import Lattice, Structure
 
-    cell = _periodic_cell(node)
-    occupancies = {kind.name: dict(_occupancies(kind)) for kind in node.kinds}
-    sites = node.sites
+    attributes = node.base.attributes.all
+    cell = _periodic_cell(node.uuid, attributes)
+    occupancies = _occupancies(attributes)
+    sites = attributes['sites']
     return Structure(
         Lattice(cell),
-        [occupancies[site.kind_name] for site in sites],
-        [site.position for site in sites],
+        [occupancies[site['kind_name']] for site in sites],
+        [site['position'] for site in sites],
         coords_are_cartesian=True,
     )
 
 
-def _periodic_cell(node: StructureData) -> np.ndarray:
-    if not all(node.pbc):
+def _periodic_cell(uuid: str, attributes: Mapping[str, Any]) -> np.ndarray:
+    pbc = tuple(bool(attributes[f'pbc{axis}']) for axis in (1, 2, 3))
+    if not all(pbc):
         raise ValueError(
-            f'structure {node.uuid} is not periodic in three directions (pbc {tuple(node.pbc)}); only crystals can be '
-            'put on a map'
+            f'structure {uuid} is not periodic in three directions (pbc {pbc}); only crystals can be put on a map'
         )
-    cell = np.array(node.cell, dtype=np.float64)
+    cell = np.array(attributes['cell'], dtype=np.float64)
     if abs(np.linalg.det(cell)) < 1e-6:
-        raise ValueError(f'structure {node.uuid} has a cell without volume')
-    if not node.base.attributes.get('sites', []):
-        raise ValueError(f'structure {node.uuid} has no sites')
+        raise ValueError(f'structure {uuid} has a cell without volume')
+    if not attributes.get('sites'):
+        raise ValueError(f'structure {uuid} has no sites')
     return cell
 
 
-def _occupancies(kind: Any) -> list[tuple[str, float]]:
-    return [(str(symbol), float(weight)) for symbol, weight in zip(kind.symbols, kind.weights, strict=True)]
+def _occupancies(attributes: Mapping[str, Any]) -> dict[str, dict[str, float]]:
+    """Return the amount of each element on a site, by the name of its kind."""
+    return {
+        kind['name']: {
+            str(symbol): float(weight) for symbol, weight in zip(kind['symbols'], kind['weights'], strict=True)
+        }
+        for kind in attributes.get('kinds', ())
+    }

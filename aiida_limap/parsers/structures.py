@@ -13,6 +13,9 @@ from aiida_limap.parsers.base import EngineParser, count_items, has_answer
 
 __all__ = ['StructuresParser']
 
+#: How the labels of the links to structures begin.
+_STRUCTURES = 'structures__'
+
 
 class StructuresParser(EngineParser):
     """Build the table, count the status words, and say what is missing."""
@@ -39,7 +42,7 @@ class StructuresParser(EngineParser):
         :param directory: folder with the retrieved files.
         :returns: an exit code, or None where all went well.
         """
-        requested = {uuid_of_key(key) for key in self.node.inputs.structures}
+        requested = self._requested()
         strangers = {item.id for item in results.items} - requested
         if strangers:
             return self.exit_codes.ERROR_RESULTS_FORMAT.format(
@@ -68,3 +71,8 @@ class StructuresParser(EngineParser):
         if not has_answer(results.items):
             return self.no_answer(results)
         return None
+
+    def _requested(self) -> set[str]:
+        """Return the UUIDs of the structures of the job, from the labels of its links and without loading a node."""
+        links = self.node.base.links.get_incoming(link_label_filter=f'{_STRUCTURES}%', only_uuid=True)
+        return {uuid_of_key(label.removeprefix(_STRUCTURES)) for label in links.all_link_labels()}

@@ -1,5 +1,5 @@
 """Fixtures of the calculation tests."""
 
-from plugins_aiida import prepare
+from plugins_aiida import prepare, stand_in_code
 
-__all__ = ['prepare']
+__all__ = ['prepare', 'stand_in_code']
