@@ -16,6 +16,7 @@ from aiida_limap.cli.choosing import (
     source_and_protocol_options,
 )
 from aiida_limap.cli.launch_bvff import bvff_command
+from aiida_limap.cli.launch_encode import encode_command
 
 __all__ = ['launch', 'submit_map', 'why_unfinished']
 
@@ -31,10 +32,12 @@ def launch() -> None:
     Examples:
       aiida-limap launch map --group oxides --wait
       aiida-limap launch bvff mp-10499 --wait
+      aiida-limap launch encode --map 1234 --group sulfides --wait
     """
 
 
 launch.add_command(bvff_command)
+launch.add_command(encode_command)
 
 
 @launch.command('map')

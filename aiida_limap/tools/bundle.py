@@ -38,6 +38,7 @@ _EXTRAS = ('prototype', 'counterpart', 'counterpart_uri')
 
 #: Columns of the map node that become properties: label, unit, description.
 _COLUMNS = {
+    'is_new': ('New', '', '1 where the structure was placed on an older map, 0 where its point was taken over.'),
     'x_comp': ('Composition code', '', 'Code of the composition descriptors: the horizontal axis of the map.'),
     'x_struc': ('Structure code', '', 'Code of the structure descriptors: the vertical axis of the map.'),
     'migration_energy_eV': ('Migration energy', 'eV', 'Barrier of Li+ migration by the bond-valence force field.'),

@@ -12,10 +12,12 @@ if TYPE_CHECKING:
     from aiida_limap.data.map import MapData
     from aiida_limap.data.table import TableData
 
-__all__ = ['MapProvenance', 'Step', 'jobs_by_row', 'map_provenance', 'structure_facts']
+__all__ = ['MapProvenance', 'Step', 'jobs_by_row', 'map_provenance', 'parent_of', 'structure_facts']
 
 #: SQLite takes a limited number of values in one statement.
 _QUERY_SIZE = 500
+#: What a point that is taken over to another map keeps.
+_INHERITED = ('dataset', 'migration_energy', 'descriptors', 'encoding')
 
 
 @dataclass(frozen=True)
@@ -38,12 +40,22 @@ class Step:
 class MapProvenance:
     """The nodes behind a map.
 
-    :param shared: steps that all points share, by role.
-    :param jobs: for each role the step that computed the row, by structure UUID.
+    :param shared: steps that all points share, by role. On a map with a parent, points that were taken over have some
+        of their own, which stand in ``jobs``.
+    :param jobs: for each role the step of the row, by structure UUID.
     """
 
     shared: Mapping[str, Step]
     jobs: Mapping[str, Mapping[str, Step]] = field(default_factory=dict)
+
+    def steps_of(self, structure_uuid: str) -> dict[str, Step]:
+        """Return the steps between one structure and the map, by role.
+
+        :param structure_uuid: the structure of the point.
+        :returns: the jobs of its rows, and what all points share.
+        """
+        own = {role: jobs[structure_uuid] for role, jobs in self.jobs.items() if structure_uuid in jobs}
+        return {**own, **{role: step for role, step in self.shared.items() if role not in own}}
 
     def of_point(self, structure_uuid: str) -> dict[str, str]:
         """Return UUID by role for one point.
@@ -51,18 +63,20 @@ class MapProvenance:
         :param structure_uuid: the structure of the point.
         :returns: the structure itself, the jobs of its rows, and what all points share.
         """
-        row = {'structure': structure_uuid}
-        row.update({role: jobs[structure_uuid].uuid for role, jobs in self.jobs.items() if structure_uuid in jobs})
-        row.update({role: step.uuid for role, step in self.shared.items()})
-        return row
+        return {
+            'structure': structure_uuid,
+            **{role: step.uuid for role, step in self.steps_of(structure_uuid).items()},
+        }
 
 
 def map_provenance(map_node: MapData) -> MapProvenance:
     """Follow the graph backwards from a map.
 
     :param map_node: the stored map.
-    :returns: the work chain, the encoding, the model, the training and the dataset where they are in the profile, and
-        for each structure the calculation jobs of its migration energy and of its descriptors.
+    :returns: the work chain, the encoding, the model, the training, the dataset and the parent where they are in the
+        profile, and for each structure the calculation jobs of its migration energy and of its descriptors. Points that
+        were taken over from the parent have the dataset, the jobs and the encoding that they have there; what took them
+        over is their ``placing``.
     """
     shared: dict[str, Step] = {'map': _step('the map', map_node)}
     jobs: dict[str, dict[str, Step]] = {}
@@ -75,9 +89,10 @@ def map_provenance(map_node: MapData) -> MapProvenance:
         shared['model'] = _step('the trained autoencoder', model)
         if model.creator is not None:
             shared['training'] = _step('the training', model.creator)
+    parent = parent_of(map_node)
     chain = _top_caller(encoding)
     if chain is not None:
-        shared['work_chain'] = _step('the whole map', chain)
+        shared['work_chain'] = _step('the whole map' if parent is None else 'the new structures', chain)
         dataset = _input(chain, 'dataset')
         if dataset is not None:
             shared['dataset'] = _step('the dataset', dataset)
@@ -85,7 +100,38 @@ def map_provenance(map_node: MapData) -> MapProvenance:
         table = _input(encoding, link)
         if table is not None:
             jobs[role] = jobs_by_row(table, role.replace('_', ' '))
+    if parent is not None:
+        shared['parent_map'] = _step('the map before', parent)
+        _inherit(jobs, parent, _step('the taking over', encoding))
     return MapProvenance(shared, jobs)
+
+
+def parent_of(map_node: MapData) -> MapData | None:
+    """Return the map that new structures were placed on.
+
+    :param map_node: the stored map.
+    :returns: the node, or None for a map without a parent, or where that is not in the profile.
+    """
+    from aiida import orm
+    from aiida.common.exceptions import NotExistent
+
+    linked = None if map_node.creator is None else _input(map_node.creator, 'parent_map')
+    if linked is None and map_node.parent_uuid is not None:
+        try:
+            linked = orm.load_node(map_node.parent_uuid)
+        except NotExistent:
+            return None
+    return linked
+
+
+def _inherit(jobs: dict[str, dict[str, Step]], parent: MapData, placing: Step) -> None:
+    """Add the steps of the points that were taken over from another map."""
+    before = map_provenance(parent)
+    for uuid in parent.ids:
+        steps = before.steps_of(uuid)
+        own = {role: steps[role] for role in _INHERITED if role in steps}
+        for role, step in {**own, 'placing': placing}.items():
+            jobs.setdefault(role, {})[uuid] = step
 
 
 def structure_facts(uuids: Iterable[str]) -> dict[str, dict[str, Any]]:

@@ -15,6 +15,11 @@ if TYPE_CHECKING:
 __all__ = ['MapPoint', 'QueryError', 'find_points', 'list_maps', 'load_map', 'point']
 
 _SHORTEST_PREFIX = 6
+#: Roles of the nodes behind a point, in the order in which they were made.
+_FIRST = ('dataset', 'structure', 'migration_energy', 'descriptors', 'training', 'model')
+_OF_NEW_POINTS = ('parent_map', 'encoding')
+_OF_TAKEN_OVER = ('encoding', 'parent_map', 'placing')
+_LAST = ('map', 'work_chain')
 
 
 class QueryError(Exception):
@@ -129,14 +134,11 @@ def point(identifier: str, map_node: MapData | None = None) -> MapPoint:
 
 def _build_point(map_node: MapData, uuid: str, provenance: MapProvenance) -> MapPoint:
     facts = structure_facts([uuid]).get(uuid, {'pk': 0, 'label': '', 'source': {}})
-    steps = []
-    shared = provenance.shared
-    if 'dataset' in shared:
-        steps.append(shared['dataset'])
-    steps.append(Step('the structure', 'StructureData', facts['pk'], uuid))
-    steps.extend(jobs[uuid] for jobs in provenance.jobs.values() if uuid in jobs)
-    steps.extend(shared[role] for role in ('training', 'model', 'encoding', 'map', 'work_chain') if role in shared)
-    return MapPoint(uuid, facts['label'], facts['source'], map_node.point(uuid), tuple(steps))
+    found = provenance.steps_of(uuid)
+    found['structure'] = Step('the structure', 'StructureData', facts['pk'], uuid)
+    between = _OF_TAKEN_OVER if 'placing' in found else _OF_NEW_POINTS
+    steps = tuple(found[role] for role in (*_FIRST, *between, *_LAST) if role in found)
+    return MapPoint(uuid, facts['label'], facts['source'], map_node.point(uuid), steps)
 
 
 def _identifiers(source: dict[str, Any]) -> set[str]:

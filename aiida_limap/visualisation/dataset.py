@@ -18,6 +18,7 @@ from aiida_limap.visualisation.facts import (
     colour_scale,
     formulas,
     map_facts,
+    new_points,
     numbers,
     outside_domain,
 )
@@ -173,16 +174,17 @@ def _settings(bundle: MapBundle, labels: dict[str, str], scale: ColourScale | No
 
 
 def _energy_words(bundle: MapBundle) -> dict[str, Any]:
-    """Say in words which points have no energy or lie outside of the domain: they get symbols of their own.
+    """Say in words which points are new, have no energy or lie outside of the domain: they get symbols of their own.
 
     Grey alone is lost in print and to some eyes. Status words would say more, but they are too long for the legend of
     chemiscope; the panel has them.
     """
     facts = map_facts(bundle)
-    if not facts.n_without_energy and not facts.n_outside:
+    if not facts.n_without_energy and not facts.n_outside and not facts.n_new:
         return {}
     missing, outside = np.isnan(numbers(bundle, MIGRATION_ENERGY)), outside_domain(bundle)
     words = np.where(missing, 'none', np.where(outside, 'outside domain', 'calculated'))
+    words = np.where(new_points(bundle), np.char.add('new, ', words), words)
     return {ENERGY_WORDS: {'target': 'structure', 'values': words.tolist()}}
 
 
@@ -197,6 +199,8 @@ def _legend(bundle: MapBundle, scale: ColourScale | None) -> str:
         text += f'. Grey: {facts.n_without_energy} without a migration energy'
     if facts.n_outside:
         text += f'. Symbol of its own: {facts.n_outside} outside of what the model knows'
+    if facts.n_new:
+        text += f'. Symbols with \u201cnew\u201d: {facts.n_new} placed on an older map, whose points have not moved'
     if bundle.heatmap is not None and bundle.heatmap.unknown.any():
         text += f'. Hatched: {NOTHING_KNOWN}'
     return text + '.'

@@ -3,7 +3,7 @@
 Names of properties with a place of their own (all but the two codes are optional): ``x_comp``, ``x_struc``,
 ``migration_energy_eV``, ``migration_energy_predicted_eV``, ``grid_error_eV``, ``formula``, ``family``, ``origin``,
 ``status``, ``migration_energy_wide_eV``, ``migration_energy_low_eV``, ``migration_energy_high_eV``, ``in_domain`` (0 or
-1), ``domain_reason``. Every other property is listed under its label.
+1), ``domain_reason``, ``is_new`` (0 or 1). Every other property is listed under its label.
 
 Keys of ``MapBundle.metadata`` that are read (all optional): ``options`` with ``me_weight``; ``interval`` with
 ``level``; ``metrics`` with one mapping per split (``test``, ``validation``, ``train``), each with ``r2_me``,
@@ -33,6 +33,7 @@ __all__ = [
     'colour_scale',
     'formulas',
     'map_facts',
+    'new_points',
     'numbers',
     'outside_domain',
 ]
@@ -40,6 +41,7 @@ __all__ = [
 MIGRATION_ENERGY = 'migration_energy_eV'
 PREDICTED = 'migration_energy_predicted_eV'
 IN_DOMAIN = 'in_domain'
+IS_NEW = 'is_new'
 #: What a place of the map without training data near is called.
 NOTHING_KNOWN = 'nothing known here'
 SPLITS = ('test', 'validation', 'train')
@@ -67,6 +69,7 @@ class MapFacts:
     :param n_without_energy: points without a calculated migration energy.
     :param n_without_codes: points without both codes, which no map can show.
     :param n_outside: points outside of what the model knows.
+    :param n_new: points that were placed on an older map.
     :param me_weight: weight W of the migration energy in the loss, or None if not recorded.
     :param split: the split that the metrics belong to, empty if there are none.
     :param metrics: metrics of that split by name.
@@ -76,6 +79,7 @@ class MapFacts:
     n_without_energy: int
     n_without_codes: int
     n_outside: int
+    n_new: int
     me_weight: float | None
     split: str
     metrics: Mapping[str, float]
@@ -83,6 +87,8 @@ class MapFacts:
     def summary(self) -> list[str]:
         """Return the facts as short phrases for a heading or a caption."""
         phrases = [f'{self.n_points} point{"s" if self.n_points != 1 else ""}']
+        if self.n_new:
+            phrases.append(f'{self.n_new} new on an older map')
         if self.n_without_energy:
             phrases.append(f'{self.n_without_energy} without a migration energy')
         if self.n_without_codes:
@@ -136,6 +142,7 @@ def map_facts(bundle: MapBundle) -> MapFacts:
         n_without_energy=int(np.isnan(numbers(bundle, MIGRATION_ENERGY)).sum()),
         n_without_codes=int((~_has_codes(bundle)).sum()),
         n_outside=int(outside_domain(bundle).sum()),
+        n_new=int(new_points(bundle).sum()),
         me_weight=float(weight) if weight is not None and _is_number(weight) else None,
         split=split,
         metrics=chosen,
@@ -162,6 +169,15 @@ def outside_domain(bundle: MapBundle) -> NDArray[np.bool_]:
     :returns: (n_points,) flags.
     """
     return numbers(bundle, IN_DOMAIN) == 0
+
+
+def new_points(bundle: MapBundle) -> NDArray[np.bool_]:
+    """Return which points were placed on an older map; none on a map that was drawn at once.
+
+    :param bundle: the map.
+    :returns: (n_points,) flags.
+    """
+    return numbers(bundle, IS_NEW) == 1
 
 
 def colour_scale(values: NDArray[np.float64]) -> ColourScale | None:

@@ -32,6 +32,7 @@ from aiida_limap.visualisation.facts import (
     colour_scale,
     formulas,
     map_facts,
+    new_points,
     numbers,
     outside_domain,
 )
@@ -47,6 +48,7 @@ _MORE = (
     'migration_energy_spread_eV',
     'in_domain',
     'domain_reason',
+    'is_new',
 )
 
 
@@ -124,8 +126,9 @@ def _draw_heatmap(bundle: MapBundle, heatmap: Heatmap, scale: ColourScale | None
     )
     marks = _draw_unknown(axes, heatmap)
     _draw_points(axes, bundle, scale, size=_marker_area(len(bundle.ids)) * 0.35, edge='white', marks=marks)
-    axes.set_xlim(heatmap.x_comp[0], heatmap.x_comp[-1])
-    axes.set_ylim(heatmap.x_struc[0], heatmap.x_struc[-1])
+    # Structures that were placed on an older map may lie outside of its plane.
+    axes.set_xlim(_range(heatmap.x_comp, numbers(bundle, AXES[0])))
+    axes.set_ylim(_range(heatmap.x_struc, numbers(bundle, AXES[1])))
     if scale is not None:
         seen = heatmap.values[~heatmap.unknown]
         highest = max(_largest(seen), _largest(numbers(bundle, MIGRATION_ENERGY)))
@@ -176,16 +179,19 @@ def _draw_points(
     ring: dict[str, Any] = {'s': size * 0.7, 'facecolors': 'white', 'linewidths': 0.5 if size < 12 else 0.9}
     axes.scatter(x[far], y[far], edgecolors=rings, **ring)
     axes.scatter(x[known], y[known], c=energies[known], norm=_norm(scale), cmap=style.COLOUR_MAP, **common)
-    _legend(axes, (int(known.size), int(far.size), int(missing.sum())), marks)
+    new = drawn & new_points(bundle)
+    axes.scatter(x[new], y[new], s=size * 2.4, facecolors='none', edgecolors=style.NEW_COLOUR, linewidths=0.7)
+    _legend(axes, (int(known.size), int(far.size), int(missing.sum()), int(new.sum())), marks)
 
 
-def _legend(axes: Axes, counts: tuple[int, int, int], more: Sequence[Artist]) -> None:
+def _legend(axes: Axes, counts: tuple[int, int, int, int], more: Sequence[Artist]) -> None:
     """Say which mark is what and how many there are, in rows above the axes."""
     colour_of_marks = matplotlib.colormaps[style.COLOUR_MAP](0.4)
     marks = (
         (counts[0], 'calculated', 'o', colour_of_marks, style.POINT_EDGE, 0.35),
         (counts[1], 'outside the domain', 'o', 'white', colour_of_marks, 0.9),
         (counts[2], 'no migration energy', 's', style.MISSING_COLOUR, style.POINT_EDGE, 0.35),
+        (counts[3], 'new', 'o', 'none', style.NEW_COLOUR, 0.7),
     )
     handles = [
         Line2D(
@@ -203,6 +209,16 @@ def _legend(axes: Axes, counts: tuple[int, int, int], more: Sequence[Artist]) ->
 
 def _norm(scale: ColourScale | None) -> Normalize:
     return Normalize(0, 1) if scale is None else Normalize(scale.lower, scale.upper)
+
+
+def _range(plane: NDArray[np.float64], codes: NDArray[np.float64]) -> tuple[float, float]:
+    """Return the ends of an axis: those of the plane, or a little beyond the codes where these lie outside of it."""
+    low, high = _smallest(codes), _largest(codes)
+    margin = 0.04 * max(high - low, float(plane[-1] - plane[0]))
+    return (
+        float(plane[0]) if low >= plane[0] else low - margin,
+        float(plane[-1]) if high <= plane[-1] else high + margin,
+    )
 
 
 def _largest(values: NDArray[np.float64]) -> float:
@@ -281,6 +297,8 @@ def _map_caption(bundle: MapBundle, scale: ColourScale | None) -> str:
         text += ' Grey squares: structures without a migration energy.'
     if outside_domain(bundle).any():
         text += ' Rings: structures outside of the domain of the model.'
+    if new_points(bundle).any():
+        text += ' Halos: structures that were placed on an older map, whose points have not moved.'
     return text + '\n'
 
 

@@ -17,6 +17,7 @@ __all__ = [
     'FORMATS',
     'HATCH_COLOUR',
     'MISSING_COLOUR',
+    'NEW_COLOUR',
     'POINT_EDGE',
     'SINGLE_COLUMN_INCH',
     'UNKNOWN_COLOUR',
@@ -29,6 +30,8 @@ __all__ = [
 COLOUR_MAP = 'viridis'
 MISSING_COLOUR = '#b4b4b4'
 POINT_EDGE = '#222222'
+#: Halo of points that were placed on an older map: a colour that the scale does not have.
+NEW_COLOUR = '#e6007e'
 #: Ground and hatches of places of a map about which nothing is known.
 UNKNOWN_COLOUR = '#e6e6e6'
 HATCH_COLOUR = '#a8a8a8'

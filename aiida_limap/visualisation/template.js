@@ -8,7 +8,7 @@
   const PLACED = [
     'formula', 'family', 'origin', 'status', 'status_message',
     'migration_energy_eV', 'migration_energy_predicted_eV', 'grid_error_eV', 'migration_energy_wide_eV',
-    'migration_energy_low_eV', 'migration_energy_high_eV', 'in_domain', 'domain_reason',
+    'migration_energy_low_eV', 'migration_energy_high_eV', 'in_domain', 'domain_reason', 'is_new',
   ];
   /** Within the plot: our own hover label, and letters that a room can read on a large screen. */
   const PLOT_STYLE = `
@@ -258,6 +258,9 @@
       ...[
         element('h2', { id: 'formula', 'aria-live': 'polite' }, formula(points.formula[index])),
         kind ? element('p', { class: 'origin', id: 'kind' }, kind) : null,
+        value('is_new', index) === 1
+          ? element('p', { class: 'status', id: 'new', title: property.is_new.description }, element('b', {}, 'New on this map'))
+          : null,
         ...sourceParts(index),
         energyBox(index),
         x === null || y === null
@@ -338,6 +341,7 @@
         element('b', {}, points.formula[index] + (label ? ' \u00b7 ' + label : '')),
         energy === null ? 'no migration energy' : withUnit('migration_energy_eV', index),
         ...(interval(index) === null ? [] : [element('br'), interval(index)]),
+        ...(value('is_new', index) === 1 ? [element('br'), 'new on this map'] : []),
         ...(value('in_domain', index) === 0 ? [element('br'), 'outside of what the model knows'] : []),
       );
       tip.hidden = false;
