@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from aiida import orm
-from aiida.common import CalcInfo, CodeInfo
+from aiida.common import CalcInfo, CodeInfo, LinkType
 from aiida.common.folders import Folder
 from aiida.engine import CalcJob, CalcJobProcessSpec
 from aiida.engine.processes.ports import PortNamespace
 
+import aiida_limap
 from aiida_limap.calculations._many_structures import ManyStructures, attributes_by_uuid
 from aiida_limap.calculations._oxidation import given_states, validate_number_of_states, validate_oxidation_states
 from aiida_limap.common.conversion import record_from_attributes
@@ -28,6 +29,7 @@ __all__ = [
     'StructuresCalculation',
     'add_inputs_validator',
     'define_batch_exit_codes',
+    'engine_version_of',
     'target_of',
 ]
 
@@ -69,6 +71,16 @@ class EngineCalculation(CalcJob):
         )
         spec.default_output_node = 'output_parameters'
         _define_exit_codes(spec)
+
+    @classmethod
+    def is_valid_cache(cls, node: orm.CalcJobNode) -> bool:
+        """Return whether a job that has the same inputs may stand for another one.
+
+        :param node: the job that is in the database.
+        :returns: False also where another version of the engine computed it than that which belongs to this release.
+            The version on a computer is no input, so AiiDA cannot know of it before a job has run.
+        """
+        return super().is_valid_cache(node) and engine_version_of(node) == aiida_limap.__version__
 
     @classmethod
     def _validate_parameters(cls, value: orm.Dict | None, _port: Any) -> str | None:
@@ -158,6 +170,15 @@ class StructuresCalculation(ManyStructures, EngineCalculation):
         records = [record_from_attributes(uuid, attributes, states.get(uuid)) for uuid, attributes in found.items()]
         write_structures(directory / STRUCTURES_FILE, records)
         return {'structures': STRUCTURES_FILE}
+
+
+def engine_version_of(node: orm.CalcJobNode) -> str | None:
+    """Return the version of the engine that computed a job, or None where it left no word.
+
+    :param node: the job, terminated.
+    """
+    link = node.base.links.get_outgoing(link_type=LinkType.CREATE, link_label_filter='output_parameters').first()
+    return None if link is None else link.node.get_dict().get('engine_version')
 
 
 def target_of(parameters: orm.Dict | None) -> str:

@@ -61,6 +61,15 @@ class BvffCalculation(StructuresCalculation):
             'None of the structures holds the mobile ion {mobile_ion}; choose other structures or another mobile_ion.',
         )
 
+    @classmethod
+    def is_valid_cache(cls, node: orm.CalcJobNode) -> bool:
+        """Return whether a job that has the same inputs may stand for another one.
+
+        :param node: the job that is in the database.
+        :returns: False also where its landscapes stayed on the computer and were deleted there.
+        """
+        return super().is_valid_cache(node) and not _has_lost_landscapes(node)
+
     def write_inputs(self, directory: Path) -> dict[str, str]:
         """Write the structures, and the parameter set where one is given.
 
@@ -82,6 +91,15 @@ class BvffCalculation(StructuresCalculation):
         if parameters.get('landscapes') and 'retrieve_landscapes' in self.inputs and self.inputs.retrieve_landscapes:
             calcinfo.retrieve_list.append(LANDSCAPES_FOLDER)
         return calcinfo
+
+
+def _has_lost_landscapes(node: orm.CalcJobNode) -> bool:
+    inputs = node.inputs
+    if 'parameters' not in inputs or not inputs.parameters.get_dict().get('landscapes'):
+        return False
+    if 'retrieve_landscapes' in inputs and inputs.retrieve_landscapes.value:
+        return False
+    return 'remote_folder' not in node.outputs or bool(node.outputs.remote_folder.is_cleaned)
 
 
 def _validate_landscapes(inputs: Mapping[str, Any], _namespace: Any) -> str | None:

@@ -6,8 +6,8 @@ STAND_IN_POISON=n crashes each job with a structure whose cell edge is n Å, STA
 wait to be killed after its first structure, and leaves its mark in that folder. STAND_IN_TRAININGS=word,word,… says
 what becomes of each training in turn (see TRAININGS; what comes after the last ends well), counted in the folder
 STAND_IN_COUNTER. STAND_IN_WORD_OF_BVFF=status is the word of every structure in that task only, STAND_IN_LAYOUT=word
-the checksum of the layout, and STAND_IN_FAR=n puts places beyond n outside of what the model knows. Asked for
-landscapes or networks, it writes flat ones.
+the checksum of the layout, and STAND_IN_FAR=n puts places beyond n outside of what the model knows.
+STAND_IN_VERSION is the version that it claims to have. Asked for landscapes or networks, it writes flat ones.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 
+from aiida_limap import __version__
 from aiida_limap.common.status import Status
 from aiida_limap.formats._files import read_json
 from aiida_limap.formats.arrays import read_arrays
@@ -30,7 +31,8 @@ from aiida_limap.formats.results import ItemResult, ResultsWriter
 from aiida_limap.formats.structures import StructureRecord, read_structures
 from aiida_limap.formats.weights import CHECKPOINTS, MODELS, model_name, read_weights, write_weights
 
-VERSION = 'stand-in'
+#: Results of another version than that of the plugin are never taken from the cache.
+VERSION = os.environ.get('STAND_IN_VERSION') or __version__
 #: Epochs that a job trains, and the options of a preset.
 EPOCHS = 5
 OPTIONS = {'learning_rate': 0.9, 'batch_size': 16}

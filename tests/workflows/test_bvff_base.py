@@ -12,6 +12,7 @@ from aiida.cmdline.utils.common import get_workchain_report
 from aiida.engine import run_get_node
 from plugins_aiida import make_structure
 
+from aiida_limap import __version__
 from aiida_limap.common.keys import structures_by_key
 from aiida_limap.tools.provenance import jobs_by_row
 from aiida_limap.workflows.bvff import BvffBaseWorkChain
@@ -63,7 +64,7 @@ def test_only_what_a_stopped_job_left_is_submitted_again(stand_in_code):
         'number_of_rows': 5,
         'counts_by_status': {'ok': 5},
         'unfinished': [],
-        'engine_version': 'stand-in',
+        'engine_version': __version__,
         'complete': True,
     }
     # The job that computed a row is found behind the joined table.

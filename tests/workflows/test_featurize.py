@@ -12,6 +12,7 @@ from aiida.engine import run_get_node
 from aiida.manage.caching import enable_caching
 from plugins_aiida import make_dataset, make_descriptors, make_structure
 
+from aiida_limap import __version__
 from aiida_limap.data.dataset import DatasetData
 from aiida_limap.data.table import TableData
 from aiida_limap.workflows import _batches
@@ -46,7 +47,7 @@ def test_a_dataset_is_computed_in_batches(stand_in_code):
     summary = outputs['output_parameters'].get_dict()
     assert summary['migration_energies'] == {
         'counts_by_status': {'ok': 3},
-        'engine_version': 'stand-in',
+        'engine_version': __version__,
         'unfinished': [],
     }
     report = get_workchain_report(node, 'REPORT')
