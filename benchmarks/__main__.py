@@ -12,13 +12,14 @@ from benchmarks.common import shared_options
 from benchmarks.descriptors import descriptors
 from benchmarks.literature import literature
 from benchmarks.map import map_
+from benchmarks.overhead import overhead
 from benchmarks.peer import peer
 from benchmarks.published import published
 from benchmarks.refinement import refinement
 from benchmarks.training import grid, training
 from benchmarks.worth import worth
 
-PARTS = (published, literature, refinement, agreement, batch, peer, descriptors, worth, map_, training, grid)
+PARTS = (published, literature, refinement, agreement, batch, peer, descriptors, worth, map_, training, grid, overhead)
 
 
 @click.group(context_settings={'help_option_names': ['-h', '--help']})
