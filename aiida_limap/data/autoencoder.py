@@ -9,11 +9,15 @@ from typing import IO, Any
 
 from aiida.common.exceptions import ValidationError
 from aiida.orm import SinglefileData
+from aiida.orm.implementation.utils import clean_value
 from numpy.typing import NDArray
 
 from aiida_limap.formats.weights import MODEL_FILE, read_header, read_weights
 
 __all__ = ['AutoencoderData']
+
+#: Facts that the header of every model states.
+_REQUIRED = ('seed', 'engine_version', 'data_hash')
 
 
 class AutoencoderData(SinglefileData):
@@ -37,20 +41,7 @@ class AutoencoderData(SinglefileData):
         :raises ValueError: if it is not a model file.
         """
         super().set_file(file, filename=filename or MODEL_FILE)
-        header = self.header
-        training = header['training'] if isinstance(header['training'], Mapping) else {}
-        self.base.attributes.set_many(
-            {
-                'layout': _layout_name(header['columns']),
-                'landscape': _reads_landscape(header['columns']),
-                'preset': training.get('preset'),
-                'me_weight': training.get('me_weight'),
-                'metrics': training.get('metrics') or {},
-                'seed': header['seed'],
-                'engine_version': header['engine_version'],
-                'data_hash': header['data_hash'],
-            }
-        )
+        self.base.attributes.set_many(_attributes_of(self.header))
 
     def _validate(self) -> None:
         super()._validate()
@@ -58,8 +49,11 @@ class AutoencoderData(SinglefileData):
             header = self.header
         except ValueError as error:
             raise ValidationError(str(error)) from error
-        for key in ('seed', 'engine_version', 'data_hash'):
-            if self.base.attributes.get(key, None) != header[key]:
+        found = self.base.attributes.all
+        # AiiDA rounds numbers when it stores them.
+        for key, value in clean_value(_attributes_of(header)).items():
+            # Models of older versions have fewer attributes.
+            if (key in _REQUIRED and key not in found) or (key in found and clean_value(found[key]) != value):
                 raise ValidationError(f'the attribute {key!r} of the model differs from the header of its file')
 
     @property
@@ -111,6 +105,19 @@ class AutoencoderData(SinglefileData):
             path = Path(folder) / MODEL_FILE
             path.write_bytes(self.get_content(mode='rb'))
             return function(path)
+
+
+def _attributes_of(header: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the facts of a header that queries filter on."""
+    training = header['training'] if isinstance(header['training'], Mapping) else {}
+    return {
+        'layout': _layout_name(header['columns']),
+        'landscape': _reads_landscape(header['columns']),
+        'preset': training.get('preset'),
+        'me_weight': training.get('me_weight'),
+        'metrics': training.get('metrics') or {},
+        **{key: header[key] for key in _REQUIRED},
+    }
 
 
 def _layout_name(columns: Any) -> str | None:

@@ -40,7 +40,8 @@ class TableData(Data):
 
     Columns hold numbers (float64, NaN where there is none) or words. Blocks are wide arrays of numbers with one row per
     row of the table, such as descriptors. Attributes (queryable): ``n_rows``, ``columns``, ``blocks``, ``checksum``,
-    and where they are known ``counts_by_status``, ``task``, ``engine_version``. Build one with :meth:`from_arrays`.
+    and where they are known ``counts_by_status``, ``task``, ``engine_version``, ``layout`` (name of the layout of the
+    blocks). Build one with :meth:`from_arrays`.
     """
 
     ARRAYS_FILE = 'table.npz'
@@ -104,6 +105,9 @@ class TableData(Data):
         for key in _MIRRORED:
             if key in info['metadata']:
                 attributes[key] = info['metadata'][key]
+        layout = _layout_of(info['blocks'])
+        if layout is not None:
+            attributes['layout'] = layout
         if 'column.status' in arrays:
             attributes['counts_by_status'] = count_words(arrays['column.status'])
         attributes['checksum'] = content_checksum(arrays, {'columns': described, **info})
@@ -190,6 +194,11 @@ class TableData(Data):
     def engine_version(self) -> str | None:
         """Version of the engine that computed the rows, where it is known."""
         return self.base.attributes.get('engine_version', None)
+
+    @property
+    def layout(self) -> str | None:
+        """Name of the layout that the blocks follow, where they follow one."""
+        return self.base.attributes.get('layout', None)
 
     @property
     def checksum(self) -> str:
@@ -307,3 +316,10 @@ def _described(name: str, info: Mapping[str, str]) -> dict[str, str]:
     if unknown:
         raise ValueError(f'the column {name!r} is described by {unknown[0]!r}; known are {" and ".join(_INFO_KEYS)}')
     return {key: str(info.get(key, '')) for key in _INFO_KEYS}
+
+
+def _layout_of(blocks: Mapping[str, Mapping[str, Any]]) -> str | None:
+    """Return the name of the layout that all blocks with one follow, or None."""
+    layouts = [info.get('layout') for info in blocks.values()]
+    names = {layout.get('name') if isinstance(layout, Mapping) else layout for layout in layouts} - {None}
+    return str(names.pop()) if len(names) == 1 else None

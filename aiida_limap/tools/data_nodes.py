@@ -57,6 +57,7 @@ KINDS: Mapping[str, tuple[Column, ...]] = {
     'table': (
         Column('rows', 'n_rows'),
         Column('task', 'task'),
+        Column('layout', 'layout'),
         Column('status', 'counts_by_status', _counts),
         Column('engine', 'engine_version'),
     ),

@@ -28,6 +28,7 @@ _LABELS = {
     'EncodeCalculation': 'encoding',
 }
 _BATCHED = ('BvffCalculation', 'DescriptorsCalculation')
+_FEATURIZING = ('FeaturizeWorkChain', 'DescribeWorkChain')
 #: Inputs of a work chain that say how much there is to do, by the name that they have there or in a namespace.
 _SIZES = {
     'n_structures': ('attributes.number_of_structures', ('dataset',)),
@@ -106,6 +107,9 @@ def progress_of(pk: int, running: RunningResults | None = None) -> Progress:
     active = [facts for facts in called if facts.label in _LABELS and not facts.has_ended]
     files = (running or RunningResults()).of(active, remote=any(facts.label == 'TrainCalculation' for facts in active))
     sizes = _sizes(pk)
+    for inner in (facts for facts in called if facts.label in _FEATURIZING):
+        # What is on a map already is not computed again: the chain inside knows how much is left.
+        sizes.update(_sizes(inner.pk))
     stages = [
         _batched(chain, label, jobs[label], files, sizes)
         if label in _BATCHED

@@ -43,3 +43,13 @@ def test_attributes_that_differ_from_the_header_cannot_be_stored():
     node.base.attributes.set('seed', 7)
     with pytest.raises(ValidationError, match='seed'):
         node.store()
+
+
+@pytest.mark.parametrize(
+    ('key', 'value'), [('layout', 'another'), ('metrics', {'test': {'r2_me': 1.0}}), ('me_weight', 9)]
+)
+def test_facts_for_queries_are_those_of_the_file(key, value):
+    node = AutoencoderData(MODEL)
+    node.base.attributes.set(key, value)
+    with pytest.raises(ValidationError, match=f'the attribute {key!r} of the model differs'):
+        node.store()
