@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 
 import pytest
+import yaml
 from aiida import orm
 from plugins_aiida import make_dataset, make_descriptors, make_energies, make_structure
 
@@ -119,6 +120,42 @@ def test_overrides_can_be_a_file(code, tmp_path):
     assert FeaturizeWorkChain.get_protocol_inputs(overrides=path) == FeaturizeWorkChain.get_protocol_inputs()
 
 
+#: For each work chain an override, and where it stands in the inputs.
+OVERRIDES = {
+    BvffBaseWorkChain: {'max_failed_fraction': 0.1, 'clean_workdir': True, 'bvff': {'parameters': {'preset': 'bvse'}}},
+    TrainBaseWorkChain: {'handler_overrides': {'lower_learning_rate': {'enabled': False}}, 'max_iterations': 2},
+    FeaturizeWorkChain: {'max_failed_fraction': 1, 'bvff': {'parameters': {'preset': 'bvse'}}},
+    MapWorkChain: {'clean_workdir': True, 'featurize': {'max_failed_fraction': 0.05}},
+}
+
+
+def contains(inputs: object, wanted: object) -> bool:
+    if isinstance(wanted, dict):
+        return isinstance(inputs, dict) and all(key in inputs and contains(inputs[key], wanted[key]) for key in wanted)
+    return inputs == wanted
+
+
+@pytest.mark.parametrize('process', ALL)
+def test_every_work_chain_takes_overrides_from_a_dictionary_and_a_file(process, tmp_path):
+    given = copy.deepcopy(OVERRIDES[process])
+    inputs = process.get_protocol_inputs(overrides=given)
+    assert contains(inputs, OVERRIDES[process])
+    # Neither the dictionary nor the protocol is changed by what is done with the result.
+    inputs.clear()
+    assert given == OVERRIDES[process]
+    path = tmp_path / 'overrides.yaml'
+    path.write_text(yaml.safe_dump(given))
+    assert contains(process.get_protocol_inputs(overrides=path), given)
+    with pytest.raises(ValueError, match=r"unknown key 'max_iteration'; known are .*"):
+        process.get_protocol_inputs(overrides={'max_iteration': 3})
+
+
+@pytest.mark.parametrize('value', [True, '0.1', None])
+def test_a_fraction_is_a_number(value):
+    with pytest.raises(ValueError, match='max_failed_fraction must be of type float'):
+        FeaturizeWorkChain.get_protocol_inputs(overrides={'max_failed_fraction': value})
+
+
 LAYOUT = 'name: mine\ncomposition: [{kind: element_fractions}]\nstructure: [{kind: rdf}]\n'
 
 
@@ -166,7 +203,7 @@ def test_a_map_that_reads_the_landscape_computes_it(code):
     [
         ({'featurize': {'descriptors': {'parameters': {'layout': {}}}}}, "is no layout: the key 'name' is missing"),
         ({'featurize': {'descriptors': {'parameters': {'landscap': True}}}}, "did you mean 'landscape'"),
-        ({'bvf': {}}, "unknown key 'bvf'; known are featurize, train, encode"),
+        ({'bvf': {}}, "unknown key 'bvf'; known are clean_workdir, featurize, train, encode"),
         ({'featurize': {'bvff': {'parameter': {}}}}, "unknown key 'featurize.bvff.parameter'"),
         ({'featurize': {'bvff': {'parameters': {'spacing': 1}}}}, "did you mean 'spacing_angstrom'"),
         ({'featurize': {'batch_size': '7'}}, 'featurize.batch_size must be of type int'),
