@@ -16,6 +16,7 @@ from aiida_limap.visualisation.facts import (
     NOTHING_KNOWN,
     ColourScale,
     colour_scale,
+    covering_plane,
     formulas,
     map_facts,
     new_points,
@@ -96,13 +97,16 @@ def _level(bundle: MapBundle) -> float | None:
 def _support(bundle: MapBundle, labels: dict[str, str]) -> dict[str, Any] | None:
     """Return where the plane is backed by training data, and the labels of the axes that it belongs to."""
     heatmap = bundle.heatmap
-    if heatmap is None or heatmap.support is None or not heatmap.unknown.any():
+    if heatmap is None:
+        return None
+    x_comp, x_struc, support = covering_plane(bundle, heatmap)
+    if support is None or not (support < KNOWN_SUPPORT).any():
         return None
     return {
         'axes': [labels[name] for name in AXES],
-        'x': [float(heatmap.x_comp[0]), float(heatmap.x_comp[-1])],
-        'y': [float(heatmap.x_struc[0]), float(heatmap.x_struc[-1])],
-        'values': np.round(heatmap.support, 2).tolist(),
+        'x': [float(x_comp[0]), float(x_comp[-1])],
+        'y': [float(x_struc[0]), float(x_struc[-1])],
+        'values': np.round(support, 2).tolist(),
         'known': KNOWN_SUPPORT,
     }
 

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from aiida_limap.formats.mapbundle import AXES, MapBundle, MapProperty
+from aiida_limap.formats.mapbundle import AXES, Heatmap, MapBundle, MapProperty
 from aiida_limap.visualisation.errors import VisualisationError
 
 __all__ = [
@@ -31,6 +31,7 @@ __all__ = [
     'MapFacts',
     'check_bundle',
     'colour_scale',
+    'covering_plane',
     'formulas',
     'map_facts',
     'new_points',
@@ -44,6 +45,8 @@ IN_DOMAIN = 'in_domain'
 IS_NEW = 'is_new'
 #: What a place of the map without training data near is called.
 NOTHING_KNOWN = 'nothing known here'
+#: Margin around points beyond the plane of a heat map, as a fraction of the range.
+_MARGIN = 0.04
 SPLITS = ('test', 'validation', 'train')
 
 
@@ -178,6 +181,36 @@ def new_points(bundle: MapBundle) -> NDArray[np.bool_]:
     :returns: (n_points,) flags.
     """
     return numbers(bundle, IS_NEW) == 1
+
+
+def covering_plane(
+    bundle: MapBundle, heatmap: Heatmap
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64] | None]:
+    """Return the axes of a heat map, and its support, as far as the points reach.
+
+    Points that were placed on an older map may lie beyond its plane; nothing is known there.
+
+    :param bundle: the map.
+    :param heatmap: its heat map.
+    :returns: (m,) composition codes, (n,) structure codes, and the (n, m) support, or None where that is not known.
+        Those of the heat map itself where all points lie within.
+    """
+    axes, pads = [], []
+    for name, plane in zip(AXES, (heatmap.x_comp, heatmap.x_struc), strict=True):
+        codes, step = numbers(bundle, name), float(plane[1] - plane[0])
+        codes = codes[np.isfinite(codes)]
+        low, high = (float(codes.min()), float(codes.max())) if codes.size else (plane[0], plane[-1])
+        margin = _MARGIN * max(high - low, float(plane[-1] - plane[0]))
+        before = math.ceil((plane[0] - low + margin) / step) if low < plane[0] else 0
+        after = math.ceil((high - plane[-1] + margin) / step) if high > plane[-1] else 0
+        pads.append((before, after))
+        axes.append(
+            np.concatenate(
+                [plane[0] - step * np.arange(before, 0, -1), plane, plane[-1] + step * np.arange(1, after + 1)]
+            )
+        )
+    support = None if heatmap.support is None else np.pad(heatmap.support, (pads[1], pads[0]))
+    return axes[0], axes[1], support
 
 
 def colour_scale(values: NDArray[np.float64]) -> ColourScale | None:

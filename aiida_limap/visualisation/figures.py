@@ -30,6 +30,7 @@ from aiida_limap.visualisation.facts import (
     ColourScale,
     check_bundle,
     colour_scale,
+    covering_plane,
     formulas,
     map_facts,
     new_points,
@@ -124,11 +125,11 @@ def _draw_heatmap(bundle: MapBundle, heatmap: Heatmap, scale: ColourScale | None
         shading='nearest',
         rasterized=True,
     )
-    marks = _draw_unknown(axes, heatmap)
+    x_comp, x_struc, support = covering_plane(bundle, heatmap)
+    marks = _draw_unknown(axes, x_comp, x_struc, support)
     _draw_points(axes, bundle, scale, size=_marker_area(len(bundle.ids)) * 0.35, edge='white', marks=marks)
-    # Structures that were placed on an older map may lie outside of its plane.
-    axes.set_xlim(_range(heatmap.x_comp, numbers(bundle, AXES[0])))
-    axes.set_ylim(_range(heatmap.x_struc, numbers(bundle, AXES[1])))
+    axes.set_xlim(x_comp[0], x_comp[-1])
+    axes.set_ylim(x_struc[0], x_struc[-1])
     if scale is not None:
         seen = heatmap.values[~heatmap.unknown]
         highest = max(_largest(seen), _largest(numbers(bundle, MIGRATION_ENERGY)))
@@ -139,15 +140,17 @@ def _draw_heatmap(bundle: MapBundle, heatmap: Heatmap, scale: ColourScale | None
     return figure
 
 
-def _draw_unknown(axes: Axes, heatmap: Heatmap) -> list[Artist]:
+def _draw_unknown(
+    axes: Axes, x_comp: NDArray[np.float64], x_struc: NDArray[np.float64], support: NDArray[np.float64] | None
+) -> list[Artist]:
     """Cover the places without training data near; return the mark of the legend."""
-    if heatmap.support is None or not heatmap.unknown.any():
+    if support is None or not (support < KNOWN_SUPPORT).any():
         return []
     look: dict[str, Any] = {'hatch': '/////', 'linewidth': 0}
     axes.contourf(
-        heatmap.x_comp,
-        heatmap.x_struc,
-        heatmap.support,
+        x_comp,
+        x_struc,
+        support,
         levels=[-1.0, KNOWN_SUPPORT],
         colors=[style.UNKNOWN_COLOUR],
         hatches=[look['hatch']],
@@ -209,16 +212,6 @@ def _legend(axes: Axes, counts: tuple[int, int, int, int], more: Sequence[Artist
 
 def _norm(scale: ColourScale | None) -> Normalize:
     return Normalize(0, 1) if scale is None else Normalize(scale.lower, scale.upper)
-
-
-def _range(plane: NDArray[np.float64], codes: NDArray[np.float64]) -> tuple[float, float]:
-    """Return the ends of an axis: those of the plane, or a little beyond the codes where these lie outside of it."""
-    low, high = _smallest(codes), _largest(codes)
-    margin = 0.04 * max(high - low, float(plane[-1] - plane[0]))
-    return (
-        float(plane[0]) if low >= plane[0] else low - margin,
-        float(plane[-1]) if high <= plane[-1] else high + margin,
-    )
 
 
 def _largest(values: NDArray[np.float64]) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from matplotlib.colors import to_rgb
 from aiida_limap.formats.mapbundle import MapBundle, MapProperty
 from aiida_limap.visualisation import style
 from aiida_limap.visualisation.dataset import page_data
-from aiida_limap.visualisation.facts import map_facts, new_points
+from aiida_limap.visualisation.facts import covering_plane, map_facts, new_points
 from aiida_limap.visualisation.figures import write_figures
 
 N_NEW = 3
@@ -38,6 +39,24 @@ def pixels(path, colour: str) -> int:
     return int((np.abs(picture - np.array(to_rgb(colour))).max(axis=2) < 0.08).sum())
 
 
+def test_what_lies_beyond_the_plane_is_not_known(placed_bundle, uncertain_bundle):
+    x, y, support = covering_plane(placed_bundle, placed_bundle.heatmap)
+    assert support is None
+    # The plane is that of the heat map, and goes on in its steps beyond the last point.
+    assert np.allclose(np.diff(x), 1)
+    assert x[:4].tolist() == placed_bundle.heatmap.x_comp.tolist()
+    assert 9 < x[-1] <= 11
+    assert y[:3].tolist() == placed_bundle.heatmap.x_struc.tolist()
+    properties = dict(uncertain_bundle.properties) | {'x_comp': placed_bundle.properties['x_comp']}
+    beyond = replace(uncertain_bundle, properties=properties)
+    x, _y, support = covering_plane(beyond, beyond.heatmap)
+    assert support.shape[1] == x.size > 4
+    assert np.array_equal(support[:3, :4], beyond.heatmap.support)
+    assert not support[:, 4:].any()
+    shade = page_data(beyond)['support']
+    assert shade['x'] == [0, x[-1]]
+
+
 def test_new_points_are_counted(placed_bundle, make_bundle):
     assert new_points(placed_bundle).tolist() == [False] * 9 + [True] * 3
     assert '3 new on an older map' in map_facts(placed_bundle).summary()
@@ -52,7 +71,7 @@ def test_figures_draw_halos_and_say_what_they_are(placed_bundle, make_bundle, tm
         assert pixels(tmp_path / 'plain' / name, style.NEW_COLOUR) == 0
     assert 'Halos: structures that were placed on an older map' in (tmp_path / 'placed' / 'map.txt').read_text()
     assert 'Halos' not in (tmp_path / 'plain' / 'map.txt').read_text()
-    rows = list(csv.DictReader((tmp_path / 'placed' / 'map.csv').open()))
+    rows = list(csv.DictReader((tmp_path / 'placed' / 'map.csv').read_text().splitlines()))
     assert [float(row['is_new']) for row in rows] == [0] * 9 + [1] * 3
 
 
