@@ -10,7 +10,6 @@ from typing import Any
 from aiida import orm
 from aiida.common import LinkType
 from aiida.engine import ProcessBuilder
-from aiida.engine.processes.builder import ProcessBuilderNamespace
 
 from aiida_limap.calculations._parents import (
     PARENT_MAP,
@@ -23,6 +22,7 @@ from aiida_limap.calculations._parents import (
 from aiida_limap.common.parameters import LANDSCAPE
 from aiida_limap.data.autoencoder import AutoencoderData
 from aiida_limap.data.map import MapData
+from aiida_limap.workflows._force_field import FORCE_FIELD
 from aiida_limap.workflows.featurize import fill_featurize
 from aiida_limap.workflows.protocols.mixin import ProtocolMixin, _read_overrides
 
@@ -31,7 +31,6 @@ __all__ = ['Recipe', 'fill_from_parent', 'recipe_of']
 LAYOUT = 'layout'
 Overrides = Mapping[str, Any] | str | Path | None
 _TABLES = {'bvff': 'migration_energies', 'descriptors': 'descriptors'}
-_BOND_VALENCE = 'bond_valence'
 
 
 @dataclass(frozen=True)
@@ -66,7 +65,7 @@ def recipe_of(map_node: MapData, task: str) -> Recipe:
         given = parameters_of(job)
         if given not in parameters:
             parameters.append(given)
-        file = input_of(job, _BOND_VALENCE)
+        file = input_of(job, FORCE_FIELD)
         files['' if file is None else file.uuid] = file
     return Recipe(len(jobs), parameters, list(files.values()))
 
@@ -108,12 +107,18 @@ def fill_from_parent(
     inputs = process.get_protocol_inputs(protocol, *overrides)
     featurize, described, computed = inputs['featurize'], recipe_of(parent, 'descriptors'), recipe_of(parent, 'bvff')
     featurize['descriptors'] = {'parameters': _layout(parent, described, model)}
+    own = _read_overrides(overrides[0]).get('featurize', {}).get('bvff', {})
     if protocol is None and computed.n_jobs and inputs['with_energies']:
-        own = _read_overrides(overrides[0]).get('featurize', {}).get('bvff', {}).get('parameters', {})
-        featurize['bvff']['parameters'] = {**_only(parent, 'parameters', computed.parameters), **own}
+        changed = own.get('parameters', {})
+        featurize['bvff']['parameters'] = {**_only(parent, 'parameters', computed.parameters), **changed}
+    known = [node for node in (*computed.bond_valence, *described.bond_valence) if node is not None]
+    if known and FORCE_FIELD not in own:
+        uuids = list(dict.fromkeys(node.uuid for node in known))
+        featurize['bvff'][FORCE_FIELD] = _only(parent, 'bond-valence parameters', uuids)
     fill_featurize(builder.featurize, featurize)
-    _fill_bond_valence(builder.featurize, parent, {'bvff': computed, 'descriptors': described})
     builder.with_energies = orm.Bool(inputs['with_energies'])
+    if 'clean_workdir' in inputs:
+        builder.clean_workdir = orm.Bool(inputs['clean_workdir'])
     builder.encode.model = model
     builder.encode.ensemble = ensemble_of(parent)
     builder.encode.parameters = orm.Dict({**encoding_parameters(parent), **inputs['encode'].get('parameters', {})})
@@ -140,11 +145,3 @@ def _only(parent: MapData, what: str, found: Sequence[Any]) -> Any:
             'a protocol to say which force field the new structures get'
         )
     return found[0]
-
-
-def _fill_bond_valence(featurize: ProcessBuilderNamespace, parent: MapData, recipes: Mapping[str, Recipe]) -> None:
-    """Hand on the sets of bond-valence parameters that the jobs behind a map were given."""
-    for task, recipe in recipes.items():
-        if _BOND_VALENCE not in featurize[task]._port_namespace or not any(recipe.bond_valence):
-            continue
-        featurize[task][_BOND_VALENCE] = _only(parent, 'bond-valence parameters', recipe.bond_valence)

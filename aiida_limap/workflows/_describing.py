@@ -6,7 +6,7 @@ from aiida.engine import ExitCode
 from aiida.engine.processes.workchains.workchain import WorkChainSpec
 
 from aiida_limap.calculations.placing import summarize_descriptors
-from aiida_limap.workflows._batches import join_tables, words_of
+from aiida_limap.workflows._batches import join_tables
 from aiida_limap.workflows.featurize import FeaturizeWorkChain
 
 __all__ = ['DescribeWorkChain']
@@ -32,20 +32,15 @@ class DescribeWorkChain(FeaturizeWorkChain):
 
     def gather(self) -> ExitCode | None:
         """Join the tables of all batches and count what became of the structures."""
-        pks = self.ctx.tables[_DESCRIPTORS]
+        pks, verdict = self.ctx.tables[_DESCRIPTORS], self._early_end()
         if not pks:
-            return self.exit_codes.ERROR_NO_RESULTS.format(task=_DESCRIPTORS, reason=self.ctx.last_reason[_DESCRIPTORS])
+            return verdict or self.exit_codes.ERROR_NO_RESULTS.format(
+                task=_DESCRIPTORS, reason=self.ctx.last_reason[_DESCRIPTORS]
+            )
         table, message = join_tables(pks, self.inputs.dataset)
         if table is None:
             return self.exit_codes.ERROR_TABLES_DIFFER.format(reason=message)
         self.out(_DESCRIPTORS, table)
         summary = summarize_descriptors(self.inputs.dataset, table)
         self.out('output_parameters', summary)
-        counts = words_of(table.counts_by_status)
-        self.report(f'{_DESCRIPTORS}: {counts}')
-        if 'ok' not in table.counts_by_status:
-            return self.exit_codes.ERROR_ALL_STRUCTURES_FAILED.format(task=_DESCRIPTORS, counts=counts)
-        unfinished = summary[_DESCRIPTORS]['unfinished']
-        if unfinished:
-            return self.exit_codes.WARNING_STRUCTURES_UNFINISHED.format(count=len(unfinished))
-        return None
+        return verdict or self._verdict({_DESCRIPTORS: table}, summary.get_dict())

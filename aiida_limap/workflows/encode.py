@@ -11,26 +11,30 @@ from aiida import orm
 from aiida.engine import ExitCode, ProcessBuilder, ToContext, WorkChain
 from aiida.engine.processes.workchains.workchain import WorkChainSpec
 
-from aiida_limap.calculations._descriptors import check_layout, rows_with_descriptors
+from aiida_limap.calculations._descriptors import check_descriptors, check_layout
 from aiida_limap.calculations._parents import PARENT_MAP, check_parent
-from aiida_limap.calculations.base import target_of
+from aiida_limap.calculations.base import add_inputs_validator, target_of
 from aiida_limap.calculations.encode import EncodeCalculation
 from aiida_limap.calculations.placing import new_structures, summarize_placing
 from aiida_limap.data.dataset import DatasetData
 from aiida_limap.data.map import MapData
 from aiida_limap.data.table import TableData
 from aiida_limap.workflows._ancestry import fill_from_parent
-from aiida_limap.workflows._batches import default_options
+from aiida_limap.workflows._batches import default_options, words_of
+from aiida_limap.workflows._checks import check_code, check_dataset_states, check_options
 from aiida_limap.workflows._describing import DescribeWorkChain
+from aiida_limap.workflows._restart import CleaningMixin, define_cleaning
 from aiida_limap.workflows.featurize import FeaturizeWorkChain
 from aiida_limap.workflows.protocols.mixin import OPTIONS, ProtocolMixin
 
 __all__ = ['EncodeWorkChain']
 
+_ALL_FAILED = 411
+_TOO_MANY_FAILED = 413
 _UNFINISHED = 710
 
 
-class EncodeWorkChain(ProtocolMixin, WorkChain):
+class EncodeWorkChain(ProtocolMixin, CleaningMixin, WorkChain):
     """Place the structures of a dataset on an old map, as a new map: its points stay where they are.
 
     Structures that the map holds already are taken over, not computed again.
@@ -66,7 +70,12 @@ class EncodeWorkChain(ProtocolMixin, WorkChain):
             default=default_options,
             help='Scheduler options of this job.',
         )
-        spec.inputs.validator = _validate_inputs
+        spec.inputs[
+            'featurize'
+        ].help = 'What limap.featurize does: batches, tolerance, migration energies (eV), descriptors.'
+        spec.inputs['encode'].help = 'Model, ensemble and parameters that drew the map; other models are refused.'
+        define_cleaning(spec)
+        add_inputs_validator(spec, _validate_inputs)
         spec.outline(
             cls.choose_structures, cls.run_featurize, cls.inspect_featurize, cls.run_encode, cls.inspect_encode
         )
@@ -84,6 +93,7 @@ class EncodeWorkChain(ProtocolMixin, WorkChain):
         featurize = {key: leaf for key, leaf in FeaturizeWorkChain.protocol_schema().items() if key != 'descriptors'}
         return {
             'with_energies': bool,
+            'clean_workdir': bool,
             'featurize': featurize,
             'encode': {'parameters': {'device': str}, 'options': OPTIONS},
         }
@@ -169,7 +179,9 @@ class EncodeWorkChain(ProtocolMixin, WorkChain):
         self.ctx.is_complete = node.exit_status != _UNFINISHED
         if node.is_finished_ok or node.exit_status == _UNFINISHED:
             return None
-        if node.exit_status != 411:
+        if node.exit_status == _TOO_MANY_FAILED:
+            return self.exit_codes.ERROR_TOO_MANY_STRUCTURES_FAILED.format(reason=node.exit_message)
+        if node.exit_status != _ALL_FAILED:
             return self._failure(node, self.exit_codes.ERROR_FEATURIZE_FAILED)
         # Without an answer for any migration energy there may still be descriptors, which are all that a place needs.
         self.report(str(node.exit_message))
@@ -178,9 +190,15 @@ class EncodeWorkChain(ProtocolMixin, WorkChain):
     def run_encode(self) -> ToContext | ExitCode:
         """Put the structures on the map."""
         descriptors, model = self.outputs.get('descriptors'), self.inputs.encode.model
-        if descriptors is None or not rows_with_descriptors(descriptors, model.reads_landscape).size:
-            counts = 'there is no table' if descriptors is None else descriptors.counts_by_status
-            return self.exit_codes.ERROR_ALL_STRUCTURES_FAILED.format(counts=counts)
+        if descriptors is None:
+            return self.exit_codes.ERROR_ALL_STRUCTURES_FAILED.format(reason='there is no table')
+        message = check_descriptors(descriptors, model.reads_landscape)
+        if 'ok' not in descriptors.counts_by_status:
+            message = (
+                f'No new structure has descriptors ({words_of(descriptors.counts_by_status)}); their table says why.'
+            )
+        if message is not None:
+            return self.exit_codes.ERROR_ALL_STRUCTURES_FAILED.format(reason=message)
         message = check_layout(descriptors, model)
         if message is not None:
             return self.exit_codes.ERROR_LAYOUT_DIFFERS.format(reason=message)
@@ -228,7 +246,8 @@ def _define_exit_codes(spec: WorkChainSpec) -> None:
     spec.exit_code(
         203, 'ERROR_NOTHING_NEW', 'All {count} structures of the dataset are points of the map <{parent}> already.'
     )
-    spec.exit_code(411, 'ERROR_ALL_STRUCTURES_FAILED', 'No new structure has descriptors ({counts}); see their table.')
+    spec.exit_code(_ALL_FAILED, 'ERROR_ALL_STRUCTURES_FAILED', 'There is nothing to put on the map. {reason}')
+    spec.exit_code(_TOO_MANY_FAILED, 'ERROR_TOO_MANY_STRUCTURES_FAILED', 'The structures are not placed: {reason}')
     spec.exit_code(422, 'ERROR_LAYOUT_DIFFERS', 'The model cannot read what the engine computed: {reason}')
     spec.exit_code(449, 'ERROR_FEATURIZE_FAILED', 'The featurization failed with {reason}', invalidates_cache=True)
     spec.exit_code(451, 'ERROR_ENCODE_FAILED', 'The encoding failed with {reason}', invalidates_cache=True)
@@ -247,6 +266,15 @@ def _validate_inputs(inputs: Mapping[str, Any], _namespace: Any) -> str | None:
     encode, uuids = inputs.get('encode') or {}, inputs['dataset'].structure_uuids
     if not uuids:
         return 'dataset: it holds no structures'
+    code, featurize = inputs.get('code'), inputs.get('featurize') or {}
+    message = (
+        check_code(code)
+        or check_options(featurize.get('options'), code, 'featurize.options')
+        or check_options(encode.get('options'), code, 'encode.options')
+        or check_dataset_states(featurize, inputs['dataset'], 'featurize.')
+    )
+    if message is not None:
+        return message
     parameters = encode.get('parameters')
     given = {} if parameters is None else parameters.get_dict()
     message = check_parent(inputs[PARENT_MAP], encode.get('model'), given, target_of(parameters), uuids)
