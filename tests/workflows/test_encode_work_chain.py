@@ -109,7 +109,7 @@ def test_the_inputs_are_those_behind_the_map(stand_in_code):
     [
         ({'featurize': {'descriptors': {'parameters': {'layout': 'compact'}}}}, "unknown key 'featurize.descriptors'"),
         ({'encode': {'parameters': {'grid_size': 7}}}, "unknown key 'encode.parameters.grid_size'; known are encode"),
-        ({'colour': 'red'}, "unknown key 'colour'; known are with_energies, featurize, encode"),
+        ({'colour': 'red'}, "unknown key 'colour'; known are with_energies, clean_workdir, featurize"),
     ],
 )
 def test_what_the_map_decides_cannot_be_overridden(stand_in_code, parent, overrides, words):
