@@ -146,7 +146,8 @@ def open_database(connection: Connection) -> Database:
             )
         own_fields = _licence_fields(connection)
     except AnswerError as error:
-        raise ImporterError(f'no OPTIMADE database can be read at {url}: {error}') from error
+        hint = '; give its base URL, the part of the address before /v1' if isinstance(error, RefusedError) else ''
+        raise ImporterError(f'no OPTIMADE database can be read at {url}: {error}{hint}') from error
     provider = _mapping(info.meta.get('provider'))
     database = _mapping(info.meta.get('database'))
     names = [str(about['name']) for about in (provider, database) if about.get('name')]
@@ -191,7 +192,7 @@ def _children(connection: Connection) -> str:
         data = []
     links = [_mapping(_mapping(entry).get('attributes')) for entry in data]
     urls = [_address(link.get('base_url')) for link in links if link.get('link_type') == 'child']
-    return ', '.join(url for url in urls if url) or 'it does not name any'
+    return ', '.join(dict.fromkeys(normal_base_url(url) for url in urls if url)) or 'it does not name any'
 
 
 def _link(link: Any) -> str:

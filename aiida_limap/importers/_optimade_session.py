@@ -29,7 +29,7 @@ class AnswerError(requests.exceptions.ConnectionError):
 
 
 class RefusedError(AnswerError):
-    """The server understood the request and refused it: asking again would change nothing."""
+    """The server answers, but not with what it was asked for: asking again would change nothing."""
 
 
 class _PassingError(Exception):
@@ -90,7 +90,7 @@ class PatientSession(requests.Session):
                     raise AnswerError(f'{_short(url)} {trouble.reason} (after {attempt} tries)') from trouble
                 wait_s = min(max(FIRST_WAIT_S * 2 ** (attempt - 1), trouble.wait_s), LONGEST_WAIT_S)
                 if kind.on_message is not None:
-                    kind.on_message(f'{_short(url)} {trouble.reason}: trying again in {wait_s:g} s')
+                    kind.on_message(f'{_short(url)} {trouble.reason}; trying again in {wait_s:g} s')
                 time.sleep(wait_s)
 
 
@@ -139,12 +139,9 @@ def _check(response: requests.Response, where: str) -> None:
         raise RefusedError(f'{where} refuses the request (answer {response.status_code}): {_details(document)}')
     if document is None:
         kind = response.headers.get('content-type', '').partition(';')[0] or 'something else'
-        raise AnswerError(
-            f'{where} answers with {kind} instead of OPTIMADE JSON: the address must be the base URL of an OPTIMADE '
-            'API, the part before /v1'
-        )
+        raise RefusedError(f'{where} answers with {kind} instead of OPTIMADE JSON')
     if not isinstance(document, dict) or not isinstance(document.get('meta'), dict) or document.get('data') is None:
-        raise AnswerError(f'{where} answers with JSON that is no OPTIMADE document (it has no "meta" and "data")')
+        raise RefusedError(f'{where} answers with JSON that is no OPTIMADE document (it has no "meta" and "data")')
 
 
 def _details(document: Any) -> str:

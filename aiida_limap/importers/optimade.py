@@ -44,7 +44,7 @@ class OptimadeChoice:
     page_limit: int | None = None
 
     def __post_init__(self) -> None:
-        """Refuse a choice without exactly one place to ask.
+        """Refuse a choice without exactly one place to ask, or with a filter that is no OPTIMADE.
 
         :raises ImporterError: with a sentence.
         """
@@ -54,6 +54,7 @@ class OptimadeChoice:
             )
         if self.database is not None and self.provider is None:
             raise ImporterError('a database is one of a provider: give its base URL alone, or the provider too')
+        check_filter(self.filter)
 
     @property
     def place(self) -> str:
@@ -87,14 +88,19 @@ def import_optimade(
     :param on_progress: called with the number of entries handled since the last call.
     :param on_message: called with a sentence when a server makes the import wait.
     :returns: the report.
-    :raises ImporterError: if the filter is no OPTIMADE, nothing answers, or nothing matches.
+    :raises ImporterError: if nothing answers, or nothing matches.
     """
-    check_filter(choice.filter)
     if choice.url is not None:
         urls = [normal_base_url(choice.url)]
     else:
         urls = base_urls_of_provider(str(choice.provider), choice.database, on_message)
-    chosen_by = {'importer': 'optimade', 'databases': urls, 'filter': choice.filter, 'limit': choice.limit}
+    chosen_by = {
+        'importer': 'optimade',
+        'provider': choice.provider,
+        'databases': urls,
+        'filter': choice.filter,
+        'limit': choice.limit,
+    }
     harvest = _Harvest(choice, urls, on_start, on_progress, on_message)
     return store_dataset(
         harvest.entries(),

@@ -123,6 +123,7 @@ def optimade_servers(folder: Path, documents: Sequence[Mapping[str, Any]]) -> It
         )
     assert process.stdin is not None
     assert process.stdout is not None
+    drain: threading.Thread | None = None
     watchdog = threading.Timer(60, process.kill)
     watchdog.start()
     try:
@@ -130,7 +131,8 @@ def optimade_servers(folder: Path, documents: Sequence[Mapping[str, Any]]) -> It
         assert line is not None, (folder / 'server.log').read_text()
         watchdog.cancel()
         # What the server logs must be taken away, or it would wait for ever.
-        threading.Thread(target=process.stdout.read, daemon=True).start()
+        drain = threading.Thread(target=process.stdout.read, daemon=True)
+        drain.start()
         yield Servers(**json.loads(line))
     finally:
         watchdog.cancel()
@@ -140,6 +142,9 @@ def optimade_servers(folder: Path, documents: Sequence[Mapping[str, Any]]) -> It
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+        if drain is not None:
+            drain.join()
+        process.stdout.close()
 
 
 @dataclass
@@ -162,7 +167,7 @@ class Proxy:
 
 
 @contextmanager
-def proxy_to(upstream: str) -> Iterator[Proxy]:
+def proxy_to(upstream: str, port: int = 0) -> Iterator[Proxy]:
     """Put a proxy in front of a server until the block ends."""
     proxy = Proxy()
 
@@ -202,7 +207,7 @@ def proxy_to(upstream: str) -> Iterator[Proxy]:
         def log_message(self, format: str, *args: Any) -> None:
             """Keep quiet."""
 
-    with ThreadingHTTPServer(('127.0.0.1', 0), Handler) as server:
+    with ThreadingHTTPServer(('127.0.0.1', port), Handler) as server:
         proxy.url = f'http://127.0.0.1:{server.server_address[1]}'
         thread = threading.Thread(target=server.serve_forever, args=(0.05,))
         thread.start()
@@ -236,6 +241,7 @@ def _serve(data: Path) -> None:
             _link('lmt', index, 'external'),
             _link('gone', None, 'external'),
             _link('oxides', url, 'child'),
+            _link('down', 'http://127.0.0.1:9', 'child', 'no'),
             _link('draft', f'{url}/v1/', 'child', 'staging'),
         ]
     )
