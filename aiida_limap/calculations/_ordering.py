@@ -17,7 +17,7 @@ __all__ = ['MAX_SITES', 'Ordered', 'OrderingError', 'order', 'plan_cell']
 
 #: Sites of the largest cell that is ordered; the electrostatic sums grow with their square.
 MAX_SITES = 400
-#: Atoms by which the occupancies of equal sites may be rounded in the whole cell.
+#: Atoms by which the number of atoms of an element may be rounded in the whole cell.
 _ROUNDING = 0.25
 #: Charge (e) that rounding may leave in the cell; whole charges leave none, mean ones can make up for less than this.
 _CHARGE = 0.5
@@ -52,9 +52,9 @@ class Ordered:
 def plan_cell(structure: Structure, states: Mapping[str, float], max_sites: int = MAX_SITES) -> tuple[int, int, int]:
     """Return how often the cell has to be repeated along its vectors to hold whole atoms.
 
-    The smallest cell is taken in which the atoms of each set of equally occupied sites come out as whole numbers (to
-    0.25), no element is lost, the charges add up to zero, and not more than 3 % of the atoms are changed by rounding;
-    of the cells of that size the one whose edges differ least.
+    The smallest cell is taken in which the atoms of each element come out as whole numbers (to 0.25), no element is
+    lost, the charges add up to zero, and not more than 3 % of the atoms are changed by rounding; of the cells of that
+    size the one whose edges differ least. Sets of equally occupied sites get whole atoms by the largest remainders.
 
     :param structure: a disordered structure.
     :param states: charge by element symbol, e.
@@ -66,7 +66,7 @@ def plan_cell(structure: Structure, states: Mapping[str, float], max_sites: int 
     if missing:
         raise OrderingError(f'there is no oxidation state for {missing[0]}')
     for number in range(1, max_sites // len(structure) + 1):
-        if _fits(structure, states, number):
+        if _whole_groups(structure, states, number) is not None:
             edges = structure.lattice.abc
             triples = [
                 (a, b, number // a // b)
@@ -89,96 +89,131 @@ def order(structure: Structure, states: Mapping[str, float], repetitions: Sequen
     :returns: the ordered structure.
     :raises OrderingError: if the occupancies do not fit the cell, or atoms end up on top of each other.
     """
-    from pymatgen.transformations.standard_transformations import OrderDisorderedStructureTransformation
+    from pymatgen.core.ewald import EwaldSummation
 
     cell = structure.copy()
     cell.make_supercell([int(factor) for factor in repetitions])
-    arrangements = _arrangements(cell)
-    searched = arrangements <= _SEARCHED
     cell.remove_oxidation_states()
-    cell.add_oxidation_state_by_element(dict(states))
-    transformation = OrderDisorderedStructureTransformation(
-        algo=OrderDisorderedStructureTransformation.ALGO_FAST
-        if searched
-        else OrderDisorderedStructureTransformation.ALGO_BEST_FIRST,
-        occ_tol=_ROUNDING + 1e-6,
-    )
+    groups = _whole_groups(cell, states, 1)
+    if groups is None:
+        raise OrderingError('its occupancies are no whole atoms in a cell of this size')
+    arrangements = math.prod(group.arrangements() for group in groups)
+    searched = arrangements <= _SEARCHED
+    _fill(cell, groups)
+    cell.add_oxidation_state_by_element({symbol: states[symbol] for symbol in cell.symbol_set})
+    ordered, energy = (cell, EwaldSummation(cell).total_energy) if cell.is_ordered else _placed(cell, searched)
+    ordered.remove_oxidation_states()
+    nearest = _nearest(ordered)
+    if nearest < _OVERLAP_ANGSTROM:
+        raise OrderingError(f'two atoms of the best arrangement are only {nearest:.2f} Å apart')
+    return Ordered(ordered, float(energy), arrangements, searched)
+
+
+def _placed(cell: Structure, searched: bool) -> tuple[Structure, float]:
+    """Return the ordered cell and its electrostatic energy in eV."""
+    from pymatgen.transformations.standard_transformations import OrderDisorderedStructureTransformation as Ordering
+
+    transformation = Ordering(algo=Ordering.ALGO_FAST if searched else Ordering.ALGO_BEST_FIRST, occ_tol=1e-3)
     try:
         (best,) = transformation.apply_transformation(cell, return_ranked_list=1)
     except (ValueError, IndexError) as error:
         raise OrderingError(f'the atoms could not be placed: {error}') from error
-    ordered = best['structure']
-    ordered.remove_oxidation_states()
-    if not ordered.is_ordered or len(ordered) == 0:
-        raise OrderingError('the atoms could not be placed: sites are still shared')
-    nearest = _nearest(ordered)
-    if nearest < _OVERLAP_ANGSTROM:
-        raise OrderingError(f'two atoms of the best arrangement are only {nearest:.2f} Å apart')
-    return Ordered(ordered, float(best['energy']), arrangements, searched)
+    return best['structure'], best['energy']
 
 
-def _groups(structure: Structure) -> list[tuple[int, Composition]]:
-    """Return number of sites and occupancy of each set of sites that are occupied in the same way."""
-    from pymatgen.core import Composition
+@dataclass
+class _Group:
+    """Sites that are occupied in the same way.
 
-    found: list[list] = []
-    for site in structure:
+    :param sites: their indices in the cell that is repeated.
+    :param number: number of such cells.
+    :param exact: number of atoms by element symbol, before rounding.
+    :param whole: the same as whole numbers.
+    """
+
+    sites: list[int]
+    number: int
+    exact: dict[str, float]
+    whole: dict[str, int]
+
+    def is_possible(self) -> bool:
+        """Return whether the sites can hold the atoms, and are about as full as before."""
+        total = sum(self.whole.values())
+        return total <= len(self.sites) * self.number and abs(total - sum(self.exact.values())) < 1.0 - 1e-6
+
+    def arrangements(self) -> int:
+        """Return in how many ways the atoms can be placed."""
+        left, ways = len(self.sites) * self.number, 1
+        for whole in self.whole.values():
+            ways *= math.comb(left, whole)
+            left -= whole
+        return ways
+
+
+def _whole_groups(structure: Structure, states: Mapping[str, float], number: int) -> list[_Group] | None:
+    """Return the sets of disordered sites of so many cells with whole atoms, or None where they do not fit."""
+    groups = _groups(structure, number)
+    atoms = {symbol: amount * number for symbol, amount in structure.composition.get_el_amt_dict().items()}
+    after = dict(atoms)
+    for symbol in {symbol for group in groups for symbol in group.exact}:
+        members = [group for group in groups if symbol in group.exact]
+        exact = sum(group.exact[symbol] for group in members)
+        if abs(exact - round(exact)) > _ROUNDING:
+            return None
+        after[symbol] += round(exact) - exact
+        _share(symbol, members, round(exact))
+    changed = sum(abs(after[symbol] - atoms[symbol]) for symbol in atoms)
+    charge = sum(states[symbol] * amount for symbol, amount in after.items())
+    fits = abs(charge) < _CHARGE and min(after.values()) > 0.5 and changed <= _CHANGE * sum(atoms.values())
+    return groups if fits and all(group.is_possible() for group in groups) else None
+
+
+def _groups(structure: Structure, number: int) -> list[_Group]:
+    found: list[tuple[Composition, list[int]]] = []
+    for index, site in enumerate(structure):
         if site.is_ordered:
             continue
-        for group in found:
-            if site.species.almost_equals(group[1]):
-                group[0] += 1
-                group[2] = group[2] + site.species
-                break
+        same = next((sites for species, sites in found if site.species.almost_equals(species)), None)
+        if same is None:
+            found.append((site.species, [index]))
         else:
-            found.append([1, site.species, Composition() + site.species])
-    return [(count, total) for count, _, total in found]
+            same.append(index)
+    groups = []
+    for _, sites in found:
+        exact: dict[str, float] = {}
+        for index in sites:
+            for ion, amount in structure[index].species.items():
+                exact[ion.symbol] = exact.get(ion.symbol, 0.0) + float(amount) * number
+        groups.append(_Group(sites, number, exact, {}))
+    return groups
 
 
-def _rounded(structure: Structure, number: int) -> list[tuple[int, dict[str, tuple[float, int]]]]:
-    """Return number of sites, and by symbol the atoms before and after rounding, of each group of a larger cell."""
-    return [
-        (
-            count * number,
-            {ion.symbol: (float(amount) * number, round(float(amount) * number)) for ion, amount in total.items()},
-        )
-        for count, total in _groups(structure)
-    ]
+def _share(symbol: str, groups: Sequence[_Group], total: int) -> None:
+    """Give each group the whole part of its atoms, and the rest to those with the largest remainders."""
+    for group in groups:
+        group.whole[symbol] = math.floor(group.exact[symbol] + 1e-6)
+    rest = total - sum(group.whole[symbol] for group in groups)
+    by_remainder = sorted(groups, key=lambda group: group.exact[symbol] - group.whole[symbol], reverse=True)
+    for group in by_remainder[: max(rest, 0)]:
+        group.whole[symbol] += 1
 
 
-def _fits(structure: Structure, states: Mapping[str, float], number: int) -> bool:
-    """Return whether whole atoms in a cell of this many cells keep charge and composition."""
-    left = dict.fromkeys(structure.composition.get_el_amt_dict(), 0.0)
-    for site in structure:
-        if site.is_ordered:
-            left[site.specie.symbol] += number
-    changed = 0.0
-    for count, amounts in _rounded(structure, number):
-        if sum(whole for _, whole in amounts.values()) > count:
-            return False
-        for symbol, (exact, whole) in amounts.items():
-            if abs(exact - whole) > _ROUNDING:
-                return False
-            changed += abs(exact - whole)
-            left[symbol] += whole
-    charge = sum(states[symbol] * amount for symbol, amount in left.items())
-    atoms = structure.composition.num_atoms * number
-    return abs(charge) < _CHARGE and min(left.values()) > 0.5 and changed <= _CHANGE * atoms
+def _fill(cell: Structure, groups: Sequence[_Group]) -> None:
+    """Set the occupancies of a cell to those of its whole atoms; sites that stay empty are removed."""
+    empty: list[int] = []
+    for group in groups:
+        species = {symbol: whole / len(group.sites) for symbol, whole in group.whole.items() if whole}
+        if not species:
+            empty.extend(group.sites)
+            continue
+        for index in group.sites:
+            cell[index] = species
+    cell.remove_sites(empty)
 
 
 def _elongation(triple: tuple[int, int, int], edges: Sequence[float]) -> float:
     lengths = [factor * edge for factor, edge in zip(triple, edges, strict=True)]
     return max(lengths) / min(lengths)
-
-
-def _arrangements(cell: Structure) -> int:
-    ways = 1
-    for count, amounts in _rounded(cell, 1):
-        left = count
-        for _, whole in amounts.values():
-            ways *= math.comb(left, whole)
-            left -= whole
-    return ways
 
 
 def _nearest(structure: Structure) -> float:

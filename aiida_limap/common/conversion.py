@@ -60,7 +60,7 @@ def node_from_pymatgen(structure: Structure, source: Mapping[str, Any] | None = 
     """Return an unstored node of a pymatgen structure.
 
     Oxidation states and other site properties are left out, since the node has no place for them; occupancies of
-    disordered sites are kept.
+    disordered sites are kept. Deuterium and tritium become hydrogen.
 
     :param structure: a structure that is periodic in three directions.
     :param source: where it came from (``db_name``, ``id``, ``uri``, ``version``, ``license``, ``source_md5`` …); it can
@@ -70,6 +70,7 @@ def node_from_pymatgen(structure: Structure, source: Mapping[str, Any] | None = 
         ``source`` has an unknown key.
     """
     from aiida.orm import StructureData
+    from pymatgen.core import DummySpecies
 
     if not all(structure.lattice.pbc):
         raise ValueError(f'the structure {structure.reduced_formula} is not periodic in three directions')
@@ -79,6 +80,8 @@ def node_from_pymatgen(structure: Structure, source: Mapping[str, Any] | None = 
     for site in structure:
         amounts: dict[str, float] = {}
         for species, amount in site.species.items():
+            if isinstance(species, DummySpecies):
+                raise ValueError(f'the site {site.species_string} holds {species.symbol}, which is no element')
             symbol = species.symbol
             amounts[symbol] = amounts.get(symbol, 0.0) + float(amount)
         symbols = tuple(amounts)

@@ -22,6 +22,7 @@ SUFFIXES = ('.cif', '.mcif', '.vasp', '.poscar', '.contcar', '.xyz', '.extxyz', 
 NAMES = ('POSCAR', 'CONTCAR')
 #: Occupancies that add up to a little more than one are rounded in the source.
 _OCCUPANCY_TOLERANCE = 1.05
+_CELL = ('length_a', 'length_b', 'length_c', 'angle_alpha', 'angle_beta', 'angle_gamma')
 _WORDS = re.compile(r"""([A-Za-z_][\w-]*)\s*=\s*(?:"([^"]*)"|'([^']*)'|\{([^}]*)\}|(\S+))""")
 
 
@@ -125,34 +126,43 @@ def _decode(data: bytes) -> str:
 
 def _cif_blocks(text: str) -> list[tuple[str, str]]:
     """Split a CIF into its data blocks, as far as they hold atoms; a file without any stays in one piece."""
-    blocks: list[tuple[str, list[str]]] = []
+    names: list[str] = []
+    blocks: list[list[str]] = []
+    with_atoms: set[int] = set()
     in_text = False
     for line in text.splitlines(keepends=True):
         # A semicolon in the first column begins and ends a text, in which anything may stand.
         if line.startswith(';'):
             in_text = not in_text
-        if not in_text and line[:5].lower() == 'data_':
-            blocks.append((line[5:].strip(), []))
+        word = '' if in_text else line.strip().lower()
+        if word.startswith('data_'):
+            names.append(line.strip()[5:].strip())
+            blocks.append([])
+        elif word.startswith('_atom_site_') and blocks:
+            with_atoms.add(len(blocks) - 1)
         if blocks:
-            blocks[-1][1].append(line)
-    with_atoms = [(name, body) for name, lines in blocks if '_atom_site_' in (body := ''.join(lines)).lower()]
-    if len(with_atoms) <= 1:
-        return [('', with_atoms[0][1] if with_atoms else text)]
-    names = [name for name, _ in with_atoms]
+            blocks[-1].append(line)
+    if not with_atoms:
+        return [('', text)]
+    found = [(names[index], ''.join(blocks[index])) for index in sorted(with_atoms)]
+    labels = [name for name, _ in found]
     return [
-        (name if name and names.count(name) == 1 else str(number), body)
-        for number, (name, body) in enumerate(with_atoms, start=1)
+        (name if name and labels.count(name) == 1 else str(number), body)
+        for number, (name, body) in enumerate(found, start=1)
     ]
 
 
 def _read_cif(body: str) -> Structure:
     from pymatgen.io.cif import CifParser
 
+    missing = [f'_cell_{name}' for name in _CELL if f'_cell_{name}' not in body.lower()]
+    if missing:
+        raise ValueError(f'{missing[0]} is missing')
     parser = CifParser.from_str(body, occupancy_tolerance=_OCCUPANCY_TOLERANCE)
-    (structure,) = parser.parse_structures(primitive=False, on_error='raise') or [None]
-    if structure is None:
-        raise _UnsuitableError('it does not parse as a structure (it holds no atoms in a cell)')
-    return structure
+    structures = parser.parse_structures(primitive=False, on_error='raise')
+    if not structures:
+        raise ValueError('it holds no atoms in a cell')
+    return structures[0]
 
 
 def _read_poscar(body: str) -> Structure:

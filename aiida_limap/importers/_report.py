@@ -158,9 +158,10 @@ class ImportReport:
         if tally.ordered:
             lines.append(f'{len(tally.ordered)} disordered structures stand in it as ordered ones')
         if tally.disordered:
+            hint = '' if self.dataset.filter.get('ordered') else '; `--order` makes ordered structures of them'
             lines.append(
                 f'{len(tally.disordered)} are disordered and will get no migration energy: '
-                f'{_some(tally.disordered)}; `--order` makes ordered structures of them'
+                f'{_some(tally.disordered)}{hint}'
             )
         stated = {name: count for name, count in tally.licences.items() if name != 'not stated'}
         if stated:

@@ -143,6 +143,8 @@ def _candidate(blob: Blob, part: Part, ids_of: str | None, metadata: Metadata | 
         database = DATABASES[ids_of]
         source.update(database, uri=database['uri'].format(id=identifier))
     notes = []
+    if any(getattr(ion, 'name', '') in {'D', 'T'} for site in structure for ion in site.species):
+        notes.append('its deuterium or tritium is kept as hydrogen')
     if metadata is not None:
         row = metadata.row(blob.path, identifier)
         if row is None:

@@ -113,7 +113,7 @@ def test_so_many_arrangements_are_built_step_by_step(aiida_profile):
 @pytest.mark.parametrize(
     ('structure', 'reason'),
     [
-        (rock_salt({'Li': 0.1, 'Na': 0.9}), 'Occupancy fractions not consistent with size of unit cell'),
+        (rock_salt({'Li': 0.1, 'Na': 0.9}), 'no whole atoms in a cell of this size'),
         (
             Structure(Lattice.cubic(5), [{'Li': 0.75, 'Na': 0.25}] * 4 + ['Cl'] * 4,
                       [[0, 0, 0], [0.1, 0, 0], [0.5, 0.5, 0], [0.5, 0.6, 0], *ANIONS]),
@@ -131,3 +131,17 @@ def test_what_cannot_be_ordered_is_an_exit_code_with_a_sentence(aiida_profile, s
 
 def test_the_function_has_an_entry_point():
     assert CalculationFactory('limap.order_structure') is order_structure
+
+
+def test_sets_of_sites_share_the_atoms_of_an_element_by_the_largest_remainders(aiida_profile):
+    # Neither set holds whole atoms, but both together do.
+    structure = Structure(
+        Lattice.cubic(6.0), [{'Li': 0.7}, {'Li': 0.3}, 'Cl'], [[0, 0, 0], [0.5, 0.5, 0], [0.5, 0.5, 0.5]]
+    )
+    assert plan_cell(structure, STATES) == (1, 1, 1)
+    child, node = run(structure, (1, 1, 1))
+    assert node.is_finished_ok
+    assert [site.frac_coords.round(3).tolist() for site in pymatgen_from_node(child) if site.specie.symbol == 'Li'] == [
+        [0, 0, 0]
+    ]
+    assert child.source['extras']['ordered']['arrangements'] == '1'

@@ -73,3 +73,16 @@ def test_an_element_that_aiida_does_not_know_is_named():
 def test_large_structures_keep_their_sites():
     structure = Structure(Lattice.cubic(4), ['Li', 'O'], [[0] * 3, [0.5] * 3]) * (4, 4, 4)
     assert pymatgen_from_node(node_from_pymatgen(structure)) == structure
+
+
+def test_isotopes_become_their_element_also_on_shared_sites():
+    structure = Structure(LATTICE, ['D', {'H': 0.25, 'D': 0.5}, 'T+'], [[0] * 3, [0.3] * 3, [0.6] * 3])
+    back = pymatgen_from_node(node_from_pymatgen(structure))
+    assert [site.species.as_dict() for site in back] == [{'H': 1.0}, {'H': 0.75}, {'H': 1.0}]
+
+
+def test_a_site_that_holds_no_element_is_refused_by_name():
+    for symbol in ('X', 'Xa', 'Qq'):
+        structure = Structure(LATTICE, ['Li', {DummySpecies(symbol): 0.5}], [[0] * 3, [0.5] * 3])
+        with pytest.raises(ValueError, match=f'holds {symbol}, which is no element'):
+            node_from_pymatgen(structure)

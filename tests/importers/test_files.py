@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import itertools
 import shutil
@@ -189,3 +190,107 @@ def test_a_file_that_cannot_be_read_is_refused_and_the_rest_goes_on(folder, name
     report = import_files([folder], name=name)
     assert report.n_new == 2
     assert {Path(refusal.name).name for refusal in report.refused} == {'broken.cif', 'empty.cif', 'binary.cif'}
+
+
+def poscar(edge: float) -> str:
+    return Structure(Lattice.cubic(edge), ['Li', 'O'], [[0, 0, 0], [0.5, 0.5, 0.5]]).to(fmt='poscar')
+
+
+def test_an_archive_gives_the_same_structures_as_its_folder(folder, name, tmp_path_factory):
+    base = tmp_path_factory.mktemp('archives') / 'set'
+    first = import_files([folder], name=name)
+    for kind in ('zip', 'gztar', 'xztar'):
+        archive = Path(shutil.make_archive(str(base), kind, folder))
+        again = import_files([archive], name=f'{name} {kind}')
+        assert (again.n_new, again.n_known) == (0, 2)
+        assert set(again.dataset.structure_uuids) == set(first.dataset.structure_uuids)
+        assert [Path(refusal.name).name for refusal in again.refused] == ['broken.cif']
+        assert sorted(path.name for path in archive.parent.iterdir()) == [archive.name]
+        archive.unlink()
+
+
+def test_a_member_of_an_archive_has_an_address(folder, edge, name, tmp_path_factory):
+    write_crystal(folder / 'b.cif', edge + 2)
+    archive = Path(shutil.make_archive(str(tmp_path_factory.mktemp('archives') / 'set'), 'zip', folder))
+    report = import_files([archive], name=name)
+    source = orm.load_node(report.dataset.structure_uuids[0]).source
+    assert source['uri'] == f'{archive.as_uri()}#b.cif'
+    assert source['source_md5'] == hashlib.md5((folder / 'b.cif').read_bytes()).hexdigest()
+
+
+def test_an_archive_without_structures_is_named(folder, name, tmp_path_factory):
+    (tmp_path_factory.mktemp('texts') / 'notes.txt').write_text('nothing')
+    texts = tmp_path_factory.mktemp('texts2')
+    (texts / 'notes.txt').write_text('nothing')
+    shutil.make_archive(str(folder / 'texts'), 'zip', texts)
+    (refusal,) = (entry for entry in import_files([folder], name=name).refused if 'texts' in entry.name)
+    assert refusal.reason.startswith('the archive holds no structure file (.cif')
+
+
+def test_folders_of_files_that_are_all_called_poscar_give_the_ids(tmp_path, edge, name):
+    for number, place in enumerate(('mp-1', 'deep/mp-2')):
+        (tmp_path / place).mkdir(parents=True)
+        (tmp_path / place / 'POSCAR').write_text(poscar(edge + number))
+    (tmp_path / 'POSCAR').write_text(poscar(edge + 2))
+    (tmp_path / 'POSCAR_x.gz').write_bytes(gzip.compress(poscar(edge + 3).encode()))
+    (tmp_path / 'y.vasp').write_text(poscar(edge + 4))
+    report = import_files([tmp_path], name=name)
+    assert sorted(report.dataset.source_ids) == ['POSCAR', 'POSCAR_x', 'deep/mp-2', 'mp-1', 'y']
+
+
+def test_blocks_of_a_cif_are_entries_of_their_own(tmp_path, edge, name):
+    blocks = []
+    for number, block in enumerate(('alpha', 'beta')):
+        text = write_crystal(tmp_path / 'one.cif', edge + number).read_text()
+        blocks.append(text[text.index('\n', text.index('data_')) :].join((f'data_{block}', '\n')))
+    (tmp_path / 'one.cif').unlink()
+    (tmp_path / 'two.cif').write_text(''.join(blocks) + 'data_gamma\nloop_\n_atom_site_label\nLi1\n')
+    report = import_files([tmp_path], name=name)
+    assert report.dataset.source_ids == ['two:alpha', 'two:beta']
+    (refusal,) = report.refused
+    assert refusal.name == f'{tmp_path / "two.cif"}:gamma'
+    assert '_cell_length_a is missing' in refusal.reason
+
+
+def test_deuterium_is_kept_as_hydrogen_and_that_is_said(tmp_path, edge, name):
+    text = write_crystal(tmp_path / 'heavy.cif', edge, 'H').read_text()
+    (tmp_path / 'heavy.cif').write_text(text.replace('  H  ', '  D  '))
+    report = import_files([tmp_path], name=name)
+    (note,) = report.notes
+    assert note == Refusal('heavy', 'its deuterium or tritium is kept as hydrogen')
+    assert {kind.symbol for kind in orm.load_node(report.dataset.structure_uuids[0]).kinds} == {'H', 'O'}
+
+
+def test_a_site_without_an_element_is_refused(folder, edge, name):
+    text = write_crystal(folder / 'odd.cif', edge + 3).read_text()
+    (folder / 'odd.cif').write_text(text.replace(' Li ', ' Qq '))
+    refusal = next(entry for entry in import_files([folder], name=name).refused if entry.name == 'odd')
+    assert 'holds Qq, which is no element' in refusal.reason
+
+
+def test_a_table_beside_the_files_gives_their_origin(folder, name):
+    table = folder / 'table.csv'
+    table.write_text('id,db_name,license,doi,conductivity\nb,My set,CC0,10.1/x,2e-3\nzzz,My set,CC0,,\n')
+    report = import_files([folder], name=name, options=FileOptions(metadata=table))
+    source = orm.load_node(report.dataset.structure_uuids[0]).source
+    assert {key: source[key] for key in ('db_name', 'id', 'license', 'uri', 'extras')} == {
+        'db_name': 'My set', 'id': 'b', 'license': 'CC0', 'uri': 'https://doi.org/10.1/x',
+        'extras': {'doi': '10.1/x', 'conductivity': 2e-3},
+    }  # fmt: skip
+    assert Refusal('POSCAR_a', 'no row of table.csv speaks of it') in report.notes
+    assert Refusal('zzz', 'there is no file for this row of table.csv') in report.refused
+    assert report.tally.licences == {'CC0': 1, 'not stated': 1}
+    assert report.tally.citations == {'10.1/x': None}
+    assert report.dataset.filter['metadata']['name'] == 'table.csv'
+
+
+def test_more_bytes_than_allowed_are_refused(folder, name):
+    with pytest.raises(ImporterError, match=r'no structure could be imported: .*come out of it'):
+        import_files([folder / 'b.cif'], name=name, options=FileOptions(max_bytes=10))
+
+
+def test_real_published_files_are_imported(shared_data, name):
+    archive = shared_data / 'obelix_train_cifs.tar.gz'
+    candidates = list(itertools.islice(read_candidates(find_files([archive])), 30))
+    assert not any(isinstance(entry, Refusal) for entry in candidates)
+    assert sum(not entry.structure.is_ordered for entry in candidates) > 10

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from uuid import uuid4
 
 import numpy as np
@@ -10,14 +11,34 @@ from aiida import orm
 from pymatgen.core import DummySpecies, Lattice, Structure
 
 from aiida_limap.groups.dataset import DatasetGroup
-from aiida_limap.importers.base import Candidate, ImporterError, Known, Refusal, find_dataset, store_dataset
+from aiida_limap.importers.base import (
+    Candidate,
+    ImporterError,
+    Known,
+    Refusal,
+    find_dataset,
+    known_structures,
+    store_dataset,
+)
 
 CHOICE = {'importer': 'tests'}
 
 
+class Database:
+    """The name of the database from which the candidates of a test come."""
+
+    name = ''
+
+
+@pytest.fixture(autouse=True)
+def database() -> None:
+    """Give each test a database of its own: all tests share a profile."""
+    Database.name = f'tests {uuid4().hex}'
+
+
 def candidate(identifier: str) -> Candidate:
     structure = Structure(Lattice.cubic(3.0), ['Li', 'O'], [[0, 0, 0], [0.5, 0.5, 0.5]])
-    source = {'db_name': 'tests', 'id': identifier, 'source_md5': uuid4().hex}
+    source = {'db_name': Database.name, 'id': identifier, 'source_md5': uuid4().hex}
     return Candidate(structure, source, f'LiO {identifier}')
 
 
@@ -58,12 +79,12 @@ DUMMY = Structure(Lattice.cubic(4.0), ['Li', DummySpecies('Xa', 0)], [[0, 0, 0],
     ('structure', 'more', 'reason'),
     [
         (SLAB, {}, 'not periodic in three directions'),
-        (DUMMY, {}, 'the site Xa'),
+        (DUMMY, {}, 'holds Xa, which is no element'),
         (candidate('x').structure, {'colour': 'red'}, 'unknown key'),
     ],
 )
 def test_a_structure_that_cannot_be_a_node_is_refused_and_the_rest_goes_on(name, structure, more, reason):
-    bad = Candidate(structure, {'db_name': 'tests', 'id': 'bad', 'source_md5': uuid4().hex, **more}, 'bad')
+    bad = Candidate(structure, {'db_name': Database.name, 'id': 'bad', 'source_md5': uuid4().hex, **more}, 'bad')
     report = store_dataset([candidate('a'), bad, candidate('b')], name=name, chosen_by=CHOICE)
     assert report.dataset.source_ids == ['a', 'b']
     (refusal,) = report.refused
@@ -143,3 +164,131 @@ def test_a_name_of_a_group_of_another_kind_is_refused_before_anything_is_stored(
         with pytest.raises(ImporterError, match='is no name for a dataset'):
             store_dataset([candidate('a')], name=bad, chosen_by=CHOICE)
     assert orm.QueryBuilder().append(orm.Node).count() == before
+
+
+def mixed(identifier: str, **more: object) -> Candidate:
+    """Return a disordered candidate of which two cells hold whole atoms."""
+    sites = [[0, 0, 0], [0.5, 0.5, 0], [0.5, 0, 0.5], [0, 0.5, 0.5]]
+    anions = [[0.5, 0.5, 0.5], [0, 0, 0.5], [0, 0.5, 0], [0.5, 0, 0]]
+    structure = Structure(Lattice.cubic(5.1), [{'Li': 0.5, 'Na': 0.5}] * 4 + ['Cl'] * 4, sites + anions)
+    source = {'db_name': Database.name, 'id': identifier, 'source_md5': uuid4().hex, **more}
+    return Candidate(structure, source, f'LiNaCl2 {identifier}')
+
+
+def metal(identifier: str) -> Candidate:
+    """Return a disordered candidate without anions, for which there are no oxidation states."""
+    structure = Structure(Lattice.cubic(3.5), [{'Li': 0.5, 'Na': 0.5}], [[0, 0, 0]])
+    return Candidate(structure, {'db_name': Database.name, 'id': identifier, 'source_md5': uuid4().hex}, identifier)
+
+
+def test_disordered_structures_are_kept_counted_and_named(name):
+    report = store_dataset([mixed('m'), candidate('a')], name=name, chosen_by=CHOICE)
+    assert (report.disordered, report.tally.disordered, report.tally.ordered) == (1, ['m'], [])
+    assert report.dataset.source_ids == ['m', 'a']
+    assert '1 are disordered and will get no migration energy: m; `--order`' in report.summary()
+
+
+def test_ordered_structures_take_the_place_of_disordered_ones_and_are_made_once(name):
+    entries = [candidate('a'), mixed('m', license='CC0', uri='http://m'), metal('x'), candidate('b')]
+    plain = store_dataset(entries, name=f'{name} plain', chosen_by=CHOICE)
+    report = store_dataset(entries, name=name, chosen_by=CHOICE, order=True)
+    assert report.dataset.source_ids == ['a', 'm', 'x', 'b']
+    assert (report.n_new, report.n_known) == (1, 3)
+    assert (report.tally.ordered, report.tally.disordered) == (['m'], ['x'])
+    (note,) = report.notes
+    assert note.name == 'x'
+    assert note.reason.startswith('it cannot be ordered: ')
+    child = orm.load_node(report.dataset.structure_uuids[1])
+    assert child.source['id'] == 'm'
+    assert (child.source['license'], child.source['uri']) == ('CC0', 'http://m')
+    assert child.source['extras']['ordered']['by'] == 'limap.order_structure'
+    assert child.creator.inputs.structure.uuid == plain.dataset.structure_uuids[1]
+    assert report.dataset.filter == {**CHOICE, 'ordered': True}
+    before = orm.QueryBuilder().append(orm.Node).count()
+    again = store_dataset(entries, name=name, chosen_by=CHOICE, order=True)
+    assert again.dataset.uuid == report.dataset.uuid
+    assert (again.n_new, again.n_known) == (0, 4)
+    known = [Known(uuid, word) for uuid, word in zip(plain.dataset.structure_uuids, 'amxb', strict=True)]
+    assert store_dataset(known, name=name, chosen_by=CHOICE, order=True).dataset.uuid == report.dataset.uuid
+    assert orm.QueryBuilder().append(orm.Node).count() == before
+    # The ordered structure is no other version of the entry.
+    assert len(known_structures(Database.name, ['m'])['m']) >= 1
+    assert child.uuid not in {known.uuid for known in known_structures(Database.name, ['m'])['m']}
+
+
+def test_an_ordering_that_failed_is_not_tried_again(name, monkeypatch):
+    from aiida_limap.calculations import ordering
+
+    def fail(*_arguments: object) -> None:
+        raise ordering.OrderingError('no way')
+
+    monkeypatch.setattr(ordering, 'order', fail)
+    entry = mixed('m')
+    reason = 'the structure cannot be ordered: no way'
+    first = store_dataset([entry], name=name, chosen_by=CHOICE, order=True)
+    assert first.notes == [Refusal('m', reason)]
+    before = orm.QueryBuilder().append(orm.Node).count()
+    assert store_dataset([entry], name=name, chosen_by=CHOICE, order=True).notes == [Refusal('m', reason)]
+    assert orm.QueryBuilder().append(orm.Node).count() == before
+
+
+def test_the_same_content_under_two_ids_is_noted(name):
+    first, second = candidate('a'), candidate('b')
+    twin = Candidate(second.structure, {**second.source, 'source_md5': first.source['source_md5']}, 'b')
+    report = store_dataset([first, twin], name=name, chosen_by=CHOICE)
+    assert report.notes == [Refusal('b', 'its content is that of a; both are kept')]
+    assert report.dataset.source_ids == ['a', 'b']
+
+
+def test_another_licence_for_what_is_stored_is_noted(name):
+    entry = candidate('a')
+    store_dataset([entry], name=name, chosen_by=CHOICE)
+    changed = Candidate(entry.structure, {**entry.source, 'license': 'CC0', 'extras': {'doi': '10.1/x'}}, 'a')
+    (note,) = store_dataset([changed], name=name, chosen_by=CHOICE).notes
+    assert note == Refusal(
+        'a',
+        'it is stored already, and what is stored stays as it is (license CC0 instead of none, doi 10.1/x instead of '
+        'none)',
+    )
+
+
+def test_the_report_says_everything_and_stays_in_the_dataset(name, tmp_path):
+    cited = mixed('m', license='CC-BY-4.0', extras={'doi': '10.1/x', 'citation': 'A. Author, 2026'})
+    refusal = Refusal('broken.cif', 'it is broken')
+    report = store_dataset([cited, refusal, candidate('a')], name=name, chosen_by=CHOICE, citations=['The database'])
+    document = report.as_dict()
+    expected = {
+        'n_new': 2, 'n_known': 0, 'disordered': ['m'], 'ordered': [], 'notes': [],
+        'refused': [{'name': 'broken.cif', 'reason': 'it is broken'}],
+        'databases': {Database.name: 2}, 'licences': {'CC-BY-4.0': 1, 'not stated': 1},
+        'citations': ['The database', 'A. Author, 2026', '10.1/x'],
+    }  # fmt: skip
+    assert {key: document[key] for key in expected} == expected
+    assert report.dataset.report == expected
+    assert (document['dataset_pk'], document['group'], document['filter']) == (
+        report.dataset.pk, f'limap/{name}', CHOICE
+    )  # fmt: skip
+    report.write(tmp_path / 'r.json')
+    assert json.loads((tmp_path / 'r.json').read_text()) == document
+    report.write(tmp_path / 'r.md')
+    text = (tmp_path / 'r.md').read_text()
+    assert text == report.as_text()
+    for line in (
+        '- structures: 2 (2 new, 0 already known)', '- licence CC-BY-4.0: 1 structures', '- importer: "tests"',
+        '- broken.cif: it is broken', '- A. Author, 2026', '- m',
+    ):  # fmt: skip
+        assert line in text.splitlines()
+    found = find_dataset(name, CHOICE)
+    assert found is not None
+    assert found.as_dict() == {**document, 'n_new': 0, 'n_known': 2}
+
+
+def test_a_report_that_cannot_be_written_is_refused(name, tmp_path):
+    report = store_dataset([candidate('a')], name=name, chosen_by=CHOICE)
+    with pytest.raises(ImporterError, match=r'r\.txt must end in \.md or \.json'):
+        report.write(tmp_path / 'r.txt')
+    with pytest.raises(ImporterError, match='there is no folder'):
+        report.write(tmp_path / 'nowhere' / 'r.md')
+    (tmp_path / 'r.md').mkdir()
+    with pytest.raises(ImporterError, match=r'cannot be written to .*Is a directory'):
+        report.write(tmp_path / 'r.md')
