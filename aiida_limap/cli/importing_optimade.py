@@ -55,7 +55,7 @@ def optimade_command(
     \b
     Examples:
       aiida-limap import optimade mp --filter 'elements HAS ALL "Li","O" AND nelements=3' --limit 500
-      aiida-limap import optimade alexandria --database alexandria-pbe --filter 'chemical_formula_reduced="LiCoO2"'
+      aiida-limap import optimade alexandria --database alexandria-pbe --filter 'chemical_formula_reduced="CoLiO2"'
       aiida-limap import optimade --url https://optimade.example.org --filter 'elements HAS "Li"' --report import.md
     """
     from aiida_limap.cli.importing import print_report
