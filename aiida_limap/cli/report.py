@@ -119,7 +119,7 @@ def _print(found: Diagnosis, most: int | None) -> None:
     for group in found.failed:
         count = f'{len(group.pks)} × ' if len(group.pks) > 1 else ''
         click.echo(f'  {count}{group.label} {_some(group.pks, most)}: {group.outcome}')
-        if group.next_step:
+        if group.next_step and group.next_step != found.next_step:
             click.echo(f'    next: {group.next_step}')
     for title, rows in found.tables.items():
         _print_rows(title, rows, most)

@@ -27,8 +27,9 @@ def print_import(dataset: DatasetData, *, as_json: bool, most: int | None) -> No
         click.echo(json.dumps({**facts, 'filter': dataset.filter, 'import': found}, indent=1))
         return
     click.echo(f'dataset {dataset.pk} {dataset.name!r}: {len(dataset)} structures')
-    if dataset.filter:
-        click.echo('chosen by: ' + ', '.join(f'{key} {_plain(value)}' for key, value in dataset.filter.items()))
+    chosen = {key: value for key, value in dataset.filter.items() if value is not None}
+    if chosen:
+        click.echo('chosen by: ' + ', '.join(f'{key} {_plain(value)}' for key, value in chosen.items()))
     if found is None:
         click.echo('it keeps no report: no importer made it')
         return

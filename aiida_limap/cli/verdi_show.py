@@ -59,7 +59,7 @@ def _show_dataset(node: DatasetData) -> None:
     from aiida_limap.groups.dataset import DatasetGroup
 
     click.echo(f'{len(node)} structures, named {node.name!r}')
-    for key, value in node.filter.items():
+    for key, value in ((key, value) for key, value in node.filter.items() if value is not None):
         click.echo(f'  {key:<12} {value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}')
     query = orm.QueryBuilder().append(type(node), filters={'id': node.pk}, tag='dataset')
     labels = query.append(DatasetGroup, with_node='dataset', project='label').all(flat=True)
