@@ -37,18 +37,27 @@ def join(tables: Sequence[TableData], order: Sequence[str] | None = None) -> Tab
     """
     if not tables:
         raise ValueError('there are no tables to join')
-    ids = [identifier for table in tables for identifier in table.ids]
-    columns = {name: _joined_column(name, tables) for name in _names(table.column_names for table in tables)}
-    blocks = {name: _joined_block(name, tables) for name in _names(table.block_names for table in tables)}
-    block_info = {name: _joined_info(name, tables) for name in blocks}
-    rows = _rows(ids, order, {**columns, **{f'block {name}': block for name, block in blocks.items()}})
+    ids: list[str] = []
+    found: list[dict[str, NDArray]] = []
+    metadata = []
+    # Each table is let go of after it was read: together they may not fit into memory, with what their columns mean.
+    for table in tables:
+        ids.extend(table.ids)
+        found.append({name: table.column(name) for name in table.column_names})
+        metadata.append(table.metadata)
+        table.forget()
+    columns = {name: _joined_column(name, tables, found) for name in _names(found)}
+    rows, repeated = _rows(ids, order)
+    _compare(ids, repeated, columns)
+    block_info = {name: _joined_info(name, tables) for name in _names(table.block_names for table in tables)}
+    blocks = _joined_blocks(list(block_info), tables, ids, rows)
     return TableData.from_arrays(
         [ids[row] for row in rows],
         {name: column[rows] for name, column in columns.items()},
         column_info=_column_info(tables),
-        blocks={name: block[rows] for name, block in blocks.items()},
+        blocks=blocks,
         block_info=block_info,
-        metadata=_joined_metadata([table.metadata for table in tables]),
+        metadata=_joined_metadata(metadata),
     )
 
 
@@ -96,25 +105,34 @@ def _named(table: TableData) -> str:
     return f'table {table.pk}' if table.pk is not None else 'a table'
 
 
-def _rows(ids: list[str], order: Sequence[str] | None, arrays: Mapping[str, NDArray]) -> list[int]:
-    """Return the rows that are kept, each identifier once."""
+def _rows(ids: list[str], order: Sequence[str] | None) -> tuple[list[int], list[tuple[int, int]]]:
+    """Return the rows that are kept, each identifier once, and the pairs of rows with the same identifier."""
     position: dict[str, int] = {}
+    repeated = []
     for row, identifier in enumerate(ids):
         first = position.setdefault(identifier, row)
-        if first == row:
-            continue
-        for name, array in arrays.items():
-            if name not in _CIRCUMSTANCES and not _equal(array[first], array[row]):
-                raise ValueError(
-                    f'the row {identifier} stands in more than one table with different values of {name}; leave out '
-                    'one of the tables'
-                )
+        if first != row:
+            repeated.append((first, row))
     if order is None:
-        return list(position.values())
+        return list(position.values()), repeated
     strangers = set(position) - set(order)
     if strangers:
         raise ValueError(f'the row {min(strangers)} belongs to no structure of the dataset')
-    return [position[identifier] for identifier in order if identifier in position]
+    return [position[identifier] for identifier in order if identifier in position], repeated
+
+
+def _compare(ids: list[str], repeated: list[tuple[int, int]], columns: Mapping[str, NDArray]) -> None:
+    for first, row in repeated:
+        for name, array in columns.items():
+            if name not in _CIRCUMSTANCES and not _equal(array[first], array[row]):
+                raise _differs(ids[row], name)
+
+
+def _differs(identifier: str, name: str) -> ValueError:
+    return ValueError(
+        f'the row {identifier} stands in more than one table with different values of {name}; leave out one of the '
+        'tables'
+    )
 
 
 def _equal(one: Any, other: Any) -> bool:
@@ -136,8 +154,8 @@ def _column_info(tables: Sequence[TableData]) -> dict[str, dict[str, str]]:
     return info
 
 
-def _joined_column(name: str, tables: Sequence[TableData]) -> NDArray:
-    parts = [table.column(name) if name in table.column_names else None for table in tables]
+def _joined_column(name: str, tables: Sequence[TableData], found: Sequence[Mapping[str, NDArray]]) -> NDArray:
+    parts = [columns.get(name) for columns in found]
     has_words = any(part is not None and part.dtype.kind == 'U' for part in parts)
     filled = []
     for table, part in zip(tables, parts, strict=True):
@@ -151,24 +169,62 @@ def _joined_column(name: str, tables: Sequence[TableData]) -> NDArray:
     return np.concatenate(filled)
 
 
-def _joined_block(name: str, tables: Sequence[TableData]) -> NDArray:
-    widths = {table.block(name).shape[1] for table in tables if name in table.block_names}
-    if len(widths) > 1:
-        raise ValueError(f'the block {name!r} has {" and ".join(str(width) for width in sorted(widths))} columns')
-    width = widths.pop()
-    parts = []
+def _joined_blocks(
+    names: Sequence[str], tables: Sequence[TableData], ids: list[str], rows: list[int]
+) -> dict[str, NDArray]:
+    """Return the blocks in the order of the rows; one table at a time is in memory beside them."""
+    _check_blocks(names, tables)
+    place = {ids[row]: number for number, row in enumerate(rows)}
+    kept = set(rows)
+    blocks: dict[str, NDArray] = {}
+    start = 0
     for table in tables:
-        if name in table.block_names:
-            parts.append(table.block(name))
-        elif table.block_names or 'ok' in table.counts_by_status:
-            raise ValueError(
-                f'{_named(table)} has no block {name!r}, which another table has; describe all structures with the '
-                'same layout and the same choice of landscape'
-            )
-        else:
-            # No structure of this table could be described, so the engine left no block at all.
-            parts.append(np.full((len(table), width), np.nan))
-    return np.concatenate(parts)
+        # A row that stands in two tables is taken from the first and compared in the others.
+        here = range(start, start + len(table))
+        new = [row for row in here if row in kept]
+        old = [row for row in here if row not in kept]
+        start += len(table)
+        for name in names:
+            part = table.block(name) if name in table.block_names else None
+            block = _space(blocks.get(name), len(rows), part)
+            if block is None:
+                continue
+            blocks[name] = block
+            if part is None:
+                continue
+            block[[place[ids[row]] for row in new]] = part[[row - here.start for row in new]]
+            for row in old:
+                if not _equal(block[place[ids[row]]], part[row - here.start]):
+                    raise _differs(ids[row], f'block {name}')
+        table.forget()
+    return blocks
+
+
+def _space(block: NDArray | None, n_rows: int, part: NDArray | None) -> NDArray | None:
+    """Return a block that can take the rows of a table: a new one, or the same in a type that holds them too."""
+    if part is None:
+        return block
+    if block is None:
+        return np.full((n_rows, part.shape[1]), np.nan, dtype=np.result_type(part, np.float32))
+    return block.astype(np.result_type(block, part), copy=False)
+
+
+def _check_blocks(names: Sequence[str], tables: Sequence[TableData]) -> None:
+    widths: dict[str, set[int]] = {name: set() for name in names}
+    for table in tables:
+        for entry in table.base.attributes.get('blocks'):
+            widths[entry['name']].add(entry['n_columns'])
+    for name in names:
+        if len(widths[name]) > 1:
+            words = ' and '.join(str(width) for width in sorted(widths[name]))
+            raise ValueError(f'the block {name!r} has {words} columns')
+        for table in tables:
+            # Where no structure of a table could be described, the engine left no block at all.
+            if name not in table.block_names and (table.block_names or 'ok' in table.counts_by_status):
+                raise ValueError(
+                    f'{_named(table)} has no block {name!r}, which another table has; describe all structures with '
+                    'the same layout and the same choice of landscape'
+                )
 
 
 def _joined_info(name: str, tables: Sequence[TableData]) -> dict[str, Any]:
@@ -176,6 +232,7 @@ def _joined_info(name: str, tables: Sequence[TableData]) -> dict[str, Any]:
     first = described[0].block_info(name)
     for table in described[1:]:
         info = table.block_info(name)
+        table.forget()
         for key, words in _MEANING.items():
             if info.get(key) != first.get(key):
                 raise ValueError(

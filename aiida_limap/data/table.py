@@ -152,6 +152,10 @@ class TableData(Data):
             self._loaded_info = self._read_info()
         return self._loaded_info
 
+    def forget(self) -> None:
+        """Let go of what was read from the repository; it is read again when it is asked for."""
+        self._loaded = self._loaded_info = self._positions = None
+
     def __len__(self) -> int:
         return int(self.base.attributes.get('n_rows'))
 

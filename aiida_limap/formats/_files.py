@@ -110,10 +110,10 @@ def check_schema(name: str, document: Mapping[str, Any], schema: str, version: i
         )
 
 
-def checksum(*parts: bytes) -> str:
+def checksum(*parts: bytes | memoryview) -> str:
     """Return the SHA-256 of the parts, each preceded by its length so that their borders count.
 
-    :param parts: byte strings.
+    :param parts: byte strings, or views of bytes.
     :returns: 64 hexadecimal digits.
     """
     digest = hashlib.sha256()

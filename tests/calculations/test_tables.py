@@ -172,3 +172,22 @@ def test_what_cannot_stand_side_by_side_gets_a_sentence():
     merged, node = merge_tables.run_get_node(one=make_energies(['a'], [0.1]), two=make_descriptors(['a']))
     assert node.is_finished_ok
     assert orm.load_node(merged.pk).creator.pk == node.pk
+
+
+def test_joining_lets_go_of_the_tables_that_it_has_read():
+    first, second = (make_descriptors([f'{name}-{row}' for row in range(3)]) for name in 'ab')
+    joined = join([first, second])
+    assert first._loaded is None
+    assert second._loaded is None
+    assert joined.ids == first.ids + second.ids
+    np.testing.assert_array_equal(joined.block('structure'), np.vstack([first.block('structure')] * 2))
+
+
+def test_a_row_in_two_tables_is_compared_block_by_block():
+    first = TableData.from_arrays(['a', 'b'], {}, blocks={'wide': [[1.0], [2.0]]})
+    same = TableData.from_arrays(['c', 'b'], {}, blocks={'wide': [[3.0], [2.0]]})
+    other = TableData.from_arrays(['b'], {}, blocks={'wide': [[4.0]]})
+    joined = join([first, same], order=['c', 'b', 'a'])
+    assert joined.block('wide').tolist() == [[3.0], [2.0], [1.0]]
+    with pytest.raises(ValueError, match='the row b stands in more than one table with different values of block wide'):
+        join([first, other])
