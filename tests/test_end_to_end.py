@@ -171,6 +171,31 @@ def test_a_folder_with_bad_files_is_mapped_all_the_same(shell, daemon, mixed_fol
         assert all(filled) if row['status'] == 'ok' else not any(filled)
 
 
+def test_new_structures_are_placed_on_the_map_of_the_demo(shell, daemon, mixed_folder, tmp_path):
+    shell('aiida-limap', 'import', 'files', str(mixed_folder), '--name', 'mixed')
+    parent = shell('aiida-limap', 'map', 'list', '--raw').stdout.split()[-1]
+    before = json.loads(shell('aiida-limap', 'map', 'points', parent, '--json').stdout)
+    done = shell('aiida-limap', 'launch', 'encode', '--map', parent, '--group', 'mixed', '--wait')
+    # All but the disordered one, which has no descriptors.
+    assert '31 new points' in done.stdout
+    assert f'beside the {len(before)} of map {parent}' in done.stdout
+    placed = done.stdout.split('map page ')[1].split()[0]
+    after = json.loads(shell('aiida-limap', 'map', 'points', placed, '--json').stdout)
+    assert [row | {'is_new': 0} for row in before] == after[: len(before)]
+    new = after[len(before) :]
+    assert {row['is_new'] for row in new} == {1}
+    assert sum(row['status'] == 'no_mobile_ion' for row in new) == 1
+    assert {row['in_domain'] for row in new} <= {0, 1}
+    assert all(row['migration_energy_predicted_eV'] is not None for row in new)
+    for row in (before[0], new[0]):
+        show = ('aiida-limap', 'point', 'show', row['structure_uuid'], '--map', placed, '--json')
+        kinds = [step['kind'] for step in json.loads(shell(*show).stdout)['steps']]
+        assert kinds[:4] == ['DatasetData', 'StructureData', 'BvffCalculation', 'DescriptorsCalculation']
+        assert kinds[-1] == 'EncodeWorkChain'
+    shell('aiida-limap', 'map', 'figures', placed, '--output', str(tmp_path / 'figures'), '--format', 'png')
+    assert 'Halos' in (tmp_path / 'figures' / 'map.txt').read_text()
+
+
 @pytest.mark.parametrize(
     ('command', 'words'),
     [
