@@ -11,6 +11,7 @@ import click
 from aiida_limap.cli.base import with_profile
 
 if TYPE_CHECKING:
+    from aiida_limap.data.bond_valence import BondValenceData
     from aiida_limap.tools.query import MapPoint
 
 __all__ = ['point_group']
@@ -45,16 +46,32 @@ def show(identifier: str, map_id: str | None, as_json: bool) -> None:
 
     answer = point(identifier, load_map(map_id))
     if as_json:
+        parameters = _parameter_set(answer)
         document = {
             'structure_uuid': answer.structure_uuid,
             'label': answer.label,
             'source': answer.source,
             'values': answer.values,
             'steps': [asdict(step) for step in answer.steps],
+            'parameters': None
+            if parameters is None
+            else {'name': parameters.title, 'uuid': parameters.uuid, 'checksum': parameters.checksum},
         }
         click.echo(json.dumps(document, indent=1))
     else:
         _print(answer)
+
+
+def _parameter_set(answer: MapPoint) -> BondValenceData | None:
+    """Return the bond-valence parameters of the migration energy, where they are linked to its job."""
+    from aiida import orm
+
+    for step in answer.steps:
+        if step.role == 'migration energy':
+            job = orm.load_node(step.uuid)
+            link = job.base.links.get_incoming(link_label_filter='bond_valence').first()
+            return None if link is None else link.node
+    return None
 
 
 def _print(answer: MapPoint) -> None:
@@ -80,5 +97,8 @@ def _print(answer: MapPoint) -> None:
     click.echo('\nprovenance, from the dataset to the map')
     for step in answer.steps:
         click.echo(f'  {step.role:<26} {step.kind:<24} {step.pk:>7}  {step.uuid}')
+    parameters = _parameter_set(answer)
+    if parameters is not None:
+        click.echo(f'\nparameters: {parameters.title}, pk {parameters.pk}, sha256 {parameters.checksum}')
     click.echo(f'\nmore: verdi node show {answer.structure_uuid}')
     click.echo(f'graph: verdi node graph generate {answer.steps[-1].pk}')

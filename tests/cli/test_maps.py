@@ -88,6 +88,7 @@ def test_everything_behind_a_page_is_exported(run, graph, tmp_path):
 
 def test_a_point_is_shown_with_source_values_and_provenance(run, graph):
     text = run('point', 'show', 'mp-13725', '--map', graph.map.pk).stdout
+    assert 'parameters: softbv 2019-1, pk ' in text
     lines = text.splitlines()
     assert lines[0] == 'Li3PO4  8 sites, 4.000 × 4.000 × 4.000 Å, 90.0, 90.0, 90.0°'
     for words in (CITATION, 'As5+ → P5+', 'https://example.org/mp-13725', 'migration_energy_eV', '0.4'):

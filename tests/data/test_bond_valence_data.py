@@ -7,6 +7,7 @@ import io
 
 import pytest
 from aiida import orm
+from aiida.common import LinkType
 from aiida.common.exceptions import ModificationNotAllowed, ValidationError
 from aiida.plugins import DataFactory
 
@@ -153,3 +154,16 @@ def test_queries_filter_on_attributes():
     node = BondValenceData.get_or_create(softer()).store()
     query = orm.QueryBuilder().append(BondValenceData, filters={'attributes.name': 'softer'}, project='attributes.md5')
     assert query.all(flat=True) == [node.md5]
+
+
+def test_the_queries_of_the_documentation(aiida_localhost):
+    node = BondValenceData.get_or_create(softer()).store()
+    job = orm.CalcJobNode(computer=aiida_localhost)
+    job.set_option('resources', {'num_machines': 1, 'num_mpiprocs_per_machine': 1})
+    job.base.links.add_incoming(node, link_type=LinkType.INPUT_CALC, link_label='bond_valence')
+    job.store()
+    for ion, expected in (('Na+', [job.uuid]), ('He+', [])):
+        query = orm.QueryBuilder()
+        query.append(BondValenceData, filters={'attributes.cations': {'contains': [ion]}}, tag='set')
+        query.append(orm.CalcJobNode, with_incoming='set', project='uuid')
+        assert query.all(flat=True) == expected

@@ -15,10 +15,12 @@ from click.testing import CliRunner
 
 from aiida_limap import __version__
 from aiida_limap.common.status import Status
+from aiida_limap.engines.chemistry.structures import structure_from_record
 from aiida_limap.engines.command_line import main
 from aiida_limap.engines.run import run_job
 from aiida_limap.formats._files import FormatError
 from aiida_limap.formats.job import Job, write_job
+from aiida_limap.formats.parameters import embedded_parameters
 from aiida_limap.formats.results import read_results
 from aiida_limap.formats.structures import StructureRecord, write_structures
 
@@ -30,6 +32,10 @@ def lithium_oxide(identifier: str, scale: float = 1.0) -> StructureRecord:
     cell = 2.31 * scale * np.array([[0, 1, 1], [1, 0, 1], [1, 1, 0]])
     species = ({'Li': 1.0}, {'Li': 1.0}, {'O': 1.0})
     return StructureRecord(identifier, cell, species, [[0.25] * 3, [0.75] * 3, [0, 0, 0]])
+
+
+def lithium_oxide_file(path: Path) -> None:
+    structure_from_record(lithium_oxide('a')).to(filename=str(path))
 
 
 def write_bvff_job(folder: Path, records: list[StructureRecord], **parameters) -> Path:
@@ -159,3 +165,21 @@ def test_mistakes_are_named(arguments, words, monkeypatch, tmp_path):
     assert done.exit_code != 0
     assert words in done.output.replace('\n', ' ')
     assert 'Traceback' not in done.output
+
+
+def test_a_file_of_parameters_takes_the_place_of_our_own(tmp_path):
+    lithium_oxide_file(tmp_path / 'Li2O.cif')
+    own = embedded_parameters().decode()
+    (tmp_path / 'softer.yaml').write_text(own.replace('morse_scale: 1.0', 'morse_scale: 0.8'))
+    (tmp_path / 'wrong.yaml').write_text(own.replace('D0: eV', 'D0: kJ/mol'))
+    files = ['bvff', str(tmp_path / 'Li2O.cif'), '--spacing', '0.4', '--json']
+    found = []
+    for options in ([], ['--parameters', str(tmp_path / 'softer.yaml')]):
+        result = CliRunner().invoke(main, [*files, *options])
+        assert result.exit_code == 0, result.output
+        found.append(json.loads(result.stdout)[0]['barrier_2d_eV'])
+    assert found[1] < 0.9 * found[0]
+    for name, words in (('wrong', "D0 is given in 'kJ/mol'"), ('absent', 'cannot be read')):
+        result = CliRunner().invoke(main, [*files, '--parameters', str(tmp_path / f'{name}.yaml')])
+        assert result.exit_code == 2
+        assert words in result.stderr
