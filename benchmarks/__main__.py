@@ -16,10 +16,13 @@ from benchmarks.overhead import overhead
 from benchmarks.peer import peer
 from benchmarks.published import published
 from benchmarks.refinement import refinement
+from benchmarks.scale import scale
 from benchmarks.training import grid, training
 from benchmarks.worth import worth
 
-PARTS = (published, literature, refinement, agreement, batch, peer, descriptors, worth, map_, training, grid, overhead)
+PARTS = (published, literature, refinement, agreement, batch, peer, descriptors, worth, map_, training, grid)
+#: They make a profile of AiiDA, which a process can do once.
+ALONE = (overhead, scale)
 
 
 @click.group(context_settings={'help_option_names': ['-h', '--help']})
@@ -34,7 +37,7 @@ def main() -> None:
     """
 
 
-for _part in PARTS:
+for _part in (*PARTS, *ALONE):
     main.add_command(_part)
 
 
@@ -42,7 +45,7 @@ for _part in PARTS:
 @shared_options
 @click.pass_context
 def run_all(context: click.Context, data: Path | None, output: Path) -> None:
-    """Run all benchmarks with their defaults.
+    """Run all benchmarks with their defaults, but for overhead and scale, which need a process of their own.
 
     \b
     Example:

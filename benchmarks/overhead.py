@@ -41,21 +41,47 @@ def overhead(data: Path | None, output: Path, sizes: tuple[int, ...], structures
         code = stand_in_code(folder)
         dataset, few = stored_dataset(entries, structures), stored_dataset(entries, min(_ALONE, structures))
         rows = [_featurize(code, few, 1, daemon), *(_featurize(code, dataset, size, daemon) for size in sizes)]
-        shares = [_shares(code, dataset, size) for size in sizes]
+        shares = [(size, _shares(code, dataset, size)) for size in sizes]
+        with _one_by_one():
+            plain = {size: _shares(code, dataset, size) for size in sizes}
     for row in rows:
         row['ratio'] = row['wall_ms'] / rows[0]['wall_ms']
     tables = [
         ('Cost of a featurization without physics, by batch size', _HEADINGS, [tuple(row.values()) for row in rows]),
         (
             'One job of migration energies in one process: processor ms per structure',
-            ('batch', *_SHARES, 'all'),
-            [(size, *(share[name] for name in _SHARES), sum(share.values())) for size, share in shares],
+            ('batch', *_SHARES, 'all', 'linked one by one: linking', 'checkpoints', 'all'),
+            [
+                (size, *(share[name] for name in _SHARES), sum(share.values()), *_plain(plain[size]))
+                for size, share in shares
+            ],
         ),
     ]
     for table in tables:
         print_table(*table)
     write_markdown(output / 'overhead.md', tables)
-    write_result(output, 'overhead', {'workers': workers, 'featurizations': rows, 'shares_ms': dict(shares)})
+    document = {'workers': workers, 'featurizations': rows, 'shares_ms': dict(shares), 'one_by_one_ms': plain}
+    write_result(output, 'overhead', document)
+
+
+def _plain(share: dict[str, float]) -> tuple[float, float, float]:
+    return share['linking'], share['checkpoints'], sum(share.values())
+
+
+@contextmanager
+def _one_by_one() -> Iterator[None]:
+    """Let aiida-core link and keep each structure by itself, as it does for the jobs of other plugins."""
+    from aiida_limap.calculations._many_structures import ManyStructures
+
+    names = ('_setup_inputs', '_flat_inputs', 'encode_input_args', 'decode_input_args')
+    kept = {name: getattr(ManyStructures, name) for name in names}
+    for name in names:
+        delattr(ManyStructures, name)
+    try:
+        yield
+    finally:
+        for name, method in kept.items():
+            setattr(ManyStructures, name, method)
 
 
 def _featurize(code: Any, dataset: Any, size: int, daemon: Daemon) -> dict[str, Any]:
@@ -72,11 +98,12 @@ def _featurize(code: Any, dataset: Any, size: int, daemon: Daemon) -> dict[str, 
     if not chain.is_finished_ok:
         raise click.ClickException(f'the featurization ended with {chain.exit_status}: {chain.exit_message}')
     count = len(dataset)
+    click.echo(f'batches of {size}: {count} structures in {wall_s:.0f} s')
     cpu_ms = 1000 * (daemon.cpu_s() - before) / count
     return {'batch': size, 'structures': count, 'wall_s': wall_s, 'wall_ms': 1000 * wall_s / count, 'cpu_ms': cpu_ms}
 
 
-def _shares(code: Any, dataset: Any, size: int) -> tuple[int, dict[str, float]]:
+def _shares(code: Any, dataset: Any, size: int) -> dict[str, float]:
     """Run one job in this process and return where its processor time goes, in ms per structure."""
     from aiida.engine import CalcJob, run_get_node
     from aiida.orm import CalcJobNode
@@ -101,7 +128,8 @@ def _shares(code: Any, dataset: Any, size: int) -> tuple[int, dict[str, float]]:
     if not node.is_finished_ok:
         raise click.ClickException(f'the job ended with {node.exit_status}: {node.exit_message}')
     spent['rest'] = total - sum(spent.values())
-    return len(nodes), {name: 1000 * spent[name] / len(nodes) for name in _SHARES}
+    click.echo(f'one job of {len(nodes)} structures: {total:.1f} s of processor time')
+    return {name: 1000 * spent[name] / len(nodes) for name in _SHARES}
 
 
 @contextmanager

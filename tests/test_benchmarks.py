@@ -36,7 +36,7 @@ def results(folder: Path, part: str, *arguments: str) -> dict:
     return document
 
 
-@pytest.mark.parametrize('part', PARTS)
+@pytest.mark.parametrize('part', [*PARTS, 'overhead', 'scale'])
 def test_every_part_has_help_with_an_example(part):
     done = benchmark(part, '--help')
     assert done.returncode == 0, done.stderr
@@ -131,3 +131,17 @@ def test_an_unknown_model_and_too_few_formulas_are_refused(tmp_path):
     done = benchmark('worth', '--embedded', '--model', 'oracle', '--output', str(tmp_path))
     assert done.returncode == 2
     assert "unknown model 'oracle'" in done.stderr
+
+
+@pytest.mark.daemon
+def test_overhead_and_scale_run_in_a_profile_of_their_own(tmp_path):
+    document = results(tmp_path, 'overhead', '--batch', '1', '--workers', '1')
+    assert [row['batch'] for row in document['featurizations']] == [1, 1]
+    assert document['shares_ms']['1']['storing'] > 0
+    done = benchmark('scale', '--embedded', '--structures', '2', '--workers', '1', '--output', str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    document = json.loads((tmp_path / 'scale-2.json').read_text())
+    assert document['answers'] == 2
+    assert min(document['worker_peak_bytes']) > 1e7
+    assert document['database_bytes'] > 0
+    assert 'AiiDA processor ms per structure' in (tmp_path / 'scale-2.md').read_text()
