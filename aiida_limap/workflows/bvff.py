@@ -87,7 +87,7 @@ class BvffBaseWorkChain(ProtocolMixin, RestartMixin, BaseRestartWorkChain):
             cls.results,
         )
         spec.output(
-            'table', valid_type=TableData, help='One row per finished structure, named by its UUID: barriers (eV), status.'
+            'table', valid_type=TableData, help='One row per finished structure, named by its UUID: barriers (eV).'
         )
         spec.output(
             'output_parameters',
