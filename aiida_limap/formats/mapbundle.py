@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,12 +14,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aiida_limap.formats._files import FormatError, check_keys, check_schema, write_bytes_atomic
+from aiida_limap.formats.mapparts import Descriptors, Profiles
 from aiida_limap.formats.structures import StructureRecord
 
 __all__ = ['AXES', 'KNOWN_SUPPORT', 'Heatmap', 'MapBundle', 'MapProperty', 'read_bundle', 'write_bundle']
 
 SCHEMA = 'limap.mapbundle'
-SCHEMA_VERSION = 1
+#: Version 1 had neither layers, descriptors nor profiles; it is still read.
+SCHEMA_VERSION = 2
+_READABLE = (1, 2)
+_PARTS = ('title', 'ids', 'properties', 'structures', 'provenance', 'sources', 'heatmap', 'metadata')
+_OPTIONAL = ('layers', 'descriptors', 'profiles')
 #: The two properties that every bundle has: the codes that span the map.
 AXES = ('x_comp', 'x_struc')
 #: Support of a place of the map below which nothing is known there.
@@ -103,6 +109,10 @@ class MapBundle:
     :param sources: for each point where its structure came from (``db_name``, ``id``, ``uri``, ``license`` …).
     :param heatmap: a predicted quantity over the plane, or None.
     :param metadata: facts of the whole map: UUIDs of map, model and work chain, metrics, options, counts by status.
+    :param layers: further quantities over the plane by name, such as ``low`` and ``high``, the ends of the interval of
+        the heat map.
+    :param descriptors: what lies behind each axis, by part (``composition``, ``structure``).
+    :param profiles: the energy along the limiting path of each point, or None.
     """
 
     title: str
@@ -113,6 +123,9 @@ class MapBundle:
     sources: tuple[Mapping[str, str], ...]
     heatmap: Heatmap | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    layers: Mapping[str, Heatmap] = field(default_factory=dict)
+    descriptors: Mapping[str, Descriptors] = field(default_factory=dict)
+    profiles: Profiles | None = None
 
     def __post_init__(self) -> None:
         n_points = len(self.ids)
@@ -127,6 +140,11 @@ class MapBundle:
         for name, entry in self.properties.items():
             if len(entry.values) != n_points:
                 raise FormatError(f'map bundle: property {name!r} has {len(entry.values)} values for {n_points} points')
+        for part, found in self.descriptors.items():
+            if found.rows is not None and len(found.rows) != n_points:
+                raise FormatError(f'map bundle: {len(found.rows)} {part} rows for {n_points} points')
+        if self.profiles is not None and len(self.profiles.energy) != n_points:
+            raise FormatError(f'map bundle: {len(self.profiles.energy)} energy profiles for {n_points} points')
 
 
 def write_bundle(path: Path, bundle: MapBundle) -> None:
@@ -156,6 +174,9 @@ def write_bundle(path: Path, bundle: MapBundle) -> None:
         'sources': [dict(entry) for entry in bundle.sources],
         'heatmap': None if heatmap is None else _heatmap_document(heatmap),
         'metadata': dict(bundle.metadata),
+        'layers': {name: _heatmap_document(layer) for name, layer in bundle.layers.items()},
+        'descriptors': {part: found.as_dict() for part, found in bundle.descriptors.items()},
+        'profiles': None if bundle.profiles is None else bundle.profiles.as_dict(),
     }
     try:
         text = json.dumps(document, allow_nan=False, ensure_ascii=False)
@@ -168,11 +189,10 @@ def _heatmap_document(heatmap: Heatmap) -> dict[str, Any]:
     document: dict[str, Any] = {
         'x_comp': heatmap.x_comp.tolist(),
         'x_struc': heatmap.x_struc.tolist(),
-        'values': heatmap.values.tolist(),
+        'values': [[value if math.isfinite(value) else None for value in row] for row in heatmap.values.tolist()],
         'label': heatmap.label,
         'unit': heatmap.unit,
     }
-    # Only where it is known, so that earlier releases still read the maps that they could have made.
     return document if heatmap.support is None else document | {'support': np.round(heatmap.support, 3).tolist()}
 
 
@@ -192,17 +212,16 @@ def read_bundle(path: Path) -> MapBundle:
         raise FormatError(f'{path.name}: not a map bundle, or cut short: {error}') from error
     if not isinstance(document, dict):
         raise FormatError(f'{path.name}: not a map bundle')
-    check_schema(path.name, document, SCHEMA, SCHEMA_VERSION)
-    parts = ('title', 'ids', 'properties', 'structures', 'provenance', 'sources', 'heatmap', 'metadata')
-    check_keys(path.name, document, ('schema', 'schema_version', *parts))
+    version = document.get('schema_version')
+    check_schema(path.name, document, SCHEMA, version if version in _READABLE else SCHEMA_VERSION)
+    check_keys(
+        path.name, document, ('schema', 'schema_version', *_PARTS), _OPTIONAL if version == SCHEMA_VERSION else ()
+    )
     properties = {}
     for name, entry in document['properties'].items():
         check_keys(f'{path.name}: property {name!r}', entry, ('values', 'label', 'unit', 'description'))
         properties[name] = MapProperty(tuple(entry['values']), entry['label'], entry['unit'], entry['description'])
-    heatmap = document['heatmap']
-    if heatmap is not None:
-        check_keys(f'{path.name}: heat map', heatmap, ('x_comp', 'x_struc', 'values', 'label', 'unit'), ('support',))
-        heatmap = Heatmap(**heatmap)
+    heatmap, profiles = document['heatmap'], document.get('profiles')
     return MapBundle(
         title=document['title'],
         ids=tuple(document['ids']),
@@ -210,6 +229,19 @@ def read_bundle(path: Path) -> MapBundle:
         structures=tuple(StructureRecord.from_dict(entry) for entry in document['structures']),
         provenance=tuple(document['provenance']),
         sources=tuple(document['sources']),
-        heatmap=heatmap,
+        heatmap=None if heatmap is None else _heatmap(f'{path.name}: heat map', heatmap),
         metadata=document['metadata'],
+        layers={
+            name: _heatmap(f'{path.name}: layer {name!r}', entry) for name, entry in document.get('layers', {}).items()
+        },
+        descriptors={
+            part: Descriptors.from_dict(f'{path.name}: {part} descriptors', entry)
+            for part, entry in document.get('descriptors', {}).items()
+        },
+        profiles=None if profiles is None else Profiles.from_dict(f'{path.name}: profiles', profiles),
     )
+
+
+def _heatmap(name: str, document: Mapping[str, Any]) -> Heatmap:
+    check_keys(name, document, ('x_comp', 'x_struc', 'values', 'label', 'unit'), ('support',))
+    return Heatmap(**document)

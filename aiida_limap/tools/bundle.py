@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from aiida_limap import __version__
 from aiida_limap.formats.mapbundle import MapBundle, MapProperty
 from aiida_limap.formats.structures import StructureRecord
+from aiida_limap.tools._bundle_parts import map_parts
 from aiida_limap.tools.provenance import MapProvenance, map_provenance, structure_facts
 
 if TYPE_CHECKING:
@@ -120,6 +121,8 @@ def map_bundle(map_node: MapData, *, title: str | None = None) -> MapBundle:
         properties['split'] = MapProperty(
             split, 'Split', '', 'Part of the data that the point belonged to in training.'
         )
+    metadata = _metadata(map_node, provenance)
+    parts = map_parts(map_node, ids, split, (metadata.get('interval') or {}).get('level'))
     return MapBundle(
         title=title or map_node.label or f'Materials map of {len(ids)} lithium compounds',
         ids=tuple(ids),
@@ -128,7 +131,10 @@ def map_bundle(map_node: MapData, *, title: str | None = None) -> MapBundle:
         provenance=tuple(provenance.of_point(uuid) for uuid in ids),
         sources=tuple(sources),
         heatmap=map_node.heatmap(),
-        metadata=_metadata(map_node, provenance),
+        metadata={**metadata, **parts.facts},
+        layers=parts.layers,
+        descriptors=parts.descriptors,
+        profiles=parts.profiles,
     )
 
 

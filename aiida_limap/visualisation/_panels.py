@@ -10,7 +10,7 @@ from itertools import groupby, takewhile
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ['ColumnInfo', 'Panel', 'part_ranges', 'split_panels']
+__all__ = ['ColumnInfo', 'Panel', 'panel_ranges', 'part_ranges', 'split_panels']
 
 #: The number at the end of the name of a histogram column is the centre of its bin.
 _BIN = re.compile(r'(?P<series>.+)_(?P<centre>-?\d+(?:\.\d+)?(?:e[+-]?\d+)?)')
@@ -135,6 +135,35 @@ def _block_panels(block: str, columns: Sequence[ColumnInfo], values: NDArray[np.
         first += count
     for unit in dict.fromkeys(columns[place].unit for place in named):
         yield from _lists(block, unit, [(columns[place], values[place]) for place in named])
+
+
+def panel_ranges(columns: Sequence[ColumnInfo]) -> list[tuple[Panel, int, int]]:
+    """Return histograms and lists of all named numbers, each of neighbouring columns, without values.
+
+    :param columns: of one part.
+    :returns: panels whose values are zero, each with its first column and the one after its last.
+    """
+    found: list[tuple[Panel, int, int]] = []
+    first = 0
+    for (block, series, unit), members in groupby(columns, key=_neighbours):
+        count = len(list(members))
+        chosen = columns[first : first + count]
+        zeros = np.zeros(count)
+        centres = [_centre(column) for column in chosen]
+        if series and count >= _LEAST_BINS and (np.diff(centres) > 0).all():
+            panel = _histogram(block, series, chosen, zeros)
+        else:
+            meaning = _common_meaning([column.meaning for column in chosen], cut=True)[0]
+            names = tuple(_short_name(block, column.name) for column in chosen)
+            label = f'value ({unit})' if unit else 'value'
+            panel = Panel(block.replace('_', ' '), zeros, np.zeros(0), names, label, meaning)
+        found.append((panel, first, first + count))
+        first += count
+    return found
+
+
+def _neighbours(column: ColumnInfo) -> tuple[str, str, str]:
+    return column.block, _series(column), column.unit
 
 
 def _series(column: ColumnInfo) -> str:

@@ -10,7 +10,6 @@ import numpy as np
 
 from aiida_limap.common.status import STATUS_MEANINGS
 from aiida_limap.formats.mapbundle import AXES, KNOWN_SUPPORT, MapBundle, MapProperty
-from aiida_limap.formats.structures import StructureRecord
 from aiida_limap.visualisation.facts import (
     MIGRATION_ENERGY,
     NOTHING_KNOWN,
@@ -23,6 +22,9 @@ from aiida_limap.visualisation.facts import (
     numbers,
     outside_domain,
 )
+from aiida_limap.visualisation.packing import LOOK_ALIKES, page_structures
+from aiida_limap.visualisation.plane import plane_data, prediction_data
+from aiida_limap.visualisation.rows import column_data, decoded_data, profile_data, row_data
 
 __all__ = ['MAX_CATEGORIES', 'page_data']
 
@@ -33,22 +35,22 @@ MAX_CATEGORIES = 12
 ENERGY_WORDS = 'Energy'
 #: The word on the map for points that have no value of a category.
 NO_WORD = 'not given'
-#: Decimals of coordinates, Å: finer than any screen shows.
-DECIMALS = 4
-#: chemiscope and its plotting library read some strings as markup. Their texts get look-alikes of the characters that
-#: markup needs; the side panel shows the texts as they are.
-LOOK_ALIKES = str.maketrans({'<': '‹', '>': '›', '&': '＆', '"': '”', "'": '’', '`': '’', '\\': '⧵'})
 
 
 def page_data(bundle: MapBundle) -> dict[str, Any]:
     """Return everything that the page's script reads, as plain JSON values.
 
     :param bundle: the map; points without codes are in the list of points, the map does not draw them.
-    :returns: title, summary, legend, points, properties, and the chemiscope dataset. NaN is written as null.
+    :returns: title, summary, legend, points, properties, and the chemiscope dataset; where the map has them, layers of
+        the plane, descriptors of points and axes, and energy profiles, packed. NaN is written as null.
+    :raises VisualisationError: if there are more points than a page holds.
     """
     names = formulas(bundle)
     labels = _map_labels(bundle)
     scale = colour_scale(numbers(bundle, MIGRATION_ENERGY))
+    structures = page_structures(bundle.structures)
+    rows, rows_note = row_data(bundle)
+    level = _level(bundle)
     return {
         'title': bundle.title,
         'summary': map_facts(bundle).summary(),
@@ -71,13 +73,21 @@ def page_data(bundle: MapBundle) -> dict[str, Any]:
             }
             for name, entry in bundle.properties.items()
         ],
-        'level': _level(bundle),
+        'level': level,
         'support': _support(bundle, labels),
+        'plane': plane_data(bundle, [labels[name] for name in AXES]),
+        'prediction': prediction_data(bundle, level),
+        'columns': column_data(bundle),
+        'decoded': decoded_data(bundle),
+        'rows': rows,
+        'rows_note': rows_note,
+        'profiles': profile_data(bundle),
+        'structures_packed': structures['packed'],
         'meanings': {str(word): meaning for word, meaning in STATUS_MEANINGS.items()},
         'facts': _flatten(bundle.metadata),
         'dataset': {
             'meta': {'name': 'aiida-limap map'},
-            'structures': [_structure(record) for record in bundle.structures],
+            'structures': structures['structures'],
             'properties': {
                 **{labels[name]: _map_property(bundle.properties[name]) for name in labels},
                 **_energy_words(bundle),
@@ -108,17 +118,6 @@ def _support(bundle: MapBundle, labels: dict[str, str]) -> dict[str, Any] | None
         'y': [float(x_struc[0]), float(x_struc[-1])],
         'values': np.round(support, 2).tolist(),
         'known': KNOWN_SUPPORT,
-    }
-
-
-def _structure(record: StructureRecord) -> dict[str, Any]:
-    positions = np.round(record.positions @ record.cell, DECIMALS)
-    return {
-        'size': len(record.species),
-        # A viewer draws one element per site: the most frequent one. The panel says where sites are mixed.
-        'names': [max(site, key=lambda element: site[element]).translate(LOOK_ALIKES) for site in record.species],
-        **{axis: positions[:, column].tolist() for column, axis in enumerate('xyz')},
-        'cell': np.round(record.cell, DECIMALS).ravel().tolist(),
     }
 
 

@@ -84,8 +84,8 @@ def test_damaged_and_newer_files_are_refused(tmp_path):
     path.write_bytes(path.read_bytes()[:-20])
     with pytest.raises(FormatError, match='not a map bundle, or cut short'):
         read_bundle(path)
-    path.write_bytes(gzip.compress(json.dumps({**document, 'schema_version': 2}).encode()))
-    with pytest.raises(FormatError, match='schema version 2 is not version 1'):
+    path.write_bytes(gzip.compress(json.dumps({**document, 'schema_version': 3}).encode()))
+    with pytest.raises(FormatError, match='schema version 3 is not version 2'):
         read_bundle(path)
     path.write_bytes(gzip.compress(json.dumps({**document, 'colour': 1}).encode()))
     with pytest.raises(FormatError, match="unknown key 'colour'"):
