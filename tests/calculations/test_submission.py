@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from aiida import orm
-from plugins_aiida import FIXTURES, make_descriptors, make_energies, make_structure
+from plugins_aiida import FIXTURES, LAYOUT, make_descriptors, make_energies, make_structure
 
 from aiida_limap.common.keys import structure_key
 from aiida_limap.data.autoencoder import AutoencoderData
@@ -258,7 +258,8 @@ def test_members_of_an_ensemble_are_written_beside_the_model(prepare, tmp_path):
     ]
     assert (done.folder / 'ensemble_1.safetensors').read_bytes() == path.read_bytes()
     tensors, header = read_weights(path)
-    for name, columns in (('one', {'layout_checksum': 'a' * 64}), ('two', {'layout_checksum': 'b' * 64})):
+    layout = {'layout_checksum': LAYOUT['layout_checksum']}
+    for name, columns in (('one', layout), ('two', {'layout_checksum': 'b' * 64})):
         write_weights(tmp_path / f'{name}.safetensors', tensors, {**header, 'columns': columns})
     write_weights(tmp_path / 'landscape.safetensors', tensors, {**header, 'columns': {'landscape': True}})
     one, two, reads = (AutoencoderData(tmp_path / f'{name}.safetensors') for name in ('one', 'two', 'landscape'))
