@@ -10,7 +10,9 @@ from typing import Any
 
 import click
 
-from aiida_limap.cli.base import OUTPUT_FORMATS, with_profile, writable_folder
+from aiida_limap.cli.base import with_profile, writable_folder
+from aiida_limap.cli.figures import figures
+from aiida_limap.cli.map_questions import compare, region
 from aiida_limap.cli.quality import print_quality
 
 __all__ = ['draw_figures', 'draw_page', 'map_group', 'print_map']
@@ -151,27 +153,6 @@ def page(map_id: str | None, output: Path, title: str | None) -> None:
     click.echo(draw_page(map_bundle(load_map(map_id), title=title), output))
 
 
-@map_group.command('figures')
-@click.argument('map_id', metavar='[MAP]', required=False)
-@click.option('-o', '--output', type=click.Path(path_type=Path), default=Path('figures'), show_default=True)
-@click.option(
-    '--format', 'formats', type=click.Choice(OUTPUT_FORMATS), multiple=True, default=('png', 'svg'), show_default=True
-)
-@with_profile
-def figures(map_id: str | None, output: Path, formats: tuple[str, ...]) -> None:
-    """Draw the figures of a map: the map and the heat map of the predicted migration energy, with their data as CSV.
-
-    \b
-    Example:
-      aiida-limap map figures 1234 --output figures --format pdf
-    """
-    from aiida_limap.tools.bundle import map_bundle
-    from aiida_limap.tools.query import load_map
-
-    for path in draw_figures(map_bundle(load_map(map_id)), output, formats):
-        click.echo(path)
-
-
 @map_group.command('export')
 @click.argument('map_id', metavar='[MAP]', required=False)
 @click.option('-o', '--output', type=click.Path(path_type=Path), default=Path('map.json.gz'), show_default=True)
@@ -194,6 +175,11 @@ def export(map_id: str | None, output: Path) -> None:
     except OSError as error:
         raise click.ClickException(f'the file {output} cannot be written: {error.strerror}') from error
     click.echo(output)
+
+
+map_group.add_command(figures)
+map_group.add_command(compare)
+map_group.add_command(region)
 
 
 def _name_of_parent(node: Any) -> str:

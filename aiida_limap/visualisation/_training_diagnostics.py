@@ -12,13 +12,15 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullForm
 from numpy.typing import NDArray
 
 from aiida_limap.visualisation import style
-from aiida_limap.visualisation._training_losses import DOUBLE_COLUMN_INCH, SPLIT_COLOURS, settle
+from aiida_limap.visualisation._training_losses import SPLIT_COLOURS
 
-__all__ = ['axis_meaning', 'predictions', 'rebuilt_rows']
+__all__ = ['axis_meaning', 'draw_predictions', 'predictions', 'r2', 'rebuilt_rows']
 
 _GIVEN_COLOUR = '#9a9a9a'
 _REBUILT_COLOUR = '#d1495b'
 _AXES = {'x_comp': 'Composition code', 'x_struc': 'Structure code'}
+#: Rows of a map that a training did not see, and those of a map whose split is not known.
+_OTHER_SPLITS = {'not trained on': '#66557d', 'all': '#66557d'}
 _AXIS_COLOURS = {'x_comp': '#2a788e', 'x_struc': '#d1495b'}
 _ROW_INCH = 1.25
 _BAR_INCH = 0.14
@@ -34,7 +36,7 @@ def rebuilt_rows(given: Floats, rebuilt: Floats, names: Sequence[str], n_composi
     :param n_composition: first of the columns of the structure.
     """
     figure = style.new_figure(0.75 + _ROW_INCH * len(given))
-    figure.set_figwidth(DOUBLE_COLUMN_INCH)
+    figure.set_figwidth(style.DOUBLE_COLUMN_INCH)
     n_columns = given.shape[1]
     index = np.arange(1, n_columns + 1)
     panels = figure.subplots(len(given), 1, squeeze=False, sharex=True)[:, 0]
@@ -54,7 +56,7 @@ def rebuilt_rows(given: Floats, rebuilt: Floats, names: Sequence[str], n_composi
     panels[-1].xaxis.set_major_locator(MaxNLocator(9, integer=True))
     handles, labels = panels[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc='outside upper center', ncols=2)
-    settle(figure)
+    style.settle(figure)
     return figure
 
 
@@ -77,15 +79,30 @@ def predictions(energies: Floats, predicted: Floats, split: NDArray[np.str_], lo
         the lower edge.
     """
     figure = style.new_figure(style.SINGLE_COLUMN_INCH)
-    axes = figure.add_subplot()
+    draw_predictions(figure.add_subplot(), energies, predicted, split, logarithmic=logarithmic)
+    style.settle(figure)
+    return figure
+
+
+def draw_predictions(
+    axes: Axes, energies: Floats, predicted: Floats, split: NDArray[np.str_], *, logarithmic: bool = False
+) -> None:
+    """Draw predicted against computed energies into a panel.
+
+    :param axes: the panel.
+    :param energies: (n,) eV.
+    :param predicted: (n,) eV.
+    :param split: (n,) words.
+    :param logarithmic: as :func:`predictions`.
+    """
     limits = _limits(energies, predicted, logarithmic)
     learnt = energies[split == 'train'] if (split == 'train').any() else energies
-    for name, colour in SPLIT_COLOURS.items():
+    for name, colour in {**SPLIT_COLOURS, **_OTHER_SPLITS}.items():
         chosen = split == name
         if not chosen.any():
             continue
         true, guess = energies[chosen], predicted[chosen]
-        score = _r2(np.log10(true), np.log10(np.maximum(guess, learnt.min()))) if logarithmic else _r2(true, guess)
+        score = r2(np.log10(true), np.log10(np.maximum(guess, learnt.min()))) if logarithmic else r2(true, guess)
         symbol = 'R² of log' if logarithmic else 'R²'
         axes.scatter(
             true, np.maximum(guess, limits[0]), s=7 if name == 'train' else 9, c=colour, edgecolors='white',
@@ -104,8 +121,6 @@ def predictions(energies: Floats, predicted: Floats, split: NDArray[np.str_], lo
     axes.set_xlabel('Computed migration energy (eV)')
     axes.set_ylabel('Predicted migration energy (eV)')
     axes.legend(loc='upper left', handletextpad=0.2, borderpad=0.3, labelspacing=0.3)
-    settle(figure)
-    return figure
 
 
 def _limits(energies: Floats, predicted: Floats, logarithmic: bool) -> tuple[float, float]:
@@ -117,7 +132,12 @@ def _limits(energies: Floats, predicted: Floats, logarithmic: bool) -> tuple[flo
     return low - margin, high + margin
 
 
-def _r2(true: Floats, guess: Floats) -> float | None:
+def r2(true: Floats, guess: Floats) -> float | None:
+    """Return the coefficient of determination, or None where all true values are equal.
+
+    :param true: numbers of any shape.
+    :param guess: of the same shape.
+    """
     spread = float(np.square(true - true.mean()).sum())
     return None if spread == 0 else 1 - float(np.square(true - guess).sum()) / spread
 
@@ -135,7 +155,7 @@ def axis_meaning(records: Sequence[Mapping[str, Any]], most: int) -> Figure:
     order = sorted(found, key=lambda axis: list(_AXES).index(axis) if axis in _AXES else len(_AXES))
     heights = [0.55 + _BAR_INCH * len(found[axis]) for axis in order]
     figure = style.new_figure(sum(heights))
-    figure.set_figwidth(DOUBLE_COLUMN_INCH)
+    figure.set_figwidth(style.DOUBLE_COLUMN_INCH)
     panels = figure.subplots(len(order), 2, squeeze=False, sharex='col', height_ratios=heights)
     for (left, right), axis in zip(panels, order, strict=True):
         entries = found[axis]
@@ -155,7 +175,7 @@ def axis_meaning(records: Sequence[Mapping[str, Any]], most: int) -> Figure:
     panels[-1, 1].set_xlim(-1, 1)
     panels[-1, 1].xaxis.set_major_locator(FixedLocator([-1, -0.5, 0, 0.5, 1]))
     panels[-1, 1].xaxis.set_major_formatter(FuncFormatter(lambda value, _: f'{value:g}'))
-    settle(figure)
+    style.settle(figure)
     return figure
 
 

@@ -12,10 +12,8 @@ from numpy.typing import NDArray
 
 from aiida_limap.visualisation import style
 
-__all__ = ['DOUBLE_COLUMN_INCH', 'SPLIT_COLOURS', 'history', 'loss_of', 'settle', 'tradeoff']
+__all__ = ['SPLIT_COLOURS', 'history', 'loss_of', 'tradeoff']
 
-#: 178 mm, the width of two columns of most journals.
-DOUBLE_COLUMN_INCH = 7.0
 #: Readable with every kind of colour vision, and as greys.
 SPLIT_COLOURS = {'train': '#2a788e', 'validation': '#b07a10', 'test': '#d1495b'}
 _MARKERS = {'train': 'o', 'validation': 's', 'test': '^'}
@@ -47,7 +45,7 @@ def tradeoff(weights: Floats, losses: Mapping[str, Floats]) -> Figure:
     :param losses: (n,) by name.
     """
     figure = style.new_figure(2.3)
-    figure.set_figwidth(DOUBLE_COLUMN_INCH)
+    figure.set_figwidth(style.DOUBLE_COLUMN_INCH)
     names = [loss for loss in _TITLES if any(loss_of(name) == loss for name in losses)]
     panels = figure.subplots(1, len(names), squeeze=False)[0]
     places = np.unique(weights)
@@ -62,7 +60,7 @@ def tradeoff(weights: Floats, losses: Mapping[str, Floats]) -> Figure:
     figure.supxlabel('Weight $W$ of the migration energy', fontsize=8)
     handles, labels = panels[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc='outside upper center', ncols=len(labels))
-    settle(figure)
+    style.settle(figure)
     return figure
 
 
@@ -123,10 +121,13 @@ def history(losses: Mapping[str, Floats], best_epoch: int | None) -> Figure:
     columns = min(len(names), 2 if len(names) < 5 else 3)
     lines = -(-len(names) // columns)
     figure = style.new_figure(0.4 + 1.9 * lines)
-    figure.set_figwidth(DOUBLE_COLUMN_INCH)
+    figure.set_figwidth(style.DOUBLE_COLUMN_INCH)
     panels = figure.subplots(lines, columns, squeeze=False, sharex=True)
-    for axes in panels.ravel()[len(names) :]:
-        axes.set_axis_off()
+    for place in range(len(names), panels.size):
+        panels.ravel()[place].set_axis_off()
+        above = panels.ravel()[place - columns]
+        above.tick_params(labelbottom=True)
+        above.set_xlabel('Epoch')
     for axes, loss in zip(panels.ravel(), names, strict=False):
         for split, colour in SPLIT_COLOURS.items():
             values = losses.get(f'{split}_{loss}')
@@ -146,21 +147,9 @@ def history(losses: Mapping[str, Floats], best_epoch: int | None) -> Figure:
         handles.append(panels[0, 0].lines[-1])
         labels.append(f'best epoch: {best_epoch}')
     figure.legend(handles, labels, loc='outside upper center', ncols=len(labels))
-    settle(figure)
+    style.settle(figure)
     return figure
 
 
 def _has(losses: Mapping[str, Floats], loss: str) -> bool:
     return any(loss_of(name) == loss for name in losses)
-
-
-def settle(figure: Figure) -> None:
-    """Fix the places that the layout engine found; their last digits differ from run to run.
-
-    :param figure: the figure, drawn in full.
-    """
-    figure.draw_without_rendering()
-    figure.set_layout_engine('none')
-    for axes in figure.axes:
-        left, bottom, width, height = (round(float(edge), 6) for edge in axes.get_position().bounds)
-        axes.set_position((left, bottom, width, height))

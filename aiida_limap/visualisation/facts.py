@@ -33,6 +33,7 @@ __all__ = [
     'colour_scale',
     'covering_plane',
     'formulas',
+    'learns_energy',
     'map_facts',
     'new_points',
     'numbers',
@@ -105,7 +106,9 @@ class MapFacts:
             for key, text in (('r2_me', 'R² = {:.2f}'), ('mae_me_eV', 'mean absolute error {:.2f} eV'))
             if key in self.metrics
         ]
-        if scores:
+        if self.me_weight == 0:
+            phrases.append('no migration energy learnt from the codes')
+        elif scores:
             phrases.append(f'predicted migration energy, {self.split} split: {", ".join(scores)}')
         return phrases
 
@@ -150,6 +153,14 @@ def map_facts(bundle: MapBundle) -> MapFacts:
         split=split,
         metrics=chosen,
     )
+
+
+def learns_energy(bundle: MapBundle) -> bool:
+    """Return whether the model behind a map has learnt migration energies: with W = 0 its head is never trained.
+
+    :param bundle: the map.
+    """
+    return _mapping(bundle.metadata.get('options')).get('me_weight') != 0
 
 
 def numbers(bundle: MapBundle, name: str) -> NDArray[np.float64]:

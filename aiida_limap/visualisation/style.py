@@ -13,7 +13,10 @@ from matplotlib.figure import Figure
 from aiida_limap.visualisation.errors import VisualisationError
 
 __all__ = [
+    'CATEGORY_COLOURS',
+    'CATEGORY_MARKERS',
     'COLOUR_MAP',
+    'DOUBLE_COLUMN_INCH',
     'FORMATS',
     'HATCH_COLOUR',
     'MISSING_COLOUR',
@@ -23,6 +26,7 @@ __all__ = [
     'UNKNOWN_COLOUR',
     'new_figure',
     'save_figure',
+    'settle',
     'styled',
 ]
 
@@ -37,6 +41,11 @@ UNKNOWN_COLOUR = '#e6e6e6'
 HATCH_COLOUR = '#a8a8a8'
 #: 86 mm, the width of one column of most journals.
 SINGLE_COLUMN_INCH = 3.39
+#: 178 mm, the width of two columns of most journals.
+DOUBLE_COLUMN_INCH = 7.0
+#: Readable with every kind of colour vision (Okabe and Ito 2008); each has a marker of its own too.
+CATEGORY_COLOURS = ('#d55e00', '#0072b2', '#009e73', '#cc79a7', '#e69f00', '#56b4e9', '#000000', '#7a5195')
+CATEGORY_MARKERS = ('o', '^', 's', 'D', 'v', 'P', 'X', 'h')
 FORMATS = ('png', 'svg', 'pdf')
 DPI = 300
 
@@ -72,13 +81,14 @@ def styled() -> Iterator[None]:
         yield
 
 
-def new_figure(height_inch: float) -> Figure:
-    """Return an empty figure of one column's width that no global state knows of.
+def new_figure(height_inch: float, width_inch: float = SINGLE_COLUMN_INCH) -> Figure:
+    """Return an empty figure that no global state knows of.
 
     :param height_inch: its height.
+    :param width_inch: its width; one column unless given.
     :returns: the figure.
     """
-    figure = Figure(figsize=(SINGLE_COLUMN_INCH, height_inch), layout='constrained')
+    figure = Figure(figsize=(width_inch, height_inch), layout='constrained')
     FigureCanvasAgg(figure)
     return figure
 
@@ -97,3 +107,15 @@ def save_figure(figure: Figure, path: Path) -> None:
         raise VisualisationError(
             f'the figure cannot be written to {path}: {error.strerror or error}; choose a folder that you may write to'
         ) from error
+
+
+def settle(figure: Figure) -> None:
+    """Fix the places that the layout engine found; their last digits differ from run to run.
+
+    :param figure: the figure, drawn in full.
+    """
+    figure.draw_without_rendering()
+    figure.set_layout_engine('none')
+    for axes in figure.axes:
+        left, bottom, width, height = (round(float(edge), 6) for edge in axes.get_position().bounds)
+        axes.set_position((left, bottom, width, height))
