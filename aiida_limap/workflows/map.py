@@ -70,11 +70,12 @@ class MapWorkChain(ProtocolMixin, CleaningMixin, WorkChain):
                 default=default_options,
                 help='Scheduler options of these jobs, e.g. queue_name and custom_scheduler_commands for a GPU.',
             )
-        spec.inputs[
-            'featurize'
-        ].help = 'What limap.featurize does: batches, tolerance, migration energies (eV), descriptors.'
-        spec.inputs['train'].help = 'What limap.train.base does.'
-        spec.inputs['encode'].help = 'How the structures are put on the map.'
+        for part, text in (
+            ('featurize', 'What limap.featurize does: batches, tolerance, migration energies (eV), descriptors.'),
+            ('train', 'What limap.train.base does.'),
+            ('encode', 'How the structures are put on the map.'),
+        ):
+            spec.inputs[part].help = text
         define_cleaning(spec)
         add_inputs_validator(spec, _validate_inputs)
         spec.outline(
@@ -103,18 +104,7 @@ class MapWorkChain(ProtocolMixin, CleaningMixin, WorkChain):
         spec.output('training', valid_type=TableData, help='Split, codes and migration energies (eV) of the training.')
         spec.output('history', valid_type=orm.ArrayData, help='Losses by epoch (pure numbers).')
         spec.output('output_parameters', valid_type=orm.Dict, help='Counts, metrics and engine versions of all parts.')
-        spec.exit_code(201, 'ERROR_DATASET_EMPTY', 'The dataset holds no structures.')
-        spec.exit_code(411, 'ERROR_ALL_STRUCTURES_FAILED', 'There is nothing to put on a map. {reason}')
-        spec.exit_code(413, 'ERROR_TOO_MANY_STRUCTURES_FAILED', 'No map is drawn: {reason}')
-        spec.exit_code(449, 'ERROR_FEATURIZE_FAILED', 'The featurization failed with {reason}', invalidates_cache=True)
-        spec.exit_code(450, 'ERROR_TRAIN_FAILED', 'The training failed with {reason}', invalidates_cache=True)
-        spec.exit_code(451, 'ERROR_ENCODE_FAILED', 'The encoding failed with {reason}', invalidates_cache=True)
-        spec.exit_code(
-            _UNFINISHED,
-            'WARNING_STRUCTURES_UNFINISHED',
-            'The map is complete but for structures that no job finished; output_parameters names them.',
-            invalidates_cache=True,
-        )
+        _define_exit_codes(spec)
 
     @classmethod
     def protocol_schema(cls) -> dict[str, Any]:
@@ -340,3 +330,18 @@ def _validate_parameters(inputs: Mapping[str, Any]) -> str | None:
             'in featurize.descriptors.parameters too, or in neither'
         )
     return None
+
+
+def _define_exit_codes(spec: WorkChainSpec) -> None:
+    spec.exit_code(201, 'ERROR_DATASET_EMPTY', 'The dataset holds no structures.')
+    spec.exit_code(411, 'ERROR_ALL_STRUCTURES_FAILED', 'There is nothing to put on a map. {reason}')
+    spec.exit_code(413, 'ERROR_TOO_MANY_STRUCTURES_FAILED', 'No map is drawn: {reason}')
+    spec.exit_code(449, 'ERROR_FEATURIZE_FAILED', 'The featurization failed with {reason}', invalidates_cache=True)
+    spec.exit_code(450, 'ERROR_TRAIN_FAILED', 'The training failed with {reason}', invalidates_cache=True)
+    spec.exit_code(451, 'ERROR_ENCODE_FAILED', 'The encoding failed with {reason}', invalidates_cache=True)
+    spec.exit_code(
+        _UNFINISHED,
+        'WARNING_STRUCTURES_UNFINISHED',
+        'The map is complete but for structures that no job finished; output_parameters names them.',
+        invalidates_cache=True,
+    )
