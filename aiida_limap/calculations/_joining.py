@@ -23,6 +23,9 @@ _MEANING = {
     'blocks': 'other blocks of columns',
 }
 
+#: Blocks that tables of earlier releases lack, and those of jobs that were told to leave them out.
+_OPTIONAL = frozenset({'profile_distance_angstrom', 'profile_energy_eV'})
+
 
 def join(tables: Sequence[TableData], order: Sequence[str] | None = None) -> TableData:
     """Return the rows of several tables as one unstored table.
@@ -194,7 +197,10 @@ def _joined_blocks(
                 continue
             block[[place[ids[row]] for row in new]] = part[[row - here.start for row in new]]
             for row in old:
-                if not _equal(block[place[ids[row]]], part[row - here.start]):
+                kept_row = block[place[ids[row]]]
+                if name in _OPTIONAL and np.isnan(kept_row).all():
+                    kept_row[:] = part[row - here.start]
+                elif not _equal(kept_row, part[row - here.start]):
                     raise _differs(ids[row], f'block {name}')
         table.forget()
     return blocks
@@ -220,7 +226,9 @@ def _check_blocks(names: Sequence[str], tables: Sequence[TableData]) -> None:
             raise ValueError(f'the block {name!r} has {words} columns')
         for table in tables:
             # Where no structure of a table could be described, the engine left no block at all.
-            if name not in table.block_names and (table.block_names or 'ok' in table.counts_by_status):
+            if name in table.block_names or name in _OPTIONAL:
+                continue
+            if table.block_names or 'ok' in table.counts_by_status:
                 raise ValueError(
                     f'{_named(table)} has no block {name!r}, which another table has; describe all structures with '
                     'the same layout and the same choice of landscape'

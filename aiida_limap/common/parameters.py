@@ -61,6 +61,9 @@ PARAMETERS: dict[str, dict[str, Parameter]] = {
         'networks': Parameter(
             (bool,), 'write sites, saddles and paths (Å, eV) of every structure to networks/UUID.json'
         ),
+        'profiles': Parameter(
+            (bool,), 'give the energy (eV) along the path of two-dimensional migration (Å), a row of each structure'
+        ),
         'max_sites': Parameter((int,), 'structures with more sites are not computed', optional=True),
         'max_voxels': Parameter((int,), 'structures with more grid points are not computed', optional=True),
         'time_limit_s': Parameter(NUMBER, 'time limit of one structure, s', optional=True),

@@ -182,7 +182,7 @@ def write_bundle(path: Path, bundle: MapBundle) -> None:
         text = json.dumps(document, allow_nan=False, ensure_ascii=False)
     except (TypeError, ValueError) as error:
         raise FormatError(f'{Path(path).name}: a value cannot be written as JSON: {error}') from error
-    write_bytes_atomic(Path(path), gzip.compress(text.encode(), mtime=0))
+    write_bytes_atomic(Path(path), gzip.compress(text.encode(), compresslevel=6, mtime=0))
 
 
 def _heatmap_document(heatmap: Heatmap) -> dict[str, Any]:

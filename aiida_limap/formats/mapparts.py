@@ -12,10 +12,12 @@ from numpy.typing import NDArray
 from aiida_limap.formats._files import FormatError, check_keys
 from aiida_limap.formats.packing import pack, unpack
 
-__all__ = ['MAX_ROWS', 'DescriptorColumn', 'Descriptors', 'Profiles']
+__all__ = ['MAX_ROWS', 'DescriptorColumn', 'Descriptors', 'Profiles', 'pack_rows']
 
 #: Points whose descriptors a map bundle and a page hold at most; with more, they would be most of the file.
-MAX_ROWS = 5_000
+MAX_ROWS = 20_000
+#: Wider ranges than this, in units of the largest value of a scale, need finer steps than one byte has.
+_NARROW = 4.0
 
 
 @dataclass(frozen=True)
@@ -76,12 +78,12 @@ class Descriptors:
             )
 
     def as_dict(self) -> dict[str, Any]:
-        """Return plain values; rows keep about one part in 65 000 of their range."""
+        """Return plain values; rows of points keep what :func:`pack_rows` keeps."""
         fields = [asdict(column) for column in self.columns]
         return {
             'columns': {name: [entry[name] for entry in fields] for name in DescriptorColumn.__dataclass_fields__},
             'factors': self.factors.tolist(),
-            'rows': None if self.rows is None else pack(self.rows, 'u2'),
+            'rows': None if self.rows is None else pack_rows(self.rows),
             'codes': None if self.codes is None else self.codes.tolist(),
             'decoded': None if self.decoded is None else pack(self.decoded, 'f4'),
         }
@@ -111,6 +113,17 @@ class Descriptors:
             codes=None if document['codes'] is None else np.array(document['codes'], dtype=np.float64),
             decoded=packed['decoded'],
         )
+
+
+def pack_rows(rows: NDArray[Any]) -> dict[str, Any]:
+    """Return descriptor rows, packed: one byte per number, or two where the range is wide.
+
+    :param rows: (n, n_columns) numbers in units of the largest of their scale; NaN where there is none.
+    :returns: the document of :func:`~aiida_limap.formats.packing.pack`; its steps are at most one part in 60 of the
+        largest value of a scale, and about one part in 250 where none is negative or larger.
+    """
+    low, high = (float(reduce(rows, initial=0.0)) for reduce in (np.nanmin, np.nanmax))
+    return pack(rows, 'u1' if high - low <= _NARROW else 'u2')
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,6 +17,10 @@ from aiida_limap.formats._files import FormatError, check_keys
 __all__ = ['compress', 'pack', 'unpack']
 
 _DTYPES = {'u1': '<u1', 'u2': '<u2', 'i4': '<i4', 'f4': '<f4'}
+#: Of the compression: higher ones take several times as long and save little.
+_LEVEL = 6
+#: Numbers that are converted at a time.
+_CHUNK = 1 << 20
 _KEYS = ('dtype', 'shape', 'scale', 'offset', 'data')
 #: The byte of a gzip header that names the operating system; 255 says that it is unknown.
 _SYSTEM_BYTE, _UNKNOWN_SYSTEM = 9, 255
@@ -27,7 +31,7 @@ def compress(content: bytes) -> str:
 
     :param content: the bytes.
     """
-    packed = bytearray(gzip.compress(content, mtime=0))
+    packed = bytearray(gzip.compress(content, compresslevel=_LEVEL, mtime=0))
     packed[_SYSTEM_BYTE] = _UNKNOWN_SYSTEM
     return base64.b64encode(bytes(packed)).decode()
 
@@ -60,9 +64,14 @@ def pack(values: ArrayLike, dtype: str = 'u2') -> dict[str, Any]:
         known = np.isfinite(array)
         numbers = np.full(array.shape, largest, dtype=_DTYPES[dtype])
         if known.any():
-            low, high = float(array[known].min()), float(array[known].max())
+            low = float(np.min(array, where=known, initial=np.inf))
+            high = float(np.max(array, where=known, initial=-np.inf))
             scale, offset = _steps(low, high, largest - 2)
-            numbers[known] = np.rint((array[known].astype(np.float64) - offset) / scale)
+            flat, of_numbers, is_known = array.reshape(-1), numbers.reshape(-1), known.reshape(-1)
+            for start in range(0, array.size, _CHUNK):
+                part = slice(start, start + _CHUNK)
+                steps = np.rint((flat[part].astype(np.float64) - offset) / scale)
+                of_numbers[part] = np.where(is_known[part], steps, largest)
     return {
         'dtype': dtype,
         'shape': list(array.shape),

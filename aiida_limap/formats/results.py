@@ -34,12 +34,14 @@ class ItemResult:
     :param status: its status word.
     :param message: why, where the word is not ``ok``.
     :param values: plain numbers and words by name, with the unit in the name; None where there is no value.
+    :param rows: longer (n,) rows of numbers by name, which are written to the arrays; empty for what was read.
     """
 
     id: str
     status: Status
     message: str = ''
     values: Mapping[str, Any] = field(default_factory=dict)
+    rows: Mapping[str, NDArray] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True)
@@ -99,11 +101,12 @@ class ResultsWriter:
         """Add one item.
 
         :param item: its status, message and values.
-        :param rows: for each row-wise array its (n_columns,) row of this item; the names must be the same for all items
-            that bring rows.
+        :param rows: for each row-wise array its (n_columns,) row of this item, by default those of the item; the names
+            must be the same for all items that bring rows.
         :raises FormatError: if the row names differ from those of earlier items.
         """
-        if rows is not None:
+        rows = rows or item.rows
+        if rows:
             if self._row_ids and set(rows) != set(self._rows):
                 raise FormatError(f'item {item.id}: rows {sorted(rows)} differ from earlier ones {sorted(self._rows)}')
             for name, row in rows.items():

@@ -11,7 +11,7 @@ from aiida_limap.common.status import Status
 from aiida_limap.data.table import TableData
 from aiida_limap.formats.parameters import PARAMETER_FACTS
 from aiida_limap.formats.results import Results
-from aiida_limap.parsers._tables import table_from_items
+from aiida_limap.parsers._tables import rows_by_item, table_from_items
 from aiida_limap.parsers.structures import StructuresParser
 
 __all__ = ['BvffParser']
@@ -20,6 +20,19 @@ __all__ = ['BvffParser']
 _DEFAULT_MOBILE_ION = 'Li+'
 #: What the engine says of all rows: its options with their defaults, and which parameters it used.
 _FACTS = ('options', *PARAMETER_FACTS)
+#: Rows of numbers of each structure: what they are.
+_PROFILES = {
+    'profile_distance_angstrom': {
+        'unit': 'Å',
+        'description': 'distance along the shortest path over the saddle of two-dimensional migration',
+        'dimension': 2,
+    },
+    'profile_energy_eV': {
+        'unit': 'eV',
+        'description': 'energy above the lowest site at these distances',
+        'dimension': 2,
+    },
+}
 
 
 class BvffParser(StructuresParser):
@@ -36,7 +49,13 @@ class BvffParser(StructuresParser):
         :param results: the results.
         """
         facts = {name: results.summary[name] for name in _FACTS if name in results.summary}
-        return table_from_items(results, metadata={'mobile_ion': self.mobile_ion, **facts})
+        blocks = {name: block for name in _PROFILES if (block := rows_by_item(results, name)) is not None}
+        return table_from_items(
+            results,
+            blocks=blocks,
+            block_info={name: _PROFILES[name] for name in blocks},
+            metadata={'mobile_ion': self.mobile_ion, **facts},
+        )
 
     def build(self, results: Results, directory: Path) -> ExitCode | None:
         """Attach table and counts, and say in the log which files of single structures did not come back.

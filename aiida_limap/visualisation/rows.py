@@ -9,17 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aiida_limap.formats.mapbundle import MapBundle
-from aiida_limap.formats.mapparts import MAX_ROWS, Descriptors
+from aiida_limap.formats.mapparts import MAX_ROWS, Descriptors, pack_rows
 from aiida_limap.formats.packing import pack
 from aiida_limap.visualisation._panels import ColumnInfo, panel_ranges
 
-__all__ = ['column_data', 'decoded_data', 'profile_data', 'row_data']
+__all__ = ['column_data', 'decoded_data', 'element_fractions', 'profile_data', 'row_data']
 
 _FRACTION = re.compile(r'fraction_([A-Z][a-z]?)')
 #: Elements that reach no more than this fraction anywhere along the axis are not listed.
 _TRACE = 0.005
-#: Wider ranges than this, in units of the largest value of the training, need finer steps than one byte has.
-_NARROW = 4.0
 
 
 def column_data(bundle: MapBundle) -> dict[str, Any] | None:
@@ -44,10 +42,10 @@ def decoded_data(bundle: MapBundle) -> dict[str, Any] | None:
     found: dict[str, Any] = {}
     for part, given in bundle.descriptors.items():
         if given.codes is not None and given.decoded is not None:
-            found[part] = {'code': pack(given.codes, 'f4'), 'rows': _packed(given.decoded)}
-    elements = _elements(bundle.descriptors.get('composition'))
+            found[part] = {'code': pack(given.codes, 'f4'), 'rows': pack_rows(given.decoded)}
+    elements = element_fractions(bundle)
     if elements is not None:
-        found['elements'] = elements
+        found['elements'] = {'symbols': elements[0], 'rows': pack(elements[1], 'u1')}
     return found or None
 
 
@@ -65,7 +63,7 @@ def row_data(bundle: MapBundle) -> tuple[dict[str, Any] | None, str]:
     rows = {part: given.rows for part, given in bundle.descriptors.items() if given.rows is not None}
     if not rows:
         return None, 'The descriptors of the points are not in this map.'
-    return {part: _packed(values) for part, values in rows.items()}, ''
+    return {part: pack_rows(values) for part, values in rows.items()}, ''
 
 
 def profile_data(bundle: MapBundle) -> dict[str, Any] | None:
@@ -81,11 +79,6 @@ def profile_data(bundle: MapBundle) -> dict[str, Any] | None:
         'energy': pack(profiles.energy, 'u2'),
         'dimension': profiles.dimension,
     }
-
-
-def _packed(values: NDArray[Any]) -> dict[str, Any]:
-    known = values[np.isfinite(values)]
-    return pack(values, 'u1' if known.size and np.ptp(known) <= _NARROW else 'u2')
 
 
 def _blocks(given: Descriptors) -> list[dict[str, Any]]:
@@ -109,7 +102,15 @@ def _blocks(given: Descriptors) -> list[dict[str, Any]]:
     return blocks
 
 
-def _elements(given: Descriptors | None) -> dict[str, Any] | None:
+def element_fractions(bundle: MapBundle) -> tuple[list[str], NDArray[np.float64]] | None:
+    """Return the elements that the composition axis decodes to.
+
+    :param bundle: the map.
+    :returns: k symbols, and (m, k) fractions at the codes at which the axis is decoded: those below zero set to it,
+        divided by their sum. Elements that are nowhere more than a trace are left out. None where nothing is decoded,
+        or the layout does not hold element fractions.
+    """
+    given = bundle.descriptors.get('composition')
     if given is None or given.decoded is None:
         return None
     places = {
@@ -122,7 +123,4 @@ def _elements(given: Descriptors | None) -> dict[str, Any] | None:
     totals = fractions.sum(axis=1, keepdims=True)
     fractions = np.divide(fractions, totals, out=np.zeros_like(fractions), where=totals > 0)
     kept = np.flatnonzero(fractions.max(axis=0) > _TRACE)
-    return {
-        'symbols': [list(places)[index] for index in kept],
-        'rows': pack(fractions[:, kept], 'u1'),
-    }
+    return [list(places)[index] for index in kept], fractions[:, kept]

@@ -191,3 +191,15 @@ def test_a_row_in_two_tables_is_compared_block_by_block():
     assert joined.block('wide').tolist() == [[3.0], [2.0], [1.0]]
     with pytest.raises(ValueError, match='the row b stands in more than one table with different values of block wide'):
         join([first, other])
+
+
+def test_tables_without_energy_profiles_are_joined_with_those_that_have_them():
+    profiles = {'profile_distance_angstrom': [[0.0, 1.0]], 'profile_energy_eV': [[0.0, 0.4]]}
+    older = TableData.from_arrays(['a', 'b'], {'status': ['ok', 'ok']})
+    newer = TableData.from_arrays(['b'], {'status': ['ok']}, blocks=profiles)
+    joined = join([older, newer])
+    assert joined.ids == ['a', 'b']
+    energies = joined.block('profile_energy_eV')
+    assert np.isnan(energies[0]).all()
+    np.testing.assert_allclose(energies[1], [0.0, 0.4], rtol=1e-6)
+    assert join([newer, older]).block('profile_energy_eV')[0].tolist() == energies[1].tolist()

@@ -8,6 +8,7 @@ import pytest
 
 from aiida_limap.formats._files import FormatError
 from aiida_limap.formats.mapbundle import Heatmap, MapBundle, MapProperty, read_bundle, write_bundle
+from aiida_limap.formats.mapparts import DescriptorColumn, Descriptors, Profiles
 from aiida_limap.formats.structures import StructureRecord
 
 
@@ -102,3 +103,72 @@ def test_the_support_of_a_heat_map_is_kept(tmp_path):
     assert not Heatmap(np.arange(3.0), np.arange(2.0), np.ones((2, 3)), 'x', 'eV').unknown.any()
     with pytest.raises(FormatError, match='support have shape'):
         Heatmap(np.arange(3.0), np.arange(2.0), np.ones((2, 3)), 'x', 'eV', support.T)
+
+
+def whole_bundle() -> MapBundle:
+    columns = (
+        DescriptorColumn('fraction_Li', '', 'share of Li', 'composition', 'element_fractions'),
+        DescriptorColumn('fraction_O', '', 'share of O', 'composition', 'element_fractions'),
+    )
+    heatmap = bundle().heatmap
+    return bundle(
+        layers={'low': Heatmap(heatmap.x_comp, heatmap.x_struc, heatmap.values - 0.5, 'Lower end', 'eV')},
+        descriptors={
+            'composition': Descriptors(
+                columns, [0.7, 0.5], [[0.25, 1.0], [np.nan, np.nan]], [0.0, 0.5, 1.0], np.arange(6.0).reshape(3, 2)
+            ),
+            'structure': Descriptors(columns[:1], [2.0]),
+        },
+        profiles=Profiles([[0.0, 1.0, 2.0], [np.nan] * 3], [[0.0, 0.4, 0.0], [np.nan] * 3], 2),
+    )
+
+
+def test_what_lies_behind_a_map_is_kept(tmp_path):
+    original = whole_bundle()
+    path = tmp_path / 'map.json.gz'
+    write_bundle(path, original)
+    again = read_bundle(path)
+    np.testing.assert_array_equal(again.layers['low'].values, original.layers['low'].values)
+    found, expected = again.descriptors['composition'], original.descriptors['composition']
+    assert found.columns == expected.columns
+    np.testing.assert_allclose(found.rows, expected.rows, atol=0.003)
+    for name in ('factors', 'codes', 'decoded'):
+        np.testing.assert_array_equal(getattr(found, name), getattr(expected, name))
+    assert again.descriptors['structure'].rows is None
+    assert again.descriptors['structure'].decoded is None
+    np.testing.assert_array_equal(again.profiles.energy, original.profiles.energy)
+    assert again.profiles.dimension == 2
+    first = path.read_bytes()
+    write_bundle(path, again)
+    assert path.read_bytes() == first
+
+
+def test_files_of_the_first_version_are_read(tmp_path):
+    path = tmp_path / 'map.json.gz'
+    write_bundle(path, bundle())
+    document = json.loads(gzip.decompress(path.read_bytes()))
+    older = {key: value for key, value in document.items() if key not in ('layers', 'descriptors', 'profiles')}
+    path.write_bytes(gzip.compress(json.dumps({**older, 'schema_version': 1}).encode()))
+    again = read_bundle(path)
+    assert (again.ids, again.layers, again.descriptors, again.profiles) == (('a', 'b'), {}, {}, None)
+    path.write_bytes(gzip.compress(json.dumps({**document, 'schema_version': 1}).encode()))
+    with pytest.raises(FormatError, match="unknown key 'descriptors'"):
+        read_bundle(path)
+
+
+@pytest.mark.parametrize(
+    ('changes', 'words'),
+    [
+        (lambda: {'profiles': Profiles(np.zeros((3, 4)), np.zeros((3, 4)), 2)}, '3 energy profiles for 2 points'),
+        (
+            lambda: {'descriptors': {'structure': Descriptors((DescriptorColumn('a'),), [1.0], np.zeros((1, 1)))}},
+            '1 structure rows for 2 points',
+        ),
+        (lambda: {'profiles': Profiles(np.zeros((2, 4)), np.zeros((2, 3)), 2)}, 'differ'),
+        (lambda: {'descriptors': {'structure': Descriptors((DescriptorColumn('a'),), [1.0, 2.0])}}, '2 factors for 1'),
+        (lambda: {'descriptors': {'x': Descriptors((DescriptorColumn('a'),), [1.0], codes=[0.0])}}, 'belong together'),
+    ],
+)
+def test_parts_that_do_not_fit_are_refused(changes, words):
+    with pytest.raises(FormatError, match=words):
+        bundle(**changes())

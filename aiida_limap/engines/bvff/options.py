@@ -41,6 +41,8 @@ class BvffOptions:
     :param device: where the energies of the grid are computed: ``cpu``, or a device of torch.
     :param landscapes: write the energy grid of every structure.
     :param networks: write the sites, saddles and paths of every structure.
+    :param profiles: give the energy along the path of two-dimensional migration with the barriers, as a row of numbers;
+        there is none without ``refine``.
     :param max_sites: largest number of sites of a structure.
     :param max_voxels: largest number of grid points.
     :param time_limit_s: seconds for one structure; checked between the stages of the computation.
@@ -62,6 +64,7 @@ class BvffOptions:
     device: str = 'cpu'
     landscapes: bool = False
     networks: bool = False
+    profiles: bool = True
     max_sites: int = 1000
     max_voxels: int = 10_000_000
     time_limit_s: float = math.inf
@@ -85,7 +88,7 @@ class BvffOptions:
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int) or value < 1:
                 raise InputError(f'option {name} must be a positive whole number, not {value!r}')
-        for name in ('charge_scaling', 'refine', 'symmetry', 'landscapes', 'networks'):
+        for name in ('charge_scaling', 'refine', 'symmetry', 'landscapes', 'networks', 'profiles'):
             if not isinstance(getattr(self, name), bool):
                 raise InputError(f'option {name} must be true or false, not {getattr(self, name)!r}')
         for name, choices in CHOICES.items():

@@ -30,7 +30,12 @@ _Energies = tuple[Continuum, NDArray[np.int64], float]
 
 
 def limiting_paths(
-    sites: Sequence[NetworkSite], edges: Sequence[NetworkEdge], cell: NDArray[np.float64], energies: _Energies
+    sites: Sequence[NetworkSite],
+    edges: Sequence[NetworkEdge],
+    cell: NDArray[np.float64],
+    energies: _Energies,
+    *,
+    dimensions: Sequence[int] = (1, 2, 3),
 ) -> Iterator[MigrationPath]:
     """Find, for each dimension in which the network percolates, the shortest path over its limiting saddle.
 
@@ -41,6 +46,7 @@ def limiting_paths(
     :param edges: the passes.
     :param cell: (3, 3) lattice vectors as rows, Å.
     :param energies: what gives the energies along the path.
+    :param dimensions: those that are wanted.
     :returns: the paths, by ascending dimension.
     """
     if not edges:
@@ -49,7 +55,7 @@ def limiting_paths(
     saddles = np.array([edge.saddle_eV for edge in edges])
     result = percolate_graph(np.array([site.energy_eV for site in sites]), table, saddles)
     for dimension, critical in enumerate(result.critical, start=1):
-        if critical < 0:
+        if critical < 0 or dimension not in dimensions:
             continue
         steps = _from_lowest_site(_shortest_path(sites, edges, critical, cell), sites)
         if steps:

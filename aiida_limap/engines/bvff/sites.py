@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,7 +21,7 @@ from aiida_limap.engines.errors import InputError
 if TYPE_CHECKING:
     from aiida_limap.engines.bvff.solve import Solution
 
-__all__ = ['build_network', 'in_cell_of_structure']
+__all__ = ['build_network', 'clean_graph', 'in_cell_of_structure']
 
 #: Sites closer than this are the same one, Å.
 _SAME_ANGSTROM = 0.1
@@ -40,7 +41,7 @@ def build_network(solution: Solution) -> MigrationNetwork:
     zero = solution.energy_minimum
     finite = [threshold for threshold in solution.thresholds if np.isfinite(threshold)]
     top = max(finite) if finite else zero + solution.options.energy_cap_eV
-    graph = _cleaned(solution.network, top)
+    graph = clean_graph(solution.network, top, solution.grid.framework.cell)
     kinds, symmetries = _site_kinds(solution, graph.positions)
     expanded, source = in_cell_of_structure(graph, solution.grid.transformation)
     labels = _labels(kinds[source], expanded.energies)
@@ -89,8 +90,14 @@ def _triple(values: NDArray) -> tuple[float, float, float]:
     return float(values[0]), float(values[1]), float(values[2])
 
 
-def _cleaned(network: RefinedNetwork, top: float) -> SiteGraph:
-    """Keep the sites that have not been merged and the passes up to an energy, each pass once."""
+def clean_graph(network: RefinedNetwork, top: float, cell: NDArray[np.float64]) -> SiteGraph:
+    """Keep the sites that have not been merged and the passes up to an energy, each pass once.
+
+    :param network: what was found in the cell of the grid.
+    :param top: energy, eV.
+    :param cell: (3, 3) lattice vectors of that cell as rows, Å.
+    :returns: the graph in the same cell.
+    """
     keep: list[int] = []
     seen: dict[tuple[int, ...], list[int]] = {}
     for index in np.lexsort((~network.refined, network.saddle_energies)):
@@ -111,7 +118,7 @@ def _cleaned(network: RefinedNetwork, top: float) -> SiteGraph:
     edges = network.edges[keep].copy()
     edges[:, 0], edges[:, 1] = number[edges[:, 0]], number[edges[:, 1]]
     inside = (edges[:, :2] >= 0).all(axis=1)
-    return SiteGraph(
+    graph = SiteGraph(
         network.positions[used],
         network.energies[used],
         edges[inside],
@@ -119,6 +126,22 @@ def _cleaned(network: RefinedNetwork, top: float) -> SiteGraph:
         network.saddle_positions[keep][inside],
         network.refined[keep][inside],
     )
+    return replace(graph, saddle_positions=_between_sites(graph, cell))
+
+
+def _between_sites(graph: SiteGraph, cell: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the saddles, those of the grid in the image that lies between the two sites: they come in any image."""
+    positions = graph.saddle_positions.copy()
+    rows = np.flatnonzero(~graph.refined)
+    if not len(rows):
+        return positions
+    source = graph.positions[graph.edges[rows, 0]]
+    target = graph.positions[graph.edges[rows, 1]] + graph.edges[rows, 2:]
+    near = positions[rows] - np.rint(positions[rows] - (source + target) / 2)
+    images = near[:, None] + np.array(list(itertools.product((-1, 0, 1), repeat=3)))
+    lengths = sum(np.linalg.norm((images - end[:, None]) @ cell, axis=-1) for end in (source, target))
+    positions[rows] = images[np.arange(len(rows)), np.argmin(lengths, axis=1)]
+    return positions
 
 
 def _same_pass(network: RefinedNetwork, first: int, second: int) -> bool:

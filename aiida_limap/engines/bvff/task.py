@@ -15,6 +15,7 @@ from aiida_limap.engines.bvff.migration import summarise
 from aiida_limap.engines.bvff.options import BvffOptions
 from aiida_limap.engines.bvff.outputs import extra_values, write_files
 from aiida_limap.engines.bvff.parameters import load_parameters
+from aiida_limap.engines.bvff.profiles import limiting_profile
 from aiida_limap.engines.bvff.solve import solve
 from aiida_limap.engines.chemistry.structures import structure_from_record
 from aiida_limap.engines.errors import InputError, LimapError
@@ -114,6 +115,7 @@ def compute_item(
         result = summarise(solution)
         values = {**result.values(), **extra_values(solution)}
         message = result.message
+        rows = limiting_profile(solution) if options.profiles else {}
         if folder is not None:
             try:
                 values.update(write_files(solution, identifier, folder, threads=threads))
@@ -128,4 +130,4 @@ def compute_item(
         return ItemResult(
             identifier, Status.FAILED, f'{type(error).__name__}: {error}', {'wall_s': time.monotonic() - started}
         )
-    return ItemResult(identifier, result.status, message, {**values, 'wall_s': time.monotonic() - started})
+    return ItemResult(identifier, result.status, message, {**values, 'wall_s': time.monotonic() - started}, rows)
