@@ -218,3 +218,10 @@ def test_a_new_map_counts_what_lies_outside_of_the_domain(stand_in_code, parent)
     assert np.isnan(points.column('in_domain')[:2]).all()
     assert points.n_outside == outputs['output_parameters']['n_new_outside'] == 1
     assert '2 new points, 1 of them outside' in get_workchain_report(node, 'REPORT')
+
+
+@pytest.mark.parametrize('protocol', ['fast', 'balanced', 'stringent'])
+def test_a_protocol_gives_the_stored_inputs(protocol, aiida_code_installed, parent, check_snapshot):
+    code = aiida_code_installed(label='snapshot-code', filepath_executable='/bin/true')
+    dataset = make_dataset([make_structure(2.0)])
+    check_snapshot(EncodeWorkChain.get_builder_from_protocol(code, dataset, parent, protocol), 'encode', protocol)
