@@ -37,17 +37,14 @@ def _write_exit_codes() -> None:
 
     from aiida.plugins import CalculationFactory, WorkflowFactory
 
-    names = [('limap.bvff', CalculationFactory), ('limap.descriptors', CalculationFactory)]
-    names += [('limap.train', CalculationFactory), ('limap.encode', CalculationFactory)]
-    names += [
-        ('limap.bvff.base', WorkflowFactory),
-        ('limap.train.base', WorkflowFactory),
-        ('limap.featurize', WorkflowFactory),
-        ('limap.map', WorkflowFactory),
-    ]
+    jobs = ('limap.bvff', 'limap.descriptors', 'limap.train', 'limap.encode')
+    chains = ('limap.bvff.base', 'limap.train.base', 'limap.featurize', 'limap.map', 'limap.encode')
+    names = [(name, CalculationFactory, name) for name in jobs]
+    # A job and a work chain share a name.
+    names += [(name, WorkflowFactory, f'{name} (work chain)' if name in jobs else name) for name in chains]
     lines = []
-    for name, factory in names:
-        lines += [f'## {name}', '', '| status | label | message |', '|---|---|---|']
+    for name, factory, heading in names:
+        lines += [f'## {heading}', '', '| status | label | message |', '|---|---|---|']
         for label, code in sorted(factory(name).spec().exit_codes.items(), key=lambda entry: entry[1].status):
             if code.status >= 200:
                 lines.append(f'| {code.status} | `{label}` | {code.message} |')
