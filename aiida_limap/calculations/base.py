@@ -144,8 +144,8 @@ class StructuresCalculation(ManyStructures, EngineCalculation):
             dynamic=True,
             required=True,
             validator=_validate_structures,
-            help='Structures by key; make the key with aiida_limap.common.keys.structure_key(node.uuid). Batches of 50 '
-            'to 100 are best: the cost of linked inputs grows with their square.',
+            help='Structures by key; make the key with aiida_limap.common.keys.structure_key(node.uuid). Batches of '
+            'about 100 are best: smaller ones cost more per structure, and a job that is stopped puts a larger one at risk.',
         )
         spec.input(
             'oxidation_states',
