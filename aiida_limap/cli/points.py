@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from aiida_limap.cli.base import with_profile
+from aiida_limap.cli.map_questions import print_rows
 
 if TYPE_CHECKING:
     from aiida_limap.data.bond_valence import BondValenceData
@@ -19,11 +21,12 @@ __all__ = ['point_group']
 
 @click.group('point')
 def point_group() -> None:
-    """Show a point of a map and the way back to its structure.
+    """Show points of a map and the way back to their structures.
 
     \b
-    Example:
+    Examples:
       aiida-limap point show mp-10499
+      aiida-limap point nearest -0.5 1.2 -k 5
     """
 
 
@@ -31,8 +34,14 @@ def point_group() -> None:
 @click.argument('identifier', metavar='ID')
 @click.option('--map', 'map_id', metavar='MAP', help='The map: pk, UUID or label; by default the newest.')
 @click.option('--json', 'as_json', is_flag=True, help='Print JSON.')
+@click.option(
+    '--graph',
+    type=click.Path(path_type=Path),
+    metavar='FILE',
+    help='Draw everything behind the point: FILE.svg, .png or .pdf (these need the program dot of Graphviz), or .dot.',
+)
 @with_profile
-def show(identifier: str, map_id: str | None, as_json: bool) -> None:
+def show(identifier: str, map_id: str | None, as_json: bool, graph: Path | None) -> None:
     """Print structure, source, migration energy and the chain of calculations of a point.
 
     ID is the id of the structure in its source (mp-10499), a UUID or its start, or a formula.
@@ -41,10 +50,14 @@ def show(identifier: str, map_id: str | None, as_json: bool) -> None:
     Examples:
       aiida-limap point show mp-10499
       aiida-limap point show Li3PO4 --map 1234 --json
+      aiida-limap point show mp-10499 --graph mp-10499.svg
     """
-    from aiida_limap.tools.query import load_map, point
+    from aiida_limap.tools.query import Map
 
-    answer = point(identifier, load_map(map_id))
+    asked = Map(map_id)
+    answer = asked.point(identifier)
+    if graph is not None:
+        asked.provenance(answer).write_graph(graph)
     if as_json:
         parameters = _parameter_set(answer)
         document = {
@@ -58,8 +71,37 @@ def show(identifier: str, map_id: str | None, as_json: bool) -> None:
             else {'name': parameters.title, 'uuid': parameters.uuid, 'checksum': parameters.checksum},
         }
         click.echo(json.dumps(document, indent=1))
+        return
+    _print(answer)
+    if graph is not None:
+        click.echo(f'drawn: {graph}')
+
+
+# A code below zero would else be taken for an option.
+@point_group.command('nearest', context_settings={'ignore_unknown_options': True})
+@click.argument('x', type=float)
+@click.argument('y', type=float)
+@click.option('-k', 'number', type=click.IntRange(min=1), default=10, show_default=True, help='How many points.')
+@click.option('--map', 'map_id', metavar='MAP', help='The map: pk, UUID or label; by default the newest.')
+@click.option('--json', 'as_json', is_flag=True, help='Print JSON with all columns.')
+@with_profile
+def nearest(x: float, y: float, number: int, map_id: str | None, as_json: bool) -> None:
+    """List the points nearest to a place of the map, X its composition code and Y its structure code.
+
+    The distance is that in the plane, in codes.
+
+    \b
+    Examples:
+      aiida-limap point nearest -0.5 1.2
+      aiida-limap point nearest -0.5 1.2 -k 3 --map 1234 --json
+    """
+    from aiida_limap.tools.query import Map
+
+    frame = Map(map_id).nearest(x, y, number)
+    if as_json:
+        click.echo(frame.reset_index().to_json(orient='records', indent=1))
     else:
-        _print(answer)
+        print_rows(frame)
 
 
 def _parameter_set(answer: MapPoint) -> BondValenceData | None:
@@ -101,4 +143,5 @@ def _print(answer: MapPoint) -> None:
     if parameters is not None:
         click.echo(f'\nparameters: {parameters.title}, pk {parameters.pk}, sha256 {parameters.checksum}')
     click.echo(f'\nmore: verdi node show {answer.structure_uuid}')
-    click.echo(f'graph: verdi node graph generate {answer.steps[-1].pk}')
+    click.echo(f'graph: aiida-limap point show {answer.structure_uuid} --graph point.svg')
+    click.echo(f'all of it: verdi node graph generate {answer.steps[-1].pk}')

@@ -22,6 +22,8 @@ from aiida_limap.data._columns import (
     verify_checksum,
     write_node_arrays,
 )
+from aiida_limap.data._names import rows_by_name
+from aiida_limap.data._plane import inside_polygon, nearest_points, within_ranges
 from aiida_limap.formats.mapbundle import AXES, Heatmap
 
 if TYPE_CHECKING:
@@ -189,6 +191,11 @@ class MapData(Data):
         return self.base.attributes.get('mobile_ion', None)
 
     @property
+    def engine_version(self) -> str | None:
+        """Version of the engine that encoded the points, where it is known."""
+        return self.base.attributes.get('engine_version', None)
+
+    @property
     def model_uuid(self) -> str | None:
         """UUID of the model that encoded the points."""
         return self.base.attributes.get('model_uuid', None)
@@ -251,26 +258,102 @@ class MapData(Data):
             support=arrays.get(_SUPPORT),
         )
 
+    def find(self, text: str) -> list[str]:
+        """Return the UUIDs of the structures of the points that a text names.
+
+        :param text: a UUID or its start, the id in the source database, the id of the counterpart in the Materials
+            Project, or a formula in any order of elements.
+        :returns: UUIDs in the order of the map; empty where nothing fits.
+        """
+        return rows_by_name(text, self.ids, self.column('formula') if 'formula' in self.columns else None)
+
     def point(self, identifier: str) -> dict[str, float | str | None]:
         """Return the values of one point.
 
-        :param identifier: UUID of its structure.
+        :param identifier: UUID of its structure, or any other name of one point that :meth:`find` knows.
         :returns: number, word or None by column.
-        :raises KeyError: if the map has no such point.
+        :raises KeyError: if the map has no such point, or several.
         """
-        if self._positions is None:
-            self._positions = {name: index for index, name in enumerate(self.ids)}
-        if identifier not in self._positions:
-            raise KeyError(f'the map has no point of structure {identifier!r}')
-        index = self._positions[identifier]
+        if identifier not in self:
+            found = self.find(identifier)
+            if len(found) != 1:
+                raise KeyError(f'the map has {len(found) or "no"} points that are called {identifier!r}')
+            identifier = found[0]
+        index = self._rows[identifier]
         return {name: plain_value(self._arrays[f'column.{name}'][index]) for name in self.columns}
 
+    def __contains__(self, structure_uuid: object) -> bool:
+        """Say whether a structure, named by its UUID, is a point of the map."""
+        return structure_uuid in self._rows
+
+    @property
+    def _rows(self) -> dict[str, int]:
+        if self._positions is None:
+            self._positions = {name: index for index, name in enumerate(self.ids)}
+        return self._positions
+
+    def nearest(self, x_comp: float, x_struc: float, k: int = 10) -> pd.DataFrame:
+        """Return the points nearest to a place on the plane.
+
+        :param x_comp: composition code of the place.
+        :param x_struc: structure code of the place.
+        :param k: how many points; all of them where the map has fewer.
+        :returns: as :meth:`to_dataframe`, the nearest first, with the column ``distance`` in front: the Euclidean
+            distance in the plane, in codes.
+        :raises ValueError: if the place is not finite or the number is below 1.
+        """
+        rows, distances = nearest_points(self._codes, (x_comp, x_struc), k)
+        frame = self._frame(rows)
+        frame.insert(0, 'distance', distances)
+        frame.attrs['units']['distance'] = ''
+        return frame
+
+    def in_region(self, *, polygon: ArrayLike | None = None, **ranges: Any) -> pd.DataFrame:
+        """Return the points in a region: those that every condition allows.
+
+        ``in_region(x_comp=(-1, 0), x_struc=(0, 2))`` is a box, ``in_region(migration_energy_eV=(None, 0.3))`` takes all
+        energies up to 0.3 eV.
+
+        :param polygon: (m, 2) corners in the plane, pairs of composition and structure code, three or more.
+        :param ranges: lowest and highest value of any column of numbers by its name; both are included, and None leaves
+            a side open. A point without a value is in no range.
+        :returns: as :meth:`to_dataframe`, in the order of the map.
+        :raises KeyError: if the map has no such column.
+        :raises ValueError: if no condition is given, or one of them is no region.
+        """
+        if polygon is None and not ranges:
+            raise ValueError(
+                'a region needs a polygon, or a range such as x_comp=(-1, 0) or migration_energy_eV=(0, 0.3)'
+            )
+        inside = np.ones(len(self), dtype=np.bool_)
+        if polygon is not None:
+            inside &= inside_polygon(self._codes, polygon)
+        if ranges:
+            inside &= within_ranges({name: self.column(name) for name in ranges}, ranges)
+        return self._frame(np.flatnonzero(inside))
+
     def to_dataframe(self) -> pd.DataFrame:
-        """Return the points as a data frame, indexed by the UUID of their structures."""
+        """Return the points as a data frame, indexed by the UUID of their structures.
+
+        The unit of a column stands in its name (``_eV``) and, by name, in ``attrs['units']``; codes are pure numbers.
+        """
+        return self._frame(slice(None))
+
+    @property
+    def _codes(self) -> NDArray[np.float64]:
+        return np.column_stack([self.column(axis) for axis in AXES])
+
+    def _frame(self, rows: Any) -> pd.DataFrame:
         import pandas as pd
 
-        columns = {name: self._arrays[f'column.{name}'].tolist() for name in self.columns}
-        return pd.DataFrame(columns, index=pd.Index(self.ids, name='id'))
+        columns = {name: self.column(name)[rows] for name in self.columns}
+        # Words become Python's, which print and compare as people expect.
+        columns = {name: array if array.dtype.kind == 'f' else array.tolist() for name, array in columns.items()}
+        frame = pd.DataFrame(columns, index=pd.Index(self._arrays['ids'][rows].tolist(), name='id'))
+        frame.attrs.update(
+            map=self.uuid, target=self.target, units={name: 'eV' if name.endswith('_eV') else '' for name in columns}
+        )
+        return frame
 
 
 def _lineage(parent: str | None, is_new: NDArray | None) -> dict[str, Any]:

@@ -6,16 +6,27 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from aiida_limap.tools._query_jobs import row_jobs, table_tree
+
 if TYPE_CHECKING:
     from aiida import orm
 
     from aiida_limap.data.map import MapData
     from aiida_limap.data.table import TableData
 
-__all__ = ['MapProvenance', 'Step', 'jobs_by_row', 'map_provenance', 'parent_of', 'structure_facts']
+__all__ = [
+    'MapProvenance',
+    'Step',
+    'input_of',
+    'jobs_by_row',
+    'map_provenance',
+    'parent_of',
+    'shared_steps',
+    'structure_facts',
+]
 
-#: SQLite takes a limited number of values in one statement.
-_QUERY_SIZE = 500
+#: So many structures are asked for at once; AiiDA passes them as one value.
+_QUERY_SIZE = 10_000
 #: What a point that is taken over to another map keeps.
 _INHERITED = ('dataset', 'migration_energy', 'descriptors', 'encoding')
 
@@ -69,22 +80,41 @@ class MapProvenance:
         }
 
 
-def map_provenance(map_node: MapData) -> MapProvenance:
+def map_provenance(map_node: MapData, structure: str | None = None) -> MapProvenance:
     """Follow the graph backwards from a map.
 
     :param map_node: the stored map.
+    :param structure: UUID of the only structure whose jobs are asked for; None for all.
     :returns: the work chain, the encoding, the model, the training, the dataset and the parent where they are in the
         profile, and for each structure the calculation jobs of its migration energy and of its descriptors. Points that
         were taken over from the parent have the dataset, the jobs and the encoding that they have there; what took them
         over is their ``placing``.
     """
-    shared: dict[str, Step] = {'map': _step('the map', map_node)}
+    encoding, parent, shared = map_node.creator, parent_of(map_node), shared_steps(map_node)
     jobs: dict[str, dict[str, Step]] = {}
-    encoding = map_node.creator
     if encoding is None:
         return MapProvenance(shared)
+    for role, link in (('migration_energy', 'migration_energies'), ('descriptors', 'descriptors')):
+        table = input_of(encoding, link)
+        if table is not None:
+            jobs[role] = jobs_by_row(table, role.replace('_', ' '), structure)
+    if parent is not None:
+        _inherit(jobs, parent, _step('the taking over', encoding), structure)
+    return MapProvenance(shared, jobs)
+
+
+def shared_steps(map_node: MapData) -> dict[str, Step]:
+    """Return the steps that all points of a map share, by role.
+
+    :param map_node: the stored map.
+    :returns: the map, its encoding, model, training, work chain, dataset and parent, where they are in the profile.
+    """
+    shared: dict[str, Step] = {'map': _step('the map', map_node)}
+    encoding = map_node.creator
+    if encoding is None:
+        return shared
     shared['encoding'] = _step('the codes and predictions', encoding)
-    model = _input(encoding, 'model')
+    model = input_of(encoding, 'model')
     if model is not None:
         shared['model'] = _step('the trained autoencoder', model)
         if model.creator is not None:
@@ -93,17 +123,12 @@ def map_provenance(map_node: MapData) -> MapProvenance:
     chain = _top_caller(encoding)
     if chain is not None:
         shared['work_chain'] = _step('the whole map' if parent is None else 'the new structures', chain)
-        dataset = _input(chain, 'dataset')
+        dataset = input_of(chain, 'dataset')
         if dataset is not None:
             shared['dataset'] = _step('the dataset', dataset)
-    for role, link in (('migration_energy', 'migration_energies'), ('descriptors', 'descriptors')):
-        table = _input(encoding, link)
-        if table is not None:
-            jobs[role] = jobs_by_row(table, role.replace('_', ' '))
     if parent is not None:
         shared['parent_map'] = _step('the map before', parent)
-        _inherit(jobs, parent, _step('the taking over', encoding))
-    return MapProvenance(shared, jobs)
+    return shared
 
 
 def parent_of(map_node: MapData) -> MapData | None:
@@ -115,7 +140,7 @@ def parent_of(map_node: MapData) -> MapData | None:
     from aiida import orm
     from aiida.common.exceptions import NotExistent
 
-    linked = None if map_node.creator is None else _input(map_node.creator, 'parent_map')
+    linked = None if map_node.creator is None else input_of(map_node.creator, 'parent_map')
     if linked is None and map_node.parent_uuid is not None:
         try:
             linked = orm.load_node(map_node.parent_uuid)
@@ -124,10 +149,10 @@ def parent_of(map_node: MapData) -> MapData | None:
     return linked
 
 
-def _inherit(jobs: dict[str, dict[str, Step]], parent: MapData, placing: Step) -> None:
+def _inherit(jobs: dict[str, dict[str, Step]], parent: MapData, placing: Step, structure: str | None) -> None:
     """Add the steps of the points that were taken over from another map."""
-    before = map_provenance(parent)
-    for uuid in parent.ids:
+    before = map_provenance(parent, structure)
+    for uuid in parent.ids if structure is None else [structure] * (structure in parent):
         steps = before.steps_of(uuid)
         own = {role: steps[role] for role in _INHERITED if role in steps}
         for role, step in {**own, 'placing': placing}.items():
@@ -160,7 +185,13 @@ def _step(role: str, node: orm.Node) -> Step:
     return Step(role, str(kind), int(node.pk or 0), node.uuid)
 
 
-def _input(process: orm.Node, label: str) -> orm.Node | None:
+def input_of(process: orm.Node, label: str) -> orm.Node | None:
+    """Return an input of a process.
+
+    :param process: the stored process.
+    :param label: label of the link.
+    :returns: the node, or None where there is no such input, or the profile has lost it.
+    """
     link = process.base.links.get_incoming(link_label_filter=label).first()
     return None if link is None else link.node
 
@@ -172,22 +203,14 @@ def _top_caller(process: orm.Node) -> orm.Node | None:
     return caller
 
 
-def jobs_by_row(table: TableData, role: str) -> dict[str, Step]:
+def jobs_by_row(table: TableData, role: str, structure: str | None = None) -> dict[str, Step]:
     """Return the job of each row; tables joined from batches are followed to the batches.
 
     :param table: a table of migration energies or descriptors.
     :param role: what the jobs did, in words.
+    :param structure: UUID of the only structure whose row is asked for; None for all rows.
     :returns: the step that computed the row, by its identifier; empty for a table that nothing made.
     """
-    from aiida import orm
-
-    creator = table.creator
-    if creator is None:
-        return {}
-    if isinstance(creator, orm.CalcFunctionNode):
-        rows: dict[str, Step] = {}
-        for link in creator.base.links.get_incoming(node_class=type(table)).all():
-            rows.update(jobs_by_row(link.node, role))
-        return rows
-    step = _step(role, creator)
-    return dict.fromkeys(table.ids, step)
+    tree = table_tree(table)
+    steps = {pk: Step(role, row.kind, row.pk, row.uuid) for pk, row in tree.jobs.items()}
+    return {uuid: steps[pk] for uuid, pk in row_jobs(tree, structure).items()}
