@@ -165,7 +165,9 @@ def losses_of_maps(maps: Sequence[MapData]) -> LossRuns:
     for node in {node.uuid: node for node in maps}.values():
         history = history_of(node)
         header = find_model(node).header['training']
-        epoch = int(header['best_epoch']) - 1
+        if history.best_epoch is None or header.get('me_weight') is None:
+            raise QueryError(f'the model of map {node.pk} does not say which W and which epoch it is from')
+        epoch = history.best_epoch - 1
         found.append({name: float(values[epoch]) for name, values in history.losses.items() if len(values) > epoch})
         weights.append(float(header['me_weight']))
         names.append(f'map {node.pk}')

@@ -25,7 +25,10 @@ _DIRECTIONS = ((1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (-1, 1), (1, -1), (-1, 
 #: Distances between point and label, points (1/72 inch); beyond the first a line connects the two.
 _DISTANCES = (3.5, 9.0, 15.0, 22.0, 30.0)
 _GAP = 0.8
-_LEADER_STEPS = 12
+_LEADER_STEPS = 16
+#: Lines between labels and points keep this far from each other, points.
+_CLEARANCE = 2.5
+_NEAR = 6.0
 Floats = NDArray[np.float64]
 
 
@@ -109,6 +112,8 @@ def _free_place(
             # From the edge of the mark to the edge of the text.
             end = np.clip(point, low, high)
             leader = point + np.linspace(0, 1, _LEADER_STEPS)[:, None] * (end - point)
+            if _close(_apart(leader, point, unit), _apart(lines, point, unit), _CLEARANCE * unit):
+                continue
             if not any(_meets(step, step, taken[_others(point, taken)]) for step in leader):
                 return centre, leader
     return None
@@ -118,6 +123,17 @@ def _meets(low: Floats, high: Floats, taken: Floats) -> bool:
     return bool(
         ((taken[:, 0] < high[0]) & (taken[:, 2] > low[0]) & (taken[:, 1] < high[1]) & (taken[:, 3] > low[1])).any()
     )
+
+
+def _apart(steps: Floats, point: Floats, unit: float) -> Floats:
+    """Return the steps of lines that are not at a point itself, where the lines of points at one place meet."""
+    return steps[np.hypot(*(steps - point).T) > _NEAR * unit]
+
+
+def _close(leader: Floats, lines: Floats, distance: float) -> bool:
+    """Return whether a line comes near to another one, as crossing lines do."""
+    gaps = leader[:, None] - lines[None]
+    return bool((np.hypot(gaps[..., 0], gaps[..., 1]) < distance).any())
 
 
 def _others(point: Floats, taken: Floats) -> NDArray[np.bool_]:
