@@ -21,6 +21,12 @@ from aiida_limap.visualisation.facts import check_bundle
 
 __all__ = ['write_page']
 
+#: Parts of the script, in the order in which they are put together; all share one function.
+SCRIPT_PARTS = (
+    'base', 'packing', 'svg', 'profile', 'descriptors', 'point', 'plot', 'colour', 'plane', 'place', 'search',
+    'filters', 'selection', 'theme', 'keys', 'start',
+)  # fmt: skip
+
 
 def write_page(bundle: MapBundle, path: Path | str) -> Path:
     """Write the map as one HTML file that any browser opens without network, server or Python.
@@ -39,7 +45,7 @@ def write_page(bundle: MapBundle, path: Path | str) -> Path:
     check_bundle(bundle)
     chemiscope = load_chemiscope()
     viewer = _inline(chemiscope.script)
-    script = _inline(_part('template.js'))
+    script = _inline(_script())
     generator = f'aiida-limap {__version__}, chemiscope {chemiscope.version}'
     document = page_data(bundle) | {'generator': generator}
     text = Template(_part('template.html')).substitute(
@@ -65,6 +71,12 @@ def write_page(bundle: MapBundle, path: Path | str) -> Path:
 
 def _part(name: str) -> str:
     return resources.files('aiida_limap.visualisation').joinpath(name).read_text(encoding='utf-8')
+
+
+def _script() -> str:
+    """Return the script of the page: its parts inside of one function, so that they share names with nobody else."""
+    parts = (_part(f'page_script/{name}.js') for name in SCRIPT_PARTS)
+    return "'use strict';\n(function () {\n" + '\n'.join(parts) + '})();\n'
 
 
 def _inline(script: str) -> str:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 from aiida_limap.formats.mapbundle import Heatmap, MapBundle, MapProperty
+from aiida_limap.formats.mapparts import DescriptorColumn, Descriptors, Profiles
 from aiida_limap.formats.structures import StructureRecord
+from aiida_limap.visualisation.page import write_page
 
 BROWSERS = ('chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable', 'chrome')
 #: Software rendering, and none of the requests that a browser makes by itself.
@@ -19,6 +22,17 @@ FLAGS = [
     '--no-sandbox', '--disable-gpu', '--use-gl=angle', '--use-angle=swiftshader', '--enable-unsafe-swiftshader',
     '--disable-background-networking', '--disable-component-update', '--disable-sync', '--no-first-run',
 ]  # fmt: skip
+
+
+#: A function of the page that knows the plot within chemiscope's map.
+IN_PLOT = """(argument) => {
+    const host = [...document.querySelectorAll('#map *')].find((node) => node.shadowRoot);
+    const plot = host.shadowRoot.querySelector('.js-plotly-plot');
+    const box = plot.getBoundingClientRect();
+    const {xaxis, yaxis} = plot._fullLayout;
+    const at = (x, y) => [box.left + xaxis._offset + xaxis.l2p(x), box.top + yaxis._offset + yaxis.l2p(y)];
+    BODY
+}"""
 
 
 def _bundle(n_points: int = 12, *, missing: tuple[int, ...] = (3,), heatmap: Any = True, **changes: Any) -> MapBundle:
@@ -76,6 +90,57 @@ def _uncertain_bundle(n_points: int = 12) -> MapBundle:
     return _bundle(n_points, properties=properties, heatmap=heatmap, metadata=metadata)
 
 
+def _descriptors(part: str, codes: np.ndarray, n_points: int) -> Descriptors:
+    """Return ten named numbers or a histogram of 30 bins for one axis, decoded at these codes."""
+    if part == 'composition':
+        names = [f'fraction_{element}' for element in ('Li', 'F', 'Cl', 'Br', 'I')]
+        columns = tuple(DescriptorColumn(name, '', 'share of atoms', part, 'fraction') for name in names)
+        decoded = np.column_stack([np.full(codes.size, 0.5), *(np.abs(codes - k) < 0.5 for k in range(4))])
+        decoded[:, 1:] *= 0.5
+    else:
+        centres = np.arange(30) * 0.2 + 1
+        columns = tuple(
+            DescriptorColumn(f'distance_{centre:.1f}', 'Å', 'share of pairs with distance', part, 'distance')
+            for centre in centres
+        )
+        decoded = np.exp(-((centres[None, :] - 2 - codes[:, None]) ** 2))
+    rows = decoded[np.arange(n_points) % codes.size]
+    return Descriptors(columns, np.ones(len(columns)), rows, codes, decoded)
+
+
+def _explored_bundle(n_points: int = 12) -> MapBundle:
+    """Return a bundle that holds all that a page can show: planes, intervals, decoded axes, descriptors, profiles."""
+    plain = _uncertain_bundle(n_points)
+    heatmap = plain.heatmap
+    assert heatmap is not None
+    # Known but for the right edge, where no point lies.
+    known = np.tile([1.0, 1.0, 1.0, 0.6], (3, 1))
+    known[2, 3] = 0.0
+    energies = np.tile([0.2, 0.6, 1.0, 1.4], (3, 1))
+    place = (heatmap.x_comp, heatmap.x_struc)
+    families = MapProperty(tuple(('spinel', 'garnet', 'olivine')[i % 3] for i in range(n_points)), 'Structure family')
+    distance = np.tile(np.linspace(0.0, 4.0, 41, dtype=np.float32), (n_points, 1))
+    energy = np.float32(0.3) * np.sin(np.float32(np.pi) * distance / 4) ** 2
+    return _bundle(
+        n_points,
+        properties=dict(plain.properties) | {'family': families},
+        metadata=plain.metadata,
+        heatmap=Heatmap(*place, energies, 'Predicted migration energy', 'eV', known),
+        layers={
+            'low': Heatmap(*place, energies - 0.15, 'Low', 'eV'),
+            'high': Heatmap(*place, energies + 0.25, 'High', 'eV'),
+        },
+        descriptors={part: _descriptors(part, np.arange(4.0), n_points) for part in ('composition', 'structure')},
+        profiles=Profiles(distance, energy, 2),
+    )
+
+
+@pytest.fixture
+def explored_bundle() -> MapBundle:
+    """Return a bundle with everything that a page can show."""
+    return _explored_bundle()
+
+
 @pytest.fixture
 def uncertain_bundle() -> MapBundle:
     """Return a bundle that says what is known and what is not."""
@@ -102,3 +167,56 @@ def browser() -> Iterator[Any]:
         instance = playwright.chromium.launch(executable_path=executable, args=FLAGS)
         yield instance
         instance.close()
+
+
+class Session:
+    """A page in the browser, with everything that went wrong and every request that it made."""
+
+    def __init__(self, browser: Any, path: Path, **options: Any) -> None:
+        self.requests: list[str] = []
+        self.problems: list[str] = []
+        self.context = browser.new_context(**{'viewport': {'width': 1366, 'height': 768}, **options})
+        self.page = self.context.new_page()
+        self.page.on('request', lambda request: self.requests.append(request.url))
+        self.page.on('pageerror', lambda error: self.problems.append(str(error)))
+        self.page.on('console', lambda note: self.problems.append(note.text) if note.type == 'error' else None)
+        self.page.goto(path.resolve().as_uri(), timeout=120_000)
+        self.page.wait_for_function('window.limap && (limap.ready || limap.errors.length)', timeout=120_000)
+
+    def text(self, selector: str) -> str:
+        """Return what a person reads there."""
+        return self.page.locator(selector).inner_text()
+
+    def state(self, name: str) -> Any:
+        """Return a part of the state of the page."""
+        return self.page.evaluate(f'limap.{name}')
+
+    def plot(self, body: str, argument: Any = None) -> Any:
+        """Return what a function body gives that knows ``plot``, ``argument``, and the screen by ``at(x, y)``."""
+        return self.page.evaluate(IN_PLOT.replace('BODY', body), argument)
+
+    def place(self, x: float, y: float) -> tuple[float, float]:
+        """Return where a place of the map lies on the screen."""
+        return tuple(self.plot('return at(...argument);', [x, y]))
+
+    def point(self, index: int) -> tuple[float, float]:
+        """Return where a point lies on the screen."""
+        return tuple(self.plot('return at(plot.data[0].x[argument], plot.data[0].y[argument]);', index))
+
+    def settle(self) -> None:
+        """Wait until chemiscope has marked its first point once more, a second after the start."""
+        self.page.wait_for_timeout(1500)
+
+
+@pytest.fixture
+def open_page(browser: Any, tmp_path: Path) -> Iterator[Callable[..., Session]]:
+    """Return a function that writes a bundle as a page and opens it."""
+    sessions = []
+
+    def open_bundle(bundle: MapBundle, **options: Any) -> Session:
+        sessions.append(Session(browser, write_page(bundle, tmp_path / 'map.html'), **options))
+        return sessions[-1]
+
+    yield open_bundle
+    for session in sessions:
+        session.context.close()

@@ -5,67 +5,18 @@ from __future__ import annotations
 import pytest
 
 from aiida_limap.formats.mapbundle import MapProperty
-from aiida_limap.visualisation.page import write_page
 
 pytestmark = pytest.mark.browser
 
-ATTACK = '<img src=x onerror="window.attacked=1"><b>bold</b>'
-#: Where a point lies on the screen, from the axes of the plot.
-PLACE = """(index) => {
-    const host = [...document.querySelectorAll('#map *')].find((node) => node.shadowRoot);
-    const plot = host.shadowRoot.querySelector('.js-plotly-plot');
-    const box = plot.getBoundingClientRect();
-    const {xaxis, yaxis} = plot._fullLayout;
-    const {x, y} = plot.data[0];
-    return [box.left + xaxis._offset + xaxis.l2p(x[index]), box.top + yaxis._offset + yaxis.l2p(y[index])];
-}"""
-
 #: How many pictures lie below the points.
-SHADES = """() => {
-    const host = [...document.querySelectorAll('#map *')].find((node) => node.shadowRoot);
-    return (host.shadowRoot.querySelector('.js-plotly-plot')._fullLayout.images || []).length;
-}"""
-
-
-class _Session:
-    """A page, with everything that went wrong and every request that it made."""
-
-    def __init__(self, browser, path):
-        self.requests: list[str] = []
-        self.problems: list[str] = []
-        self.page = browser.new_page(viewport={'width': 1366, 'height': 768})
-        self.page.on('request', lambda request: self.requests.append(request.url))
-        self.page.on('pageerror', lambda error: self.problems.append(str(error)))
-        self.page.on('console', lambda note: self.problems.append(note.text) if note.type == 'error' else None)
-        self.page.goto(path.resolve().as_uri())
-        self.page.wait_for_function('window.limap && (limap.ready || limap.errors.length)', timeout=120_000)
-
-    def text(self, selector):
-        return self.page.locator(selector).inner_text()
-
-    def selected(self):
-        return self.page.evaluate('limap.selected')
-
-
-@pytest.fixture
-def open_page(browser, tmp_path):
-    """Return a function that writes a bundle as a page and opens it."""
-    sessions = []
-
-    def open_bundle(bundle):
-        sessions.append(_Session(browser, write_page(bundle, tmp_path / 'map.html')))
-        return sessions[-1]
-
-    yield open_bundle
-    for session in sessions:
-        session.page.close()
+SHADES = 'return (plot._fullLayout.images || []).length;'
+ATTACK = '<img src=x onerror="window.attacked=1"><b>bold</b>'
 
 
 def test_page_works_without_network_and_errors(make_bundle, open_page):
     session = open_page(make_bundle())
     assert session.page.evaluate('[limap.ready, limap.errors]') == [True, []]
-    # chemiscope marks its first point once more after a second.
-    session.page.wait_for_timeout(1500)
+    session.settle()
     assert session.problems == []
     assert [url[:5] for url in session.requests] == ['file:']
     assert session.text('h1') == 'Halides'
@@ -79,9 +30,9 @@ def test_page_works_without_network_and_errors(make_bundle, open_page):
 
 def test_click_on_the_map_changes_panel_and_structure(make_bundle, open_page):
     session = open_page(make_bundle())
-    session.page.wait_for_timeout(1500)
-    assert session.selected() == 0
-    session.page.mouse.click(*session.page.evaluate(PLACE, 9))
+    session.settle()
+    assert session.state('selected') == 0
+    session.page.mouse.click(*session.point(9))
     session.page.wait_for_function('limap.selected === 9', timeout=30_000)
     assert session.text('#formula').replace('\n', '') == 'LiCl'
     assert session.text('#energy') == '1.150\u00a0eV'
@@ -96,33 +47,31 @@ def test_click_on_the_map_changes_panel_and_structure(make_bundle, open_page):
 
 def test_point_without_energy_is_drawn_grey_and_can_be_clicked(make_bundle, open_page):
     session = open_page(make_bundle(missing=(6,)))
-    session.page.wait_for_timeout(1500)
-    session.page.mouse.click(*session.page.evaluate(PLACE, 6))
+    session.settle()
+    session.page.mouse.click(*session.point(6))
     session.page.wait_for_function('limap.selected === 6', timeout=30_000)
     assert session.text('#energy') == 'none'
     assert session.text('#status') == (
         'not_percolating: no percolating path below the energy cap: an answer, not an error'
     )
     assert 'Grey: 1 without a migration energy' in session.text('#legend')
-    colours = session.page.evaluate(
-        "[...document.querySelectorAll('#map *')].find((n) => n.shadowRoot)"
-        ".shadowRoot.querySelector('.js-plotly-plot').data[0].marker.color"
-    )
+    colours = session.plot('return plot.data[0].marker.color;')
     assert colours[6] == '#aaaaaa'
     assert all(isinstance(colour, (int, float)) for index, colour in enumerate(colours) if index != 6)
 
 
-def test_buttons_and_list_choose_points_by_keyboard(make_bundle, open_page):
+def test_buttons_choose_points_by_keyboard(make_bundle, open_page):
     session = open_page(make_bundle(5, missing=()))
     session.page.locator('#next').focus()
     session.page.keyboard.press('Enter')
-    assert session.selected() == 1
+    assert session.state('selected') == 1
     session.page.locator('#previous').focus()
     session.page.keyboard.press('Enter')
     session.page.keyboard.press('Enter')
-    assert session.selected() == 4
-    session.page.locator('#points').select_option('2')
-    assert session.selected() == 2
+    assert session.state('selected') == 4
+    session.page.evaluate('limap.select(2)')
+    assert session.state('selected') == 2
+    assert session.text('#step') == '3 of 5'
     assert session.text('#formula') == 'LiBr'
     assert session.page.evaluate('limap.viewer.saveSettings().pinned') == [2]
 
@@ -140,8 +89,8 @@ def test_copy_buttons_copy_the_id_and_the_command(make_bundle, open_page):
 
 def test_hover_names_the_point(make_bundle, open_page):
     session = open_page(make_bundle())
-    session.page.wait_for_timeout(1500)
-    session.page.mouse.move(*session.page.evaluate(PLACE, 5))
+    session.settle()
+    session.page.mouse.move(*session.point(5))
     session.page.wait_for_selector('#tip:not([hidden])', timeout=30_000)
     assert session.text('#tip').split('\n') == ['LiCl · mp-5', '0.750\u00a0eV']
 
@@ -161,7 +110,7 @@ def test_markup_in_the_data_is_shown_as_text(make_bundle, open_page):
             provenance=({ATTACK: ATTACK},) * 3,
         )
     )
-    session.page.wait_for_timeout(1500)
+    session.settle()
     assert session.page.evaluate('window.attacked') is None
     assert session.problems == []
     assert session.text('h1') == ATTACK
@@ -172,28 +121,28 @@ def test_markup_in_the_data_is_shown_as_text(make_bundle, open_page):
 @pytest.mark.parametrize(('n_points', 'missing'), [(1, ()), (1, (0,)), (3, ()), (3, (0, 1, 2)), (3, (0, 1))])
 def test_small_maps_and_maps_without_energies_work(make_bundle, open_page, n_points, missing):
     session = open_page(make_bundle(n_points, missing=missing, heatmap=False))
-    session.page.wait_for_timeout(1500)
+    session.settle()
     assert session.page.evaluate('[limap.ready, limap.errors]') == [True, []]
     assert session.problems == []
     assert session.page.locator('#message').is_hidden()
-    session.page.locator('#points').select_option(str(n_points - 1))
+    session.page.evaluate('(index) => limap.select(index)', n_points - 1)
     assert session.text('#formula') == ['LiF', 'LiCl', 'LiBr'][n_points - 1]
 
 
-def test_point_without_codes_is_in_the_list(make_bundle, open_page):
+def test_point_without_codes_has_a_panel(make_bundle, open_page):
     bundle = make_bundle(4)
     codes = bundle.properties['x_comp']
     properties = dict(bundle.properties) | {'x_comp': MapProperty((None, *codes.values[1:]), codes.label)}
     session = open_page(make_bundle(4, properties=properties))
-    session.page.locator('#points').select_option('0')
+    session.page.evaluate('limap.select(0)')
     assert 'has no codes' in session.text('#panel')
     assert session.problems == []
 
 
 def test_what_is_not_known_is_seen(uncertain_bundle, open_page):
     session = open_page(uncertain_bundle)
-    session.page.wait_for_timeout(1500)
-    assert session.page.evaluate(SHADES) == 1
+    session.settle()
+    assert session.plot(SHADES) == 1
     assert session.text('#interval') == 'Interval (90\u00a0%): from 0.410\u00a0eV'
     session.page.evaluate('limap.select(5)')
     assert session.text('#interval') == 'Interval (90\u00a0%): 0.410 to 0.930\u00a0eV'
@@ -205,7 +154,7 @@ def test_what_is_not_known_is_seen(uncertain_bundle, open_page):
     # Other axes are another plane, about which the picture says nothing.
     session.page.evaluate("limap.viewer.map._options.x.property.value = 'Band gap'")
     session.page.wait_for_function('limap.shaded === false', timeout=30_000)
-    assert session.page.evaluate(SHADES) == 0
+    assert session.plot(SHADES) == 0
     session.page.evaluate("limap.viewer.map._options.x.property.value = 'Composition code'")
     session.page.wait_for_function('limap.shaded === true', timeout=30_000)
     assert session.problems == []
@@ -213,6 +162,6 @@ def test_what_is_not_known_is_seen(uncertain_bundle, open_page):
 
 def test_a_plain_map_has_no_shade(make_bundle, open_page):
     session = open_page(make_bundle())
-    session.page.wait_for_timeout(1500)
-    assert session.page.evaluate(SHADES) == 0
+    session.settle()
+    assert session.plot(SHADES) == 0
     assert session.page.locator('#interval').count() == 0
