@@ -145,7 +145,7 @@ class StructuresCalculation(ManyStructures, EngineCalculation):
             required=True,
             validator=_validate_structures,
             help='Structures by key; make the key with aiida_limap.common.keys.structure_key(node.uuid). Batches of '
-            'about 100 are best: smaller ones cost more per structure, and larger ones risk more when a job is stopped.',
+            'about 100 are best: smaller ones cost more per structure, larger ones risk more when a job is stopped.',
         )
         spec.input(
             'oxidation_states',
