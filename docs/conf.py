@@ -92,7 +92,21 @@ def _write_layouts() -> None:
     write_layout_tables(here / 'topics')
 
 
+def _write_families() -> None:
+    """Write the tables of structure families from the library itself."""
+    import sys
+    from pathlib import Path
+
+    here = Path(__file__).parent
+    sys.path.insert(0, str(here))
+    from family_tables import write_family_tables
+
+    write_family_tables(here / 'topics')
+
+
 _write_exit_codes()
+_write_families()
 _write_prototypes()
 _write_layouts()
 exclude_patterns += ['reference/_exit_codes.md', 'topics/_prototypes.md', 'topics/_kinds.md', 'topics/_layouts.md']
+exclude_patterns += ['topics/_families.md', 'topics/_families_measured.md']

@@ -12,6 +12,7 @@ import click
 
 from aiida_limap.cli.base import with_profile, writable_folder
 from aiida_limap.cli.figures import figures
+from aiida_limap.cli.map_families import families
 from aiida_limap.cli.map_questions import compare, region
 from aiida_limap.cli.quality import print_quality
 
@@ -178,6 +179,7 @@ def export(map_id: str | None, output: Path) -> None:
 
 
 map_group.add_command(figures)
+map_group.add_command(families)
 map_group.add_command(compare)
 map_group.add_command(region)
 

@@ -10,6 +10,7 @@ from aiida_limap import __version__
 from aiida_limap.formats.mapbundle import MapBundle, MapProperty
 from aiida_limap.formats.structures import StructureRecord
 from aiida_limap.tools._bundle_parts import map_parts
+from aiida_limap.tools.families import family_properties
 from aiida_limap.tools.provenance import MapProvenance, map_provenance, structure_facts
 
 if TYPE_CHECKING:
@@ -116,6 +117,8 @@ def map_bundle(map_node: MapData, *, title: str | None = None) -> MapBundle:
             properties[name] = MapProperty(_values([column[index] for index in rows]), label, unit, description)
     properties.update(_composition_properties(records))
     properties.update(_source_properties([facts[uuid]['source'].get('extras') or {} for uuid in ids]))
+    for name, (values, label, description) in family_properties(ids).items():
+        properties[name] = MapProperty(values, label, '', description)
     split = _splits(map_node, ids)
     if split is not None:
         properties['split'] = MapProperty(
@@ -196,7 +199,6 @@ def _flat_source(source: Mapping[str, Any]) -> dict[str, str]:
 def _source_properties(extras: Sequence[Mapping[str, Any]]) -> dict[str, MapProperty]:
     properties = {}
     for key, label, description in (
-        ('family', 'Structure family', 'Family of the prototype.'),
         ('origin', 'Origin', 'Whether the structure is from the literature or made by ionic substitution.'),
     ):
         if any(entry.get(key) for entry in extras):

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from aiida_limap.common.conversion import pymatgen_from_node
-from aiida_limap.importers.prototypes import DATABASE_NAME
 
 if TYPE_CHECKING:
     from aiida_limap.engines.chemistry.families import Family
@@ -18,14 +17,15 @@ EXTRA = 'limap_family'
 #: Pages and figures find the families of so many structures by themselves; `aiida-limap map families` those of any.
 MOST_AT_ONCE = 1500
 _QUERY_SIZE = 500
-_LIBRARY = 'embedded library'
+_STATED = 'stated by the source'
 
 
 def kept_families(uuids: Iterable[str]) -> dict[str, dict[str, Any]]:
     """Return the families that are known without a comparison; nodes are not loaded.
 
-    Crystals of the embedded library have the family of their prototype; others what an earlier call of
-    :func:`families_of` kept, unless the library or the comparison have changed since.
+    Where the source of a structure states family and prototype, as that of the crystals of the embedded library does,
+    these are taken; for others what an earlier call of :func:`families_of` kept, unless the library or the comparison
+    have changed since.
 
     :param uuids: UUIDs of structure nodes.
     :returns: ``{'family': …, 'prototype': …, 'rms': …, 'matched': …, …}`` by UUID.
@@ -43,12 +43,12 @@ def kept_families(uuids: Iterable[str]) -> dict[str, dict[str, Any]]:
         )
         for uuid, source, kept in query.iterall():
             described = (source or {}).get('extras') or {}
-            if (source or {}).get('db_name') == DATABASE_NAME and described.get('family'):
+            if described.get('family') and described.get('prototype'):
                 known[uuid] = {
                     'family': described['family'],
-                    'prototype': described.get('prototype'),
+                    'prototype': described['prototype'],
                     'rms': None,
-                    'matched': _LIBRARY,
+                    'matched': _STATED,
                 }
             elif kept and kept.get('library') == families_checksum():
                 known[uuid] = kept
@@ -106,12 +106,15 @@ def family_properties(uuids: Sequence[str]) -> dict[str, tuple[tuple[str | None,
     waits for many minutes: `aiida-limap map families` compares them.
 
     :param uuids: the points.
-    :returns: by name of the property: a value for each point, label, description; empty where no family is known.
+    :returns: by name of the property: a value for each point, label, description; empty where no family is known or
+        every point is ``unknown``.
     """
+    from aiida_limap.engines.chemistry.families import UNKNOWN
+
     known: Mapping[str, Mapping[str, Any]] = kept_families(uuids)
     if len(uuids) - len(known) <= MOST_AT_ONCE:
         known = families_of(uuids)
-    if not known:
+    if all(entry['family'] == UNKNOWN for entry in known.values()):
         return {}
     entries = [known.get(uuid, {}) for uuid in uuids]
     return {

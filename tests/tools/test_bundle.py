@@ -52,7 +52,8 @@ def test_the_values_are_those_of_the_node_with_none_where_there_is_none(graph, b
     assert values['formula'] == ('Li2O', 'Li3PO4', 'Li2MgO2', 'Li2MgO2', 'MgO')
     assert values['li_fraction'] == (0.666667, 0.375, 0.4, 0.4, 0.0)
     assert values['o_fraction'] == (0.333333, 0.5, 0.4, 0.4, 0.5)
-    assert values['family'] == (None, 'phosphate', None, None, None)
+    assert values['family'] == ('unknown', 'phosphate', 'unknown', 'unknown', 'unknown')
+    assert values['prototype'] == (None, 'Li3AsO4', None, None, None)
     assert values['split'] == ('train',) * 5
     assert bundle.properties['x_comp'].numbers().tolist() == graph.map.column('x_comp').tolist()
     assert bundle.heatmap is not None

@@ -55,8 +55,6 @@ RATIOS = (1.3, 1.2, 1.4)
 MAX_SITES = 300
 #: Octahedra that share edges make angles of 90 degree at oxygen, those that share corners more than this.
 _WIDEST_OF_EDGES = 120.0
-_MOST_SUPERCELL = 4
-_MOST_SUPERCELL_SITES = 48
 _MOST_ELEMENTS = 8
 _MOST_TRIED = 5
 _HALIDES = frozenset({'F', 'Cl', 'Br', 'I'})
@@ -100,7 +98,7 @@ class _Search:
 
     @property
     def late(self) -> bool:
-        return time.monotonic() > self.ends
+        return time.thread_time() > self.ends
 
 
 def find_family(structure: Structure, *, time_limit_s: float = 20.0) -> Family:
@@ -108,7 +106,8 @@ def find_family(structure: Structure, *, time_limit_s: float = 20.0) -> Family:
 
     :param structure: the crystal; oxidation states are not used. Sites that are shared are given to their most abundant
         cation other than lithium, empty ones to lithium, so that disordered frameworks are compared too.
-    :param time_limit_s: no comparison is begun after this time.
+    :param time_limit_s: no comparison is begun after this time of the processor, so that the load of the machine does
+        not decide.
     :returns: the family, or ``unknown`` with the reason and the prototypes that were tried.
     :raises InputError: if the time is not positive.
     """
@@ -122,13 +121,13 @@ def find_family(structure: Structure, *, time_limit_s: float = 20.0) -> Family:
         return Family(UNKNOWN, reason='no cations or no anions were recognised')
     if len(symbols) > _MOST_ELEMENTS:
         return Family(UNKNOWN, reason=f'more than {_MOST_ELEMENTS - 1} kinds of cations')
-    search = _Search(plain, time.monotonic() + time_limit_s, [])
+    search = _Search(plain, time.thread_time() + time_limit_s, [])
     for found in (_matched(search, True), _matched(search, False), _network(search)):
         if found is not None:
             return found
     tried = tuple(dict.fromkeys(search.tried))[:_MOST_TRIED]
     if search.late:
-        return Family(UNKNOWN, tried=tried, reason=f'not done within {time_limit_s:g} s')
+        return Family(UNKNOWN, tried=tried, reason=f'not done within {time_limit_s:g} s of the processor')
     why = 'no prototype of fitting composition matches' if tried else 'no prototype has such a composition'
     return Family(UNKNOWN, tried=tried, reason=why)
 
@@ -264,12 +263,10 @@ def _distance(reference: Structure, structure: Structure, most: float) -> float 
     """Return how far apart two crystals of equal elements are, or None where they do not match within ``most``."""
     from pymatgen.analysis.structure_matcher import StructureMatcher
 
-    few, many = sorted((len(reference), len(structure)))
-    if many % few or (many > few and (many > _MOST_SUPERCELL_SITES or many > _MOST_SUPERCELL * few)):
+    # Both cells are primitive; to look for supercells costs seconds and finds what the networks find.
+    if len(reference) != len(structure):
         return None
-    matcher = StructureMatcher(
-        LENGTH_TOLERANCE, SITE_TOLERANCE, ANGLE_TOLERANCE, primitive_cell=False, attempt_supercell=many > few
-    )
+    matcher = StructureMatcher(LENGTH_TOLERANCE, SITE_TOLERANCE, ANGLE_TOLERANCE, primitive_cell=False)
     found = matcher.get_rms_dist(reference, structure)
     return None if found is None or found[0] > most else float(found[0])
 
