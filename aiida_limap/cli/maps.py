@@ -14,6 +14,7 @@ from aiida_limap.cli.base import with_profile, writable_folder
 from aiida_limap.cli.figures import figures
 from aiida_limap.cli.map_families import families
 from aiida_limap.cli.map_questions import compare, region
+from aiida_limap.cli.map_report import map_report_command
 from aiida_limap.cli.quality import print_quality
 
 __all__ = ['draw_figures', 'draw_page', 'map_group', 'print_map']
@@ -180,6 +181,7 @@ def export(map_id: str | None, output: Path) -> None:
 
 map_group.add_command(figures)
 map_group.add_command(families)
+map_group.add_command(map_report_command)
 map_group.add_command(compare)
 map_group.add_command(region)
 
