@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import ClassVar
+
+import numpy as np
 import pytest
 from aiida import orm
 from plugins_aiida import FIXTURES
 from plugins_graph import CITATION
 
+from aiida_limap.data.table import TableData
+from aiida_limap.engines.autoencoder.conformal import Calibration
+from aiida_limap.engines.autoencoder.energies import EnergyScale
 from aiida_limap.formats.mapbundle import read_bundle, write_bundle
 from aiida_limap.formats.weights import read_weights, write_weights
+from aiida_limap.tools import _bundle_parts
 from aiida_limap.tools.bundle import map_bundle
+from aiida_limap.tools.query import QueryError
 
 PROVENANCE = {
     'structure', 'migration_energy', 'descriptors', 'map', 'encoding', 'model', 'training', 'work_chain', 'dataset'
@@ -163,3 +172,96 @@ def test_intervals_and_quality_of_the_model_are_facts_of_the_map(graph, tmp_path
     assert found.metadata['map_quality_test'] == {'trustworthiness_10': 0.8, 'label_smoothness_10': 0.9}
     assert found.properties['domain_reason'].values == tuple(reasons)
     assert found.properties['in_domain'].numbers().tolist() == columns['in_domain']
+
+
+class StandInModel:
+    """Decodes to straight lines, and errs by half an electronvolt at most."""
+
+    columns: ClassVar = {'landscape': False}
+    config = SimpleNamespace(wide_head_widths=())
+    calibration = Calibration.fit(
+        np.ones(40), np.linspace(0.5, 1.5, 40), range(40), scale=EnergyScale('none', 0.05, 2.0)
+    )
+
+    def __init__(self, table: TableData) -> None:
+        self.widths = {part: table.block(part).shape[1] for part in ('composition', 'structure')}
+        self.scaling = SimpleNamespace(divisors=self.divisors, energy=EnergyScale('none', 0.05, 2.0))
+
+    def divisors(self, part: str) -> np.ndarray:
+        return np.linspace(1.0, 2.0, self.widths[part])
+
+    def decode(self, x_comp: np.ndarray, x_struc: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        composition, structure = (np.arange(width) for width in self.widths.values())
+        return np.outer(x_comp, composition), np.outer(x_struc, structure)
+
+
+@pytest.fixture
+def model(graph, monkeypatch):
+    found = StandInModel(graph.map.creator.inputs.descriptors)
+    monkeypatch.setattr('aiida_limap.tools.models.load', lambda _node: found)
+    return found
+
+
+def test_axes_are_decoded_and_descriptors_are_those_of_the_points(graph, model):
+    bundle = map_bundle(graph.map)
+    table = graph.map.creator.inputs.descriptors
+    assert set(bundle.descriptors) == {'composition', 'structure'}
+    decoded = model.decode(*(bundle.descriptors[part].codes for part in ('composition', 'structure')))
+    for axis, part, drawn in zip(('x_comp', 'x_struc'), ('composition', 'structure'), decoded, strict=True):
+        found = bundle.descriptors[part]
+        assert len(found.columns) == table.block(part).shape[1]
+        assert {column.part for column in found.columns} == {part}
+        np.testing.assert_allclose(found.decoded * found.factors, drawn)
+        expected = table.block(part)[[table.position(uuid) for uuid in bundle.ids]]
+        np.testing.assert_allclose(found.rows * found.factors, expected, rtol=1e-5)
+        codes = bundle.properties[axis].numbers()
+        assert found.codes[0] <= codes.min() <= codes.max() <= found.codes[-1]
+
+
+def test_the_plane_has_the_interval_of_the_prediction(graph, model):
+    bundle = map_bundle(graph.map)
+    low, high = bundle.layers['low'].values, bundle.layers['high'].values
+    ends = model.calibration.interval(bundle.heatmap.values, 0.9, scale=model.scaling.energy)
+    assert np.array_equal([low, high], ends)
+    assert (high > low).all()
+    assert bundle.metadata['plane_interval']['level'] == 0.9
+    assert 'on 40 validation compounds' in bundle.metadata['plane_interval']['note']
+
+
+def test_the_profiles_of_the_migration_energies_come_along(graph, monkeypatch):
+    uuids = graph.map.ids
+    table = TableData.from_arrays(
+        [uuids[2], uuids[0]],
+        {'status': ['ok', 'ok']},
+        blocks={'profile_distance_angstrom': [[0.0, 1, 2], [0, 2, 4]], 'profile_energy_eV': [[0, 0.5, 0], [0, 0.3, 0]]},
+        block_info={'profile_energy_eV': {'dimension': 2}, 'profile_distance_angstrom': {}},
+    )
+    monkeypatch.setattr(_bundle_parts, '_tables', lambda _map, label: [table] if label == 'migration_energies' else [])
+    profiles = map_bundle(graph.map).profiles
+    assert profiles.dimension == 2
+    assert profiles.energy[:, 1].tolist() == pytest.approx([0.3, np.nan, 0.5, np.nan, np.nan], nan_ok=True)
+    assert profiles.distance[0].tolist() == [0, 2, 4]
+
+
+def test_a_map_without_its_descriptors_is_still_decoded(graph, model, monkeypatch):
+    monkeypatch.setattr(_bundle_parts, '_tables', lambda _map, _label: [])
+    found = map_bundle(graph.map).descriptors
+    assert [(entry.rows, len(entry.decoded)) for entry in found.values()] == [(None, 201)] * 2
+
+
+def test_a_map_without_its_model_still_gives_a_bundle(graph, monkeypatch):
+    monkeypatch.setattr('aiida_limap.tools.models.find_model', _no_model)
+    bundle = map_bundle(graph.map)
+    assert (bundle.descriptors, bundle.layers, bundle.profiles) == ({}, {}, None)
+    assert bundle.metadata['not_decoded'] == 'the model of the map is not in this profile'
+
+
+def _no_model(_node):
+    raise QueryError('the model of the map is not in this profile')
+
+
+def test_descriptors_of_many_points_are_left_out(graph, model, monkeypatch):
+    monkeypatch.setattr(_bundle_parts, 'MAX_ROWS', 4)
+    bundle = map_bundle(graph.map)
+    assert len(bundle.descriptors) == 2
+    assert all(found.rows is None and found.decoded is not None for found in bundle.descriptors.values())
