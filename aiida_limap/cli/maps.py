@@ -12,6 +12,7 @@ import click
 
 from aiida_limap.cli.base import with_profile, writable_folder
 from aiida_limap.cli.figures import figures
+from aiida_limap.cli.map_export import export
 from aiida_limap.cli.map_families import families
 from aiida_limap.cli.map_questions import compare, region
 from aiida_limap.cli.map_report import map_report_command
@@ -155,30 +156,7 @@ def page(map_id: str | None, output: Path, title: str | None) -> None:
     click.echo(draw_page(map_bundle(load_map(map_id), title=title), output))
 
 
-@map_group.command('export')
-@click.argument('map_id', metavar='[MAP]', required=False)
-@click.option('-o', '--output', type=click.Path(path_type=Path), default=Path('map.json.gz'), show_default=True)
-@with_profile
-def export(map_id: str | None, output: Path) -> None:
-    """Write everything behind a map page (points, structures, provenance) as one gzipped JSON file.
-
-    \b
-    Example:
-      aiida-limap map export 1234 --output oxides.json.gz
-    """
-    from aiida_limap.formats.mapbundle import write_bundle
-    from aiida_limap.tools.bundle import map_bundle
-    from aiida_limap.tools.query import load_map
-
-    bundle = map_bundle(load_map(map_id))
-    writable_folder(output.parent)
-    try:
-        write_bundle(output, bundle)
-    except OSError as error:
-        raise click.ClickException(f'the file {output} cannot be written: {error.strerror}') from error
-    click.echo(output)
-
-
+map_group.add_command(export)
 map_group.add_command(figures)
 map_group.add_command(families)
 map_group.add_command(map_report_command)

