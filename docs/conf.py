@@ -109,4 +109,4 @@ _write_families()
 _write_prototypes()
 _write_layouts()
 exclude_patterns += ['reference/_exit_codes.md', 'topics/_prototypes.md', 'topics/_kinds.md', 'topics/_layouts.md']
-exclude_patterns += ['topics/_families.md', 'topics/_families_measured.md']
+exclude_patterns += ['topics/_families.md']

@@ -48,7 +48,7 @@ WHOLE, FRAMEWORK, NETWORK = 'whole structure', 'framework without Li', 'network'
 LENGTH_TOLERANCE, SITE_TOLERANCE, ANGLE_TOLERANCE = 0.2, 0.3, 5.0
 #: A match whose sites differ more than this, root mean square over the cube root of volume per site, is none. Without
 #: lithium fewer sites are left to tell packings of isolated tetrahedra apart.
-MOST_RMS = {WHOLE: 0.2, FRAMEWORK: 0.12}
+MOST_RMS = {WHOLE: 0.2, FRAMEWORK: 0.125}
 #: Longest over shortest bond of a cation; a network may be met with any of them.
 RATIOS = (1.3, 1.2, 1.4)
 #: More sites take too long to compare.
