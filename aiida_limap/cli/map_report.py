@@ -95,11 +95,13 @@ def _collect(node: Any, title: str | None, step: Callable[[], None]) -> MapRepor
     from aiida_limap.tools.figure_data import figure_inputs
     from aiida_limap.tools.report_data import map_report
     from aiida_limap.visualisation.report_pictures import REPORT_FIGURES, draw_pictures
+    from aiida_limap.workflows.map import MapWorkChain
 
     inputs = figure_inputs(node, only=REPORT_FIGURES, title=title)
     step()
     pictures, not_drawn = draw_pictures(inputs, lambda _name: step())
-    report = map_report(node, inputs.bundle, pictures=pictures, not_drawn=not_drawn)
+    protocols = {name: MapWorkChain.get_protocol_inputs(name) for name in MapWorkChain.get_available_protocols()}
+    report = map_report(node, inputs.bundle, pictures=pictures, not_drawn=not_drawn, protocols=protocols)
     step()
     return report
 

@@ -96,21 +96,19 @@ def _words(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def protocol_of(chain: Any) -> str:
-    """Return which protocol of this release a work chain of a map agrees with.
+def protocol_of(chain: Any, protocols: Mapping[str, Mapping[str, Any]]) -> str:
+    """Return which protocol a work chain of a map agrees with.
 
     :param chain: the work chain.
-    :returns: a sentence; empty for a process that takes no protocol.
+    :param protocols: the inputs of each protocol of a map by its name.
+    :returns: a sentence; empty for another work chain, and where no protocol is given.
     """
-    from aiida_limap.workflows.map import MapWorkChain
-
-    if chain.process_label != MapWorkChain.__name__:
-        return ''
     given = {link.link_label: link.node for link in chain.base.links.get_incoming().all()}
     parts = ('featurize__bvff', 'featurize__descriptors', 'train', 'encode')
+    if not protocols or not any(f'{part}__parameters' in given for part in parts[:3]):
+        return ''
     used = {part: _parameters(given, part) for part in parts}
-    for name in MapWorkChain.get_available_protocols():
-        inputs = MapWorkChain.get_protocol_inputs(name)
+    for name, inputs in protocols.items():
         featurize = inputs['featurize']
         known = (featurize['bvff'], featurize['descriptors'], inputs['train'], inputs['encode'])
         if all(_agree(used[part], entry['parameters']) for part, entry in zip(parts, known, strict=True)):

@@ -40,6 +40,7 @@ def map_report(
     *,
     pictures: Sequence[Picture] = (),
     not_drawn: Mapping[str, str] | None = None,
+    protocols: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> MapReport:
     """Collect what the report of a map says, as far as it is in the profile.
 
@@ -47,6 +48,7 @@ def map_report(
     :param bundle: its bundle.
     :param pictures: its figures.
     :param not_drawn: for figures that cannot be drawn why, by name.
+    :param protocols: the inputs of each protocol of a map by its name, to compare with.
     :returns: the report; for what is not in the profile its ``missing`` says why.
     """
     missing: dict[str, str] = {}
@@ -79,7 +81,7 @@ def map_report(
         dataset=dataset,
         rows=rows,
         jobs=jobs,
-        protocol='' if chain is None else protocol_of(_node(chain.uuid)),
+        protocol='' if chain is None else protocol_of(_node(chain.uuid), protocols or {}),
         force_field=force_field,
         layout=_layout(columns),
         training=_options(training),

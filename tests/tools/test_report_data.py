@@ -6,9 +6,11 @@ import pytest
 from plugins_graph import CITATION
 from plugins_placed import placed
 
+from aiida_limap.tools._report_jobs import protocol_of
 from aiida_limap.tools.bundle import map_bundle
 from aiida_limap.tools.report_data import map_report
 from aiida_limap.visualisation.report import report_html
+from aiida_limap.workflows.map import MapWorkChain
 
 __all__ = ['placed']
 
@@ -37,8 +39,15 @@ def test_the_jobs_are_those_of_the_graph_with_their_parameters(graph, report):
     assert jobs['Migration energies'].parameters['preset'] == 'bvff'
     assert jobs['Migration energies'].facts['Code'] == graph.code.full_label
     assert jobs['Training'].parameters['preset'] == 'quick'
+
+
+def test_the_protocol_that_the_parameters_agree_with_is_named(graph, report):
+    assert report.protocol == ''
+    fast = MapWorkChain.get_protocol_inputs('fast')
     # The size of the grid was set otherwise than in the protocol.
-    assert 'no protocol' in report.protocol
+    assert 'no protocol' in protocol_of(graph.chain, {'fast': fast})
+    fast['encode']['parameters']['grid_size'] = 5
+    assert "the protocol 'fast'" in protocol_of(graph.chain, {'fast': fast})
 
 
 def test_every_node_has_the_command_that_shows_it(graph, report):
