@@ -26,9 +26,13 @@ def row_of(kind: str) -> str:
 
 def test_every_block_runs_and_prints_an_answer(graph, capsys):
     assert len(BLOCKS) > 6
+    # Other tests of this profile may have stored newer maps.
+    newest, this = "append(MapData, tag='map')", f"append(MapData, filters={{'id': {graph.map.pk}}}, tag='map')"
+    assert BLOCKS[0].count(newest) == 1
     names: dict[str, object] = {}
     for number, block in enumerate(BLOCKS):
-        exec(compile(block, f'data.md, block {number}', 'exec'), names)
+        code = block.replace(newest, this)
+        exec(compile(code, f'data.md, block {number}', 'exec'), names)
         printed = capsys.readouterr().out.strip()
         assert printed, block
         # A question that finds nothing in a real map would be a wrong one.
