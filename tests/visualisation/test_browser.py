@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from aiida_limap.formats.mapbundle import MapProperty
@@ -10,6 +12,7 @@ pytestmark = pytest.mark.browser
 
 #: How many pictures lie below the points.
 SHADES = 'return (plot._fullLayout.images || []).length;'
+PICTURES = 'return [...plot.querySelectorAll("image")].map((node) => node.href.baseVal);'
 ATTACK = '<img src=x onerror="window.attacked=1"><b>bold</b>'
 
 
@@ -95,27 +98,52 @@ def test_hover_names_the_point(make_bundle, open_page):
     assert session.text('#tip').split('\n') == ['LiCl · mp-5', '0.750\u00a0eV']
 
 
-def test_markup_in_the_data_is_shown_as_text(make_bundle, open_page):
-    bundle = make_bundle(3)
+def test_markup_in_the_data_is_shown_as_text(explored_bundle, open_page):
+    bundle = explored_bundle
+    n_points = len(bundle.ids)
     properties = dict(bundle.properties) | {
-        'formula': MapProperty((ATTACK,) * 3, 'Formula'),
-        'note': MapProperty((ATTACK, 'b', 'c'), ATTACK, ATTACK, ATTACK),
+        'formula': MapProperty((ATTACK,) * n_points, 'Formula'),
+        'family': MapProperty((ATTACK, *['spinel'] * (n_points - 1)), ATTACK),
+        'note': MapProperty((ATTACK, *['b'] * (n_points - 1)), ATTACK, ATTACK, ATTACK),
     }
-    session = open_page(
-        make_bundle(
-            3,
-            title=ATTACK,
-            properties=properties,
-            sources=({'db_name': ATTACK, 'id': ATTACK, 'uri': 'javascript:alert(1)'},) * 3,
-            provenance=({ATTACK: ATTACK},) * 3,
-        )
+    descriptors = {
+        part: dataclasses.replace(given, columns=tuple(dataclasses.replace(c, meaning=ATTACK) for c in given.columns))
+        for part, given in bundle.descriptors.items()
+    }
+    source = {'id': ATTACK, 'uri': 'javascript:alert(1)'}
+    attacked = dataclasses.replace(
+        bundle,
+        title=ATTACK,
+        properties=properties,
+        descriptors=descriptors,
+        sources=tuple(source | {'db_name': f'{ATTACK}{i % 2}'} for i in range(n_points)),
+        provenance=({ATTACK: ATTACK},) * n_points,
     )
+    session = open_page(attacked)
     session.settle()
-    assert session.page.evaluate('window.attacked') is None
-    assert session.problems == []
+    page = session.page
     assert session.text('h1') == ATTACK
     assert session.text('#formula') == ATTACK
-    assert session.page.locator('img, #panel b:not(#status b), #source a').count() == 0
+    for part in page.locator('#panel details summary, #filter-words summary').all():
+        part.evaluate('(node) => node.click()')
+    for label in page.locator('#colour option').evaluate_all('(nodes) => nodes.map((node) => node.value)'):
+        page.locator('#colour').select_option(label)
+    page.locator('#search').fill('<img')
+    assert ATTACK in page.locator('#hits').inner_text()
+    page.keyboard.press('Enter')
+    page.mouse.click(*session.place(1.5, 1.5))
+    page.wait_for_selector('#place .hits', timeout=30_000)
+    assert ATTACK in page.locator('#place').inner_text()
+    page.mouse.move(*session.point(5))
+    page.evaluate("limap.choose([0, 1]); document.querySelector('#tab-selection').click()")
+    assert ATTACK in session.text('#selection-list')
+    assert page.evaluate('window.attacked') is None
+    assert session.problems == []
+    # Nothing of the data became an element or a link; the pictures below the points are those of the page.
+    assert page.locator('img, aside b:has(b), #panel b b, #source a').count() == 0
+    assert session.plot(
+        'return [...plot.querySelectorAll("image")].every((node) => node.href.baseVal.startsWith("data:"));'
+    )
 
 
 @pytest.mark.parametrize(('n_points', 'missing'), [(1, ()), (1, (0,)), (3, ()), (3, (0, 1, 2)), (3, (0, 1))])

@@ -22,7 +22,7 @@ function fillColours() {
   palette.replaceChildren(...PALETTES.filter((name) => known.includes(name)).map((name) => element('option', { value: name }, name)));
   palette.value = map._options.color.palette.value;
   palette.addEventListener('change', () => {
-    map._options.color.palette.value = palette.value;
+    together(() => { map._options.color.palette.value = palette.value; });
     drawPlane().catch(planeFailed);
   });
   // The menu of chemiscope can change the colour too.
@@ -36,6 +36,11 @@ function fillColours() {
 
 /** Colour the points by a property of the map; words get a colour bar of words. */
 function colourBy(label) {
+  together(() => setColour(label));
+  fillLegend();
+}
+
+function setColour(label) {
   const map = limap.viewer.map;
   const colour = map._options.color;
   colour.property.value = label;
@@ -57,7 +62,6 @@ function colourBy(label) {
     colour.max.value = high;
     colour.min.value = low;
   }
-  fillLegend();
 }
 
 /** The sentences of the data that tell of symbols and hatches, and ours about the colours. */

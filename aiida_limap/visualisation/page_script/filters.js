@@ -95,7 +95,7 @@ function applyFilters() {
   byId('filter-reset').disabled = tests.length === 0;
   if (limap.viewer !== null && limap.bent) {
     limap.viewer.map._computeLOD(limap.viewer.map._getBounds());
-    limap.viewer.map._restyleFull();
+    limap.viewer.map._restyleFull().catch(plotFailed);
   }
   fillSelection();
 }

@@ -159,7 +159,8 @@ function attachPlane() {
     const fits = axesFit();
     if (fits !== fitted) {
       fitted = fits;
-      drawPlane().catch(planeFailed);
+      // Not within this event: the plot may be about to find new ranges for its new axes.
+      setTimeout(() => drawPlane().catch(planeFailed), 100);
     }
     showCross();
   });

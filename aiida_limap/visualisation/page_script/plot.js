@@ -52,6 +52,35 @@ function drawnIndex(place) {
   return sample ? sample[place] : place;
 }
 
+/** Run an action whose many changes of the plot are to be drawn at once: each by itself takes as long as all. */
+function together(action) {
+  const map = limap.viewer.map;
+  const [relayout, restyleFull] = [map._relayout, map._restyleFull];
+  const changes = {};
+  let full = false;
+  map._relayout = (change) => { Object.assign(changes, change); };
+  map._restyleFull = (change) => {
+    full = true;
+    Object.assign(changes, change);
+    return Promise.resolve();
+  };
+  try {
+    action();
+  } finally {
+    map._relayout = relayout;
+    map._restyleFull = restyleFull;
+  }
+  if (full) {
+    restyleFull.call(map, Object.keys(changes).length > 0 ? changes : undefined).catch(plotFailed);
+  } else if (Object.keys(changes).length > 0) {
+    relayout.call(map, changes);
+  }
+}
+
+function plotFailed(error) {
+  showMessage('The map could not be drawn anew: ' + error.message + '.');
+}
+
 // ---- what points can be coloured by
 
 /** Words of a property with at most a dozen colours: the most frequent by name, the rest as one. */

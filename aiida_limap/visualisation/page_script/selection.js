@@ -83,6 +83,8 @@ function uuidsOf(indexes) {
   return indexes.map((index) => points.id[index]).join('\n') + '\n';
 }
 
+limap.choose = choosePoints;
+
 function fillSelection() {
   const indexes = exported();
   const some = limap.chosen.length > 0;

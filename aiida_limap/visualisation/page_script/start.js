@@ -114,8 +114,11 @@ async function attachPlot() {
   attachPlace();
   fillColours();
   fillLegend();
-  applyTheme();
-  limap.viewer.map._relayout({ hoverdistance: 10, 'margin.t': 40, 'margin.l': 56 });
+  together(() => {
+    limap.viewer.map._relayout({ hoverdistance: 10, 'margin.t': 40, 'margin.l': 56 });
+    dressPlot();
+  });
+  dressStructures();
   controls.hidden = false;
   await attachPlane();
 }

@@ -30,7 +30,7 @@ function applyTheme() {
   byId('theme').setAttribute('aria-label', 'Switch to ' + (limap.theme === 'dark' ? 'light' : 'dark') + ' colours');
   limap.veil = limap.theme === 'dark' ? '#3d4754' : '#d3d3d3';
   if (limap.viewer !== null && plotOf() !== null) {
-    dressPlot();
+    together(dressPlot);
     dressStructures();
   }
 }
@@ -54,7 +54,7 @@ function dressPlot() {
   if (symbols.length > 0) {
     map._restyle({ 'marker.color': style.color }, symbols);
   }
-  if (limap.bent) {
+  if (limap.mask !== null) {
     map._restyleFull();
   }
 }
