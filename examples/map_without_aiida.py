@@ -37,9 +37,8 @@ def numbers(values: np.ndarray) -> tuple[float | None, ...]:
     return tuple(None if np.isnan(value) else float(value) for value in values)
 
 
-def main() -> None:
-    folder = Path(sys.argv[1] if len(sys.argv) > 1 else 'map-without-aiida')
-    folder.mkdir(parents=True, exist_ok=True)
+def make_map() -> MapBundle:
+    """Return a map with everything that a page, a figure or a widget of a notebook needs."""
     entries = choose()
     structures = [entry.structure for entry in entries]
     results = [migration_energy(structure, spacing=SPACING) for structure in structures]
@@ -58,7 +57,7 @@ def main() -> None:
     plane = np.meshgrid(*axes)
     predicted = model.predict(plane[0].ravel(), plane[1].ravel()).reshape(plane[0].shape)
 
-    bundle = MapBundle(
+    return MapBundle(
         title=f'{len(entries)} lithium oxides',
         ids=tuple(ids),
         properties={
@@ -75,6 +74,12 @@ def main() -> None:
         heatmap=Heatmap(axes[0], axes[1], predicted, 'Predicted migration energy', 'eV'),
         metadata={'metrics': model.metrics},
     )
+
+
+def main() -> None:
+    folder = Path(sys.argv[1] if len(sys.argv) > 1 else 'map-without-aiida')
+    folder.mkdir(parents=True, exist_ok=True)
+    bundle = make_map()
     for path in (write_page(bundle, folder / 'map.html'), *write_figures(bundle, folder, formats=('png',))):
         print(f'wrote {path}')
 

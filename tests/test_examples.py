@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import csv
 import importlib
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -82,6 +83,31 @@ def test_the_descriptors_of_a_crystal_of_the_library_are_listed_and_drawn(tmp_pa
     assert rows[1782]['unit'] == 'Å'
 
 
+def test_the_notebook_runs_from_top_to_bottom_and_is_kept_without_outputs():
+    import nbformat
+    from nbclient import NotebookClient
+
+    notebook = nbformat.read(EXAMPLES / 'map_notebook.ipynb', as_version=4)
+    nbformat.validate(notebook)
+    cells = [cell for cell in notebook.cells if cell.cell_type == 'code']
+    assert not any(cell.outputs or cell.execution_count for cell in cells)
+    # The kernel of this environment, whatever kernels the machine has.
+    client = NotebookClient(notebook, timeout=300, kernel_name='python3', resources={'metadata': {'path': EXAMPLES}})
+    client.km = client.create_kernel_manager()
+    client.km.kernel_spec.argv[0] = sys.executable
+    client.execute()
+    assert '60 points' in cells[0].outputs[-1].text
+    data = cells[1].outputs[-1].data
+    assert 'application/vnd.jupyter.widget-view+json' in data
+    widgets = notebook.metadata.widgets['application/vnd.jupyter.widget-state+json']['state'].values()
+    (viewer,) = (widget['state'] for widget in widgets if widget['model_module'] == 'anywidget')
+    assert viewer['settings']['map']['x']['property'] == 'Composition code'
+    assert len(json.loads(viewer['value'])['structures']) == 60
+    assert cells[2].outputs[-1].text.startswith('shown now: limap-')
+    table = cells[-1].outputs[-1].data['text/html']
+    assert table.count('<tr') == 6
+
+
 @pytest.mark.parametrize('script', SCRIPTS, ids=lambda path: path.stem)
 def test_an_example_says_how_to_run_it_and_imports_what_there_is(script):
     tree = ast.parse(script.read_text())
@@ -98,5 +124,5 @@ def test_an_example_says_how_to_run_it_and_imports_what_there_is(script):
 def test_every_example_is_listed():
     text = (EXAMPLES / 'README.md').read_text()
     assert SCRIPTS
-    for script in SCRIPTS:
+    for script in [*SCRIPTS, *EXAMPLES.glob('*.ipynb')]:
         assert f'({script.name})' in text
