@@ -42,7 +42,7 @@ function number(x) {
     return String(x).replace('-', MINUS);
   }
   const size = Math.abs(x);
-  const text = size >= 1e5 || size < 1e-4 ? x.toExponential(3) : size >= 100 ? x.toFixed(1) : x.toFixed(3);
+  const text = size >= 1e5 || size < 1e-4 ? x.toExponential(3) : size >= 100 ? x.toFixed(1) : size < 0.01 ? x.toPrecision(2) : x.toFixed(3);
   return text.replaceAll('-', MINUS);
 }
 

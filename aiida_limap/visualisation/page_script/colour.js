@@ -67,6 +67,7 @@ function setColour(label) {
 /** The sentences of the data that tell of symbols and hatches, and ours about the colours. */
 function fillLegend() {
   const label = currentColour();
+  byId('palette').disabled = label === '' || limap.viewer.map._property(label).string !== undefined;
   const sentences = [];
   if (label === '') {
     sentences.push('One colour for all points');

@@ -91,8 +91,9 @@ function hatchPicture(over) {
   });
 }
 
-function contourShapes() {
-  const colour = limap.theme === 'dark' ? '#c8d4e4' : '#2b3a50';
+function contourShapes(layer) {
+  // Dark lines on colours, in both themes; light ones on a dark ground.
+  const colour = limap.theme === 'dark' && !(layer && layer.name === 'predicted') ? '#c8d4e4' : '#222c3a';
   const levels = data.plane.contours;
   return levels.flatMap((contour, place) => contour.lines.map((line) => ({
     type: 'path', xref: 'x', yref: 'y', layer: 'between', path: 'M' + line.map(([x, y]) => x + ',' + y).join('L'),
@@ -127,7 +128,7 @@ async function drawPlane() {
   if (turn !== planeTurn) {
     return;
   }
-  const shapes = fits && data.plane && byId('contours').checked ? contourShapes() : [];
+  const shapes = fits && data.plane && byId('contours').checked ? contourShapes(layer) : [];
   limap.shaded = fits && images.length > 0;
   limap.background = fits && layer !== undefined ? layer.name : '';
   limap.viewer.map._relayout({ images: images, shapes: shapes });

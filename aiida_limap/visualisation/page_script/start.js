@@ -65,6 +65,8 @@ function attachTip() {
     tip.style.top = Math.max(4, event.event.clientY - tip.offsetHeight - 10) + 'px';
   });
   plot.on('plotly_unhover', () => { tip.hidden = true; });
+  // A fast mouse leaves the map without that event.
+  byId('map-frame').addEventListener('mouseleave', () => { tip.hidden = true; });
 }
 
 function fillPage() {
@@ -115,7 +117,7 @@ async function attachPlot() {
   fillColours();
   fillLegend();
   together(() => {
-    limap.viewer.map._relayout({ hoverdistance: 10, 'margin.t': 40, 'margin.l': 56 });
+    limap.viewer.map._relayout({ hoverdistance: 10, 'margin.t': 40, 'margin.l': window.innerWidth >= 1700 ? 74 : 56 });
     dressPlot();
   });
   dressStructures();
