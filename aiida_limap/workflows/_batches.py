@@ -24,8 +24,9 @@ __all__ = [
     'words_of',
 ]
 
-#: Tables that are joined at once; the cost of linked inputs grows with their square.
-JOIN_WIDTH = 50
+#: Tables that are joined at once. The cost of linked inputs grows with their square, but each step keeps all rows
+#: once more.
+JOIN_WIDTH = 100
 #: What lets the engine compute one structure at a time, which needs the least memory.
 ONE_THREAD = {'OMP_NUM_THREADS': '1'}
 
