@@ -10,6 +10,7 @@ import pytest
 from aiida.cmdline.commands.cmd_verdi import verdi
 from click.testing import CliRunner, Result
 
+from aiida_limap import __version__
 from aiida_limap.cli.quality import quality_lines
 
 
@@ -42,7 +43,7 @@ def test_models_are_listed_and_shown(call, graph):
     assert len(set(shown)) == 1
     lines = shown[0].splitlines()
     assert lines[0] == f'model {model.pk} ({model.uuid})'
-    assert lines[1] == 'reads the layout stand-in, trained by aiida-limap stand-in'
+    assert lines[1] == 'reads the layout stand-in, trained by aiida-limap ' + __version__
     assert [line.split() for line in lines[2:5]] == [['preset', 'quick'], ['seed', '0'], ['patience', '20']]
     header = json.loads(call('show', model.pk, '--json').stdout)
     assert header == model.header

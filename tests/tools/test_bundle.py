@@ -45,6 +45,7 @@ def test_every_property_has_its_unit_and_a_description(bundle):
         'li_fraction': '',
         'o_fraction': '',
         'family': '',
+        'prototype': '',
         'origin': '',
         'split': '',
     }
