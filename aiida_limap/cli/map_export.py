@@ -24,6 +24,7 @@ _STEP = 1000
 )
 @click.option('--no-archive', is_flag=True, help='Without the archive of AiiDA.')
 @click.option('--no-page', is_flag=True, help='Without the interactive page.')
+@click.option('--no-report', is_flag=True, help='Without the report and what to cite.')
 @click.option('--no-descriptors', is_flag=True, help='Without the tables of descriptors, the largest of all.')
 @click.option(
     '--figures', type=click.Choice(OUTPUT_FORMATS), multiple=True, help='With the figures in this format; repeatable.'
@@ -36,6 +37,7 @@ def export(  # noqa: PLR0913
     output: Path,
     no_archive: bool,
     no_page: bool,
+    no_report: bool,
     no_descriptors: bool,
     figures: tuple[str, ...],
     force: bool,
@@ -48,6 +50,8 @@ def export(  # noqa: PLR0913
     map.aiida     archive of AiiDA: `verdi archive import map.aiida` in another profile gives the map with its points,
                   calculations and structures, and the same answers
     map.html      the interactive page
+    report.html   quality, meaning of the axes, best compounds, parameters
+    CITATION.cff  what to cite, also as BibTeX
     map.json.gz   points and structures for programs, without AiiDA
     tables/       CSV: descriptors, codes, calculated and predicted migration energies, how each was obtained, licences
 
@@ -61,11 +65,19 @@ def export(  # noqa: PLR0913
     """
     from aiida_limap.tools.export import Parts, export_map
     from aiida_limap.tools.query import load_map
+    from aiida_limap.workflows.map import MapWorkChain
 
-    parts = Parts(archive=not no_archive, page=not no_page, descriptors=not no_descriptors, figures=figures)
+    parts = Parts(
+        archive=not no_archive,
+        page=not no_page,
+        report=not no_report,
+        descriptors=not no_descriptors,
+        figures=figures,
+    )
     node = load_map(map_id)
+    protocols = {name: MapWorkChain.get_protocol_inputs(name) for name in MapWorkChain.get_available_protocols()}
     with _bars() as tell:
-        done = export_map(node, output, parts=parts, replace=force, progress=tell)
+        done = export_map(node, output, parts=parts, replace=force, protocols=protocols, progress=tell)
     if as_json:
         document = {
             'folder': str(done.folder),

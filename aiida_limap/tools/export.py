@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from aiida_limap.tools._export_archive import Behind, Progress, nodes_behind, write_archive
 from aiida_limap.tools._export_readme import readme
@@ -28,6 +28,7 @@ from aiida_limap.tools.query import QueryError
 if TYPE_CHECKING:
     from aiida_limap.data.map import MapData
     from aiida_limap.formats.mapbundle import MapBundle
+    from aiida_limap.visualisation.drawing import FigureInputs
 
 __all__ = ['ARCHIVE', 'SUMS', 'Exported', 'Parts', 'export_map']
 
@@ -43,12 +44,14 @@ class Parts:
 
     :param archive: the archive of AiiDA.
     :param page: the interactive page.
+    :param report: the report, and with it what to cite.
     :param descriptors: the tables of descriptors, the largest of all.
     :param figures: formats of the figures, such as ``png``; none for no figures.
     """
 
     archive: bool = True
     page: bool = True
+    report: bool = True
     descriptors: bool = True
     figures: tuple[str, ...] = ()
 
@@ -75,6 +78,7 @@ def export_map(
     *,
     parts: Parts | None = None,
     replace: bool = False,
+    protocols: Mapping[str, Mapping[str, Any]] | None = None,
     progress: Progress | None = None,
 ) -> Exported:
     """Write a map with everything behind it to a folder.
@@ -85,6 +89,7 @@ def export_map(
     :param folder: the folder to write; made where it is missing.
     :param parts: what it holds; everything but figures unless given.
     :param replace: whether files of an earlier export in that folder may be replaced; other files there stay.
+    :param protocols: the inputs of each protocol of a map by its name, which the report compares with.
     :param progress: is told what is being written and how far that is.
     :returns: what was written.
     :raises QueryError: if the folder holds files already, cannot be written to, or a process behind the map still runs.
@@ -99,7 +104,7 @@ def export_map(
         raise QueryError(f'the folder {folder} cannot be made: {error.strerror or error}') from error
     try:
         writer = _Writer(work, map_node, parts, progress or (lambda _what, _done, _total: None))
-        writer.write(behind)
+        writer.write(behind, protocols or {})
         sizes = _move(work, folder)
     except OSError as error:
         raise QueryError(
@@ -146,24 +151,29 @@ class _Writer:
         self.notes: list[str] = []
         self.missing = 0
 
-    def write(self, behind: Behind) -> None:
+    def write(self, behind: Behind, protocols: Mapping[str, Mapping[str, Any]]) -> None:
         """Write all files.
 
         :param behind: what is behind the map.
+        :param protocols: what the report compares the parameters with.
         """
         from aiida_limap.formats.mapbundle import write_bundle
-        from aiida_limap.tools.bundle import map_bundle
+        from aiida_limap.tools.figure_data import figure_inputs
 
         self.progress('points and structures', 0, 1)
-        bundle = map_bundle(self.map_node)
+        drawn = self.parts.report or bool(self.parts.figures)
+        inputs = figure_inputs(self.map_node, only=None if drawn else ())
+        bundle = inputs.bundle
         self.progress('points and structures', 1, 1)
         lost = len(self.map_node) - len(bundle.ids)
         if lost:
             self.notes.append(f'{lost} points are left out: their structures are not in this profile')
         if self.parts.page:
             self._page(bundle)
+        if self.parts.report:
+            self._report(inputs, protocols)
         if self.parts.figures:
-            self._figures()
+            self._figures(inputs)
         write_bundle(self.work / 'map.json.gz', bundle)
         self.documents['map.json.gz'] = 'points, structures and identifiers for programs, without AiiDA'
         if self.parts.archive:
@@ -187,22 +197,39 @@ class _Writer:
         self.documents['map.html'] = 'the interactive page: one file for any browser, no network needed'
         self.progress('page', 1, 1)
 
-    def _figures(self) -> None:
-        from aiida_limap.tools.figure_data import figure_inputs
+    def _report(self, inputs: FigureInputs, protocols: Mapping[str, Mapping[str, Any]]) -> None:
+        from aiida_limap.tools._export_citation import citation_file
+        from aiida_limap.tools.report_data import map_report
+        from aiida_limap.visualisation.report import write_citations, write_report
+        from aiida_limap.visualisation.report_pictures import REPORT_FIGURES, draw_pictures
+
+        tell = self._counter('report', len(REPORT_FIGURES) + 1)
+        pictures, not_drawn = draw_pictures(inputs, tell)
+        report = map_report(self.map_node, inputs.bundle, pictures=pictures, not_drawn=not_drawn, protocols=protocols)
+        write_report(report, self.work / 'report.html')
+        self.documents['report.html'] = 'data set and losses, quality, meaning of the axes, best compounds, parameters'
+        write_citations(report, self.work / 'CITATION.bib')
+        cff = citation_file(self.map_node, inputs.bundle.title, report.bibtex)
+        (self.work / 'CITATION.cff').write_text(cff, encoding='utf-8')
+        self.documents['CITATION.cff'] = 'what to cite: the map, and the works that it rests on'
+        self.documents['CITATION.bib'] = 'the same works as BibTeX'
+        tell('')
+
+    def _figures(self, inputs: FigureInputs) -> None:
         from aiida_limap.visualisation.figures import FIGURES, write_map_figures
 
-        done = iter(range(1, len(FIGURES) + 1))
         folder = self.work / 'figures'
         folder.mkdir()
-        self.progress('figures', 0, len(FIGURES))
-        written = write_map_figures(
-            figure_inputs(self.map_node),
-            folder,
-            formats=self.parts.figures,
-            on_figure=lambda _name: self.progress('figures', next(done), len(FIGURES)),
-        )
+        tell = self._counter('figures', len(FIGURES))
+        written = write_map_figures(inputs, folder, formats=self.parts.figures, on_figure=tell)
         self.notes += [f'figure {name}: {reason}' for name, reason in written.left_out.items()]
         self.documents['figures/'] = 'figures, each with its numbers as CSV and its caption as text'
+
+    def _counter(self, what: str, total: int) -> Callable[[str], None]:
+        """Return a function that counts its calls as the progress of what is written."""
+        done = iter(range(1, total + 1))
+        self.progress(what, 0, total)
+        return lambda _name: self.progress(what, next(done), total)
 
     def _archive(self, behind: Behind) -> None:
         write_archive(self.work / ARCHIVE, [self.map_node, *behind.unlinked, *behind.groups], self.progress)

@@ -9,7 +9,7 @@ import pytest
 from aiida_limap.cli.map_export import readable_size
 from aiida_limap.formats.mapbundle import read_bundle
 
-SMALL = ('--no-archive', '--no-page', '--no-descriptors')
+SMALL = ('--no-archive', '--no-page', '--no-report', '--no-descriptors')
 
 
 def test_files_are_listed_with_their_sizes_and_licences_are_warned_about(run, graph, tmp_path):

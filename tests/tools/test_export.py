@@ -9,6 +9,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import yaml
 from plugins_placed import placed
 
 from aiida_limap.formats.mapbundle import read_bundle
@@ -19,7 +20,7 @@ __all__ = ['placed']
 
 #: The export of the small map, made once.
 _DONE: dict[str, SimpleNamespace] = {}
-SMALL = Parts(archive=False, page=False, descriptors=False)
+SMALL = Parts(archive=False, page=False, report=False, descriptors=False)
 
 
 def rows(path) -> list[dict[str, str]]:
@@ -46,6 +47,9 @@ def test_every_file_is_listed_with_its_size_and_checksum(exported):
         ARCHIVE,
         'map.html',
         'map.json.gz',
+        'report.html',
+        'CITATION.cff',
+        'CITATION.bib',
         *(f'tables/{name}.csv' for name in ('compounds', 'not_on_the_map', 'plane', 'licences', 'columns')),
         *(f'tables/descriptors_{part}.csv' for part in ('composition', 'structure')),
     }
@@ -59,7 +63,7 @@ def test_every_file_is_listed_with_its_size_and_checksum(exported):
 
 def test_the_progress_of_each_part_comes_to_its_end(exported):
     last = {what: (done, total) for what, done, total in exported.told}
-    assert set(last) == {'points and structures', 'page', 'archive', 'tables', 'descriptors'}
+    assert set(last) == {'points and structures', 'page', 'report', 'archive', 'tables', 'descriptors'}
     assert all(done == total > 0 for done, total in last.values())
 
 
@@ -120,6 +124,18 @@ def test_the_readme_names_every_file_and_how_to_open_the_archive(exported, graph
     assert all(len(line) <= 100 or '    ' in line for line in text.splitlines())
 
 
+def test_the_citation_names_the_map_and_what_it_rests_on(exported, graph):
+    document = yaml.safe_load((exported.folder / 'CITATION.cff').read_text())
+    assert (document['type'], document['identifiers'][0]['value']) == ('dataset', graph.map.uuid)
+    bibtex = (exported.folder / 'CITATION.bib').read_text()
+    assert len(document['references']) == bibtex.count('\n@') + bibtex.startswith('@')
+    (own,) = (entry for entry in document['references'] if entry.get('doi') == '10.1038/s41598-023-43921-1')
+    assert own['type'] == 'article'
+    assert 'Yamaguchi' in own['authors'][0].values()
+    assert all(entry['title'] and entry['authors'] for entry in document['references'])
+    assert not any('{' in str(entry) and '\\' in str(entry) for entry in document['references'])
+
+
 def test_what_no_licence_is_stated_for_is_warned_about_there_and_here(exported):
     assert exported.warnings == (
         '4 structures of made for tests: no licence is stated; ask the owner before you publish them',
@@ -173,7 +189,7 @@ def test_another_profile_gives_the_same_answers_after_the_import(graph, exported
 @pytest.fixture
 def exported_placed(placed, tmp_path) -> SimpleNamespace:
     """Return the export of a map with new structures on the small map."""
-    return SimpleNamespace(**vars(export_map(placed.map, tmp_path / 'placed', parts=Parts(page=False))))
+    return SimpleNamespace(**vars(export_map(placed.map, tmp_path / 'placed', parts=Parts(page=False, report=False))))
 
 
 def test_all_points_of_a_map_on_an_older_map_have_rows_and_jobs(exported_placed, placed, graph):
@@ -198,7 +214,7 @@ def test_a_map_on_an_older_map_goes_with_that_one(graph, placed, exported_placed
 
 
 def test_structures_that_no_link_leads_to_go_along(bare_map, tmp_path):
-    done = export_map(bare_map, tmp_path / 'bare', parts=Parts(page=False))
+    done = export_map(bare_map, tmp_path / 'bare', parts=Parts(page=False, report=False))
     assert 'tables/descriptors_composition.csv' not in done.sizes
     from aiida import orm
     from aiida.tools.archive.implementations.sqlite_zip.main import ArchiveFormatSqlZip
@@ -215,14 +231,14 @@ def test_a_group_that_holds_more_is_left_out_and_named(graph, tmp_path):
     extra.append_atom(position=[0, 0, 0], symbols='Li')
     graph.group.add_nodes([extra.store()])
     try:
-        done = export_map(graph.map, tmp_path / 'given', parts=Parts(page=False, descriptors=False))
+        done = export_map(graph.map, tmp_path / 'given', parts=Parts(page=False, report=False, descriptors=False))
     finally:
         graph.group.remove_nodes([extra])
     assert done.notes == ('the group limap/small is not in the archive, since 1 of its nodes are not behind the map',)
 
 
 def test_figures_are_drawn_on_request(graph, tmp_path):
-    parts = Parts(archive=False, page=False, descriptors=False, figures=('svg',))
+    parts = Parts(archive=False, page=False, report=False, descriptors=False, figures=('svg',))
     done = export_map(graph.map, tmp_path / 'given', parts=parts)
     assert 'figures/map.svg' in done.sizes
     assert not any(name.endswith('.png') for name in done.sizes)
@@ -230,7 +246,7 @@ def test_figures_are_drawn_on_request(graph, tmp_path):
 
 def test_an_export_is_replaced_on_request_only_and_other_files_stay(graph, tmp_path):
     folder = tmp_path / 'given'
-    export_map(graph.map, folder, parts=Parts(archive=False, page=True, descriptors=False))
+    export_map(graph.map, folder, parts=Parts(archive=False, report=False, descriptors=False))
     (folder / 'mine.txt').write_text('mine')
     with pytest.raises(QueryError, match='is not empty; give another one, or replace an older export with --force'):
         export_map(graph.map, folder, parts=SMALL)
