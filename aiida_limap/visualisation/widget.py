@@ -83,7 +83,7 @@ def describe_point(bundle: MapBundle, index: int) -> str:
     values = [
         (entry.label, _value(entry.values[index], entry.unit))
         for entry in bundle.properties.values()
-        if entry.values[index] is not None
+        if entry.values[index] not in {None, ''}
     ]
     provenance = dict(bundle.provenance[index])
     parts = [
