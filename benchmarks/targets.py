@@ -6,7 +6,6 @@ import hashlib
 import importlib.metadata
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -49,7 +48,8 @@ def migration_energies(entries: Sequence[Entry], output: Path) -> dict[str, floa
 def _key(entries: Sequence[Entry], options: BvffOptions) -> str:
     content = {
         'version': importlib.metadata.version('aiida-limap'),
-        'options': asdict(options),
+        'options': {name: getattr(options, name) for name in options.names()},
+        'parameters': options.parameters.checksum,
         'structures': [entry.structure.as_dict() for entry in entries],
     }
     return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()[:12]

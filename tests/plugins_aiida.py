@@ -53,6 +53,13 @@ def make_structure(scale: float = 1.0, symbols: tuple[str, ...] = ('Li', 'O')) -
     return node.store()
 
 
+def is_stored(uuid: str) -> bool:
+    """Return whether a node is in the profile, which another test of the same process may have emptied."""
+    from aiida import orm
+
+    return orm.QueryBuilder().append(orm.Node, filters={'uuid': uuid}).count() == 1
+
+
 def make_dataset(structures: list, name: str = 'test') -> Any:
     from aiida_limap.data.dataset import DatasetData
 

@@ -8,7 +8,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from plugins_aiida import TESTS
+from plugins_aiida import TESTS, is_stored
 
 ENGINE = TESTS / 'tools' / 'engine_with_formulas.py'
 BATCH_SIZE = 2
@@ -69,7 +69,8 @@ def graph(aiida_profile, aiida_code_installed, tmp_path_factory) -> SimpleNamesp
     from aiida_limap.importers.base import store_dataset
     from aiida_limap.workflows.map import MapWorkChain
 
-    if aiida_profile.name not in _BUILT:
+    # Another test of the same process may have emptied the profile since.
+    if aiida_profile.name not in _BUILT or not is_stored(_BUILT[aiida_profile.name].map):
         script = tmp_path_factory.mktemp('engine') / 'engine'
         script.write_text(f'#!/bin/sh\nPYTHONPATH={TESTS} exec {sys.executable} {ENGINE} "$@"\n')
         script.chmod(0o755)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from plugins_aiida import is_stored
 from plugins_graph import graph
 
 __all__ = ['graph', 'placed']
@@ -39,7 +40,7 @@ def placed(aiida_profile, graph) -> SimpleNamespace:
     from aiida_limap.importers.base import store_dataset
     from aiida_limap.workflows.encode import EncodeWorkChain
 
-    if aiida_profile.name not in _BUILT:
+    if aiida_profile.name not in _BUILT or not is_stored(_BUILT[aiida_profile.name].map):
         report = store_dataset(_candidates(), name='new', chosen_by={'importer': 'tests'})
         builder = EncodeWorkChain.get_builder_from_protocol(graph.code, report.dataset, graph.map)
         outputs, chain = run_get_node(builder)

@@ -142,7 +142,7 @@ def test_a_job_that_is_killed_half_way_loses_only_what_it_had_not_finished(shell
     command, process = waiting()
     (chain,) = json.loads(shell('aiida-limap', 'status', '--json').stdout)
     (stage,) = chain['stages']
-    assert (stage['done'], stage['total'], stage['detail']) == (1, N_STRUCTURES, '1 running')
+    assert (stage['done'], stage['total'], stage['running']) == (1, N_STRUCTURES, 1)
     os.kill(process, signal.SIGKILL)
     stdout, stderr = command.communicate(timeout=TIMEOUT_S)
     assert command.returncode == 0, stderr

@@ -9,7 +9,7 @@ import pytest
 from aiida import orm
 from aiida.cmdline.utils.common import get_workchain_report
 from aiida.engine import run_get_node
-from plugins_aiida import make_dataset, make_structure
+from plugins_aiida import is_stored, make_dataset, make_structure
 
 from aiida_limap.workflows.encode import EncodeWorkChain
 from aiida_limap.workflows.map import MapWorkChain
@@ -30,7 +30,8 @@ def draw(code: orm.Code, structures: list, overrides: dict[str, Any] | None = No
 @pytest.fixture
 def parent(aiida_profile, stand_in_code) -> Any:
     """Return a map of two structures, which no test changes; it is drawn once."""
-    if aiida_profile.name not in _DRAWN:
+    # Another test of the same process may have emptied the profile since.
+    if aiida_profile.name not in _DRAWN or not is_stored(_DRAWN[aiida_profile.name]):
         _DRAWN[aiida_profile.name] = draw(stand_in_code(), [make_structure(), make_structure(1.1)]).uuid
     return orm.load_node(_DRAWN[aiida_profile.name])
 
