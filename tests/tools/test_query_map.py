@@ -119,11 +119,16 @@ def test_a_point_that_was_taken_over_has_the_way_to_the_map_before(graph, placed
 
 def test_the_maps_of_a_structure_are_found_by_all_its_names(graph, placed):
     pks = [placed.map.pk, graph.map.pk]
+
+    def ours(maps):
+        # Other tests of the same process may have drawn more maps.
+        return [found.node.pk for found in maps if found.node.pk in pks]
+
     structure = orm.load_node(graph.uuids['twin-a'])
     for name in ('twin-a', structure, structure.pk, structure.uuid):
-        assert [found.node.pk for found in maps_of(name)] == pks
-    assert [found.node.pk for found in Map(graph.map).maps_of('twin-a')] == pks
-    assert [found.node.pk for found in maps_of('new-oxide')] == pks[:1]
+        assert ours(maps_of(name)) == pks
+    assert ours(Map(graph.map).maps_of('twin-a')) == pks
+    assert ours(maps_of('new-oxide')) == pks[:1]
     with pytest.raises(QueryError, match="no structure 'nobody'"):
         maps_of('nobody')
 
