@@ -89,7 +89,9 @@ def test_a_job_out_of_memory_is_never_repeated_as_it_was(stand_in_code, first_jo
     first_jobs_end(110, 110)
     _outputs, node, jobs = launch(stand_in_code(), 2)
     assert node.exit_status == 710, get_workchain_report(node, 'REPORT')
-    assert [(job.exit_status, len(job.inputs.structures)) for job in jobs] == [(110, 2), (110, 1), (0, 1)]
+    first, *others = [(job.exit_status, len(job.inputs.structures)) for job in jobs]
+    # The two may run at once, and either may be read first.
+    assert (first, sorted(others)) == ((110, 2), [(0, 1), (110, 1)])
     assert [threads(job) for job in jobs] == [None, '1', '1']
     assert 'does not fit into the memory with one thread either' in get_workchain_report(node, 'REPORT')
 
