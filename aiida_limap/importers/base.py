@@ -109,12 +109,18 @@ def find_dataset(name: str, chosen_by: Mapping[str, Any]) -> ImportReport | None
 
 
 def _chunks(entries: Iterable[Any], size: int) -> Iterator[list[Any]]:
+    """Divide entries; where their source breaks off, what it gave before is handed out first, so that it is stored."""
     chunk: list[Any] = []
-    for entry in entries:
-        chunk.append(entry)
-        if len(chunk) == size:
+    try:
+        for entry in entries:
+            chunk.append(entry)
+            if len(chunk) == size:
+                yield chunk
+                chunk = []
+    except Exception:
+        if chunk:
             yield chunk
-            chunk = []
+        raise
     if chunk:
         yield chunk
 

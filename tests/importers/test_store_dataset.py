@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from uuid import uuid4
 
 import numpy as np
@@ -53,6 +54,19 @@ def test_candidates_that_are_the_same_are_stored_once(name):
     assert (report.n_new, report.n_known, report.refused) == (2, 0, [])
     assert report.dataset.source_ids == ['a', 'b']
     assert len(report.group.nodes) == 3
+
+
+def test_what_came_before_a_source_broke_off_is_stored(name):
+    entries = [candidate('a'), candidate('b')]
+
+    def source() -> Iterator[Candidate]:
+        yield from entries
+        raise ImporterError('the connection broke off')
+
+    with pytest.raises(ImporterError, match='broke off'):
+        store_dataset(source(), name=name, chosen_by=CHOICE)
+    report = store_dataset(entries, name=name, chosen_by=CHOICE)
+    assert (report.n_new, report.n_known) == (0, 2)
 
 
 def test_the_dataset_keeps_the_order_of_the_candidates_over_transactions(name, monkeypatch):
