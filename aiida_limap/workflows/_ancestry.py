@@ -22,15 +22,15 @@ from aiida_limap.calculations._parents import (
 from aiida_limap.common.parameters import LANDSCAPE
 from aiida_limap.data.autoencoder import AutoencoderData
 from aiida_limap.data.map import MapData
+from aiida_limap.workflows._featurize_ports import OUTPUTS
 from aiida_limap.workflows._force_field import FORCE_FIELD
 from aiida_limap.workflows.featurize import fill_featurize
-from aiida_limap.workflows.protocols.mixin import ProtocolMixin, _read_overrides
+from aiida_limap.workflows.protocols.mixin import ProtocolMixin, read_overrides
 
 __all__ = ['Recipe', 'fill_from_parent', 'recipe_of']
 
 LAYOUT = 'layout'
 Overrides = Mapping[str, Any] | str | Path | None
-_TABLES = {'bvff': 'migration_energies', 'descriptors': 'descriptors'}
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ def recipe_of(map_node: MapData, task: str) -> Recipe:
     parent = input_of(encoding, PARENT_MAP)
     if isinstance(parent, MapData):
         return recipe_of(parent, task)
-    table = input_of(encoding, _TABLES[task])
+    table = input_of(encoding, OUTPUTS[task])
     jobs = [] if table is None else _jobs(table)
     parameters: list[dict[str, Any]] = []
     files: dict[str, orm.Data | None] = {}
@@ -107,7 +107,7 @@ def fill_from_parent(
     inputs = process.get_protocol_inputs(protocol, *overrides)
     featurize, described, computed = inputs['featurize'], recipe_of(parent, 'descriptors'), recipe_of(parent, 'bvff')
     featurize['descriptors'] = {'parameters': _layout(parent, described, model)}
-    own = _read_overrides(overrides[0]).get('featurize', {}).get('bvff', {})
+    own = read_overrides(overrides[0]).get('featurize', {}).get('bvff', {})
     if protocol is None and computed.n_jobs and inputs['with_energies']:
         changed = own.get('parameters', {})
         featurize['bvff']['parameters'] = {**_only(parent, 'parameters', computed.parameters), **changed}

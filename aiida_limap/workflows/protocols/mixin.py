@@ -13,7 +13,7 @@ import yaml
 from aiida_limap.common.layouts import is_layout_file, read_layout_file
 from aiida_limap.common.parameters import check_parameters
 
-__all__ = ['OPTIONS', 'ParametersOf', 'ProtocolMixin', 'merge']
+__all__ = ['OPTIONS', 'ParametersOf', 'ProtocolMixin', 'merge', 'read_overrides']
 
 _KEYS = ('default_inputs', 'default_protocol', 'protocols')
 #: Marks ``options`` in a schema: scheduler options, whose names are those of a calculation job.
@@ -83,7 +83,7 @@ class ProtocolMixin:
         inputs = merge(cls.inherited_inputs(name), merge(document['default_inputs'], chosen))
         folder = Path(overrides).parent if isinstance(overrides, (str, Path)) else Path()
         schema = cls.protocol_schema()
-        for given in (_with_layout_files(_read_overrides(overrides), schema, folder), last or {}):
+        for given in (_with_layout_files(read_overrides(overrides), schema, folder), last or {}):
             check_against_schema(given, schema)
             inputs = merge(inputs, given)
         return inputs
@@ -169,7 +169,12 @@ def _option_names() -> list[str]:
     return sorted(CalcJob.spec().inputs['metadata']['options'])
 
 
-def _read_overrides(overrides: Mapping[str, Any] | str | Path | None) -> dict[str, Any]:
+def read_overrides(overrides: Mapping[str, Any] | str | Path | None) -> dict[str, Any]:
+    """Return overrides as a mapping of their own, from wherever they stand.
+
+    :param overrides: nested plain values, the path of a YAML file with them, or None for none; not changed.
+    :raises ValueError: if the file cannot be read or is not YAML, or they are no mapping.
+    """
     if overrides is None:
         return {}
     if isinstance(overrides, (str, Path)):
