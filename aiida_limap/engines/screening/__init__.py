@@ -1,0 +1,22 @@
+"""Screening: features of few numbers, linear models, and the enumeration of compositions that they are asked about.
+
+The names below are loaded when they are first used, so that importing the package costs nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aiida_limap.common.lazy import lazy_attributes
+
+if TYPE_CHECKING:
+    from aiida_limap.engines.screening.linear import LinearModel
+
+__all__ = ['LinearModel']
+
+__getattr__, __dir__ = lazy_attributes(
+    __name__,
+    {
+        'LinearModel': 'linear',
+    },
+)
