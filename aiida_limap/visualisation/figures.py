@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from aiida_limap.formats.mapbundle import MapBundle
@@ -15,9 +14,10 @@ from aiida_limap.visualisation._figure_fractions import fractions
 from aiida_limap.visualisation._figure_model import diagnostics, history, losses, worst
 from aiida_limap.visualisation._figure_planes import heatmap, map_
 from aiida_limap.visualisation._figure_zoom import zoom
-from aiida_limap.visualisation.drawing import CannotDrawError, Drawing, FigureInputs, FigureOptions
+from aiida_limap.visualisation.drawing import Drawing, FigureInputs, FigureOptions
 from aiida_limap.visualisation.errors import VisualisationError
 from aiida_limap.visualisation.facts import check_bundle
+from aiida_limap.visualisation.figure_files import WrittenFigure, WrittenFigures, draw_and_write
 
 __all__ = ['FIGURES', 'WrittenFigure', 'WrittenFigures', 'choose_figures', 'write_figures', 'write_map_figures']
 
@@ -49,37 +49,6 @@ FIGURES: dict[str, FigureKind] = {
     'heatmap': FigureKind('predicted migration energy over the plane', '7', heatmap),
     'zoom': FigureKind('an enlarged window with formulas', '8', zoom),
 }
-
-
-@dataclass(frozen=True)
-class WrittenFigure:
-    """A figure on disk.
-
-    :param name: as in :data:`FIGURES`.
-    :param caption: what stands below it.
-    :param files: pictures, then the table, then the caption.
-    """
-
-    name: str
-    caption: str
-    files: tuple[Path, ...]
-
-
-@dataclass(frozen=True)
-class WrittenFigures:
-    """What became of the figures of a map.
-
-    :param figures: those that were drawn.
-    :param left_out: for the others why, by name.
-    """
-
-    figures: tuple[WrittenFigure, ...]
-    left_out: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def files(self) -> list[Path]:
-        """All written files."""
-        return [path for figure in self.figures for path in figure.files]
 
 
 def choose_figures(text: str | None) -> list[str]:
@@ -136,25 +105,11 @@ def write_map_figures(
     :returns: what was written, and what was left out for which reason.
     :raises VisualisationError: if a format or name is unknown, no point can be drawn, or the folder cannot be written.
     """
-    folder = Path(folder)
-    _check_formats(formats)
     names = list(FIGURES) if only is None else choose_figures(','.join(only))
     check_bundle(inputs.bundle)
-    _make_folder(folder)
-    written: list[WrittenFigure] = []
-    left_out: dict[str, str] = {}
-    for name in names:
-        with style.styled():
-            try:
-                drawing = FIGURES[name].draw(inputs, options or FigureOptions())
-            except CannotDrawError as error:
-                left_out[name] = str(error)
-            else:
-                files = _write(drawing, folder / name, formats)
-                written.append(WrittenFigure(name, drawing.caption.strip(), tuple(files)))
-        if on_figure is not None:
-            on_figure(name)
-    return WrittenFigures(tuple(written), left_out)
+    chosen = options or FigureOptions()
+    drawings = {name: partial(FIGURES[name].draw, inputs, chosen) for name in names}
+    return draw_and_write(drawings, Path(folder), formats, on_figure)
 
 
 def write_figures(bundle: MapBundle, folder: Path | str, formats: Sequence[str] = ('png', 'svg')) -> list[Path]:
@@ -172,40 +127,3 @@ def write_figures(bundle: MapBundle, folder: Path | str, formats: Sequence[str] 
     :raises VisualisationError: if a format is unknown, no point can be drawn, or the folder cannot be written to.
     """
     return write_map_figures(FigureInputs(bundle), folder, formats=formats, only=('map', 'heatmap')).files
-
-
-def _check_formats(formats: Sequence[str]) -> None:
-    unknown = [kind for kind in formats if kind not in style.FORMATS]
-    if unknown:
-        raise VisualisationError(f'unknown figure format {unknown[0]!r}; known are {", ".join(style.FORMATS)}')
-    if not formats:
-        raise VisualisationError(f'no figure format was given; choose from {", ".join(style.FORMATS)}')
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise VisualisationError(
-            f'the folder {folder} for the figures cannot be made: {error.strerror or error}; choose another folder'
-        ) from error
-
-
-def _write(drawing: Drawing, stem: Path, formats: Iterable[str]) -> list[Path]:
-    paths = [stem.with_suffix(f'.{kind}') for kind in formats]
-    for path in paths:
-        style.save_figure(drawing.figure, path)
-    table = io.StringIO()
-    csv.writer(table, lineterminator='\n').writerows(drawing.rows)
-    for path, text in (
-        (stem.with_suffix('.csv'), table.getvalue()),
-        (stem.with_suffix('.txt'), drawing.caption.strip() + '\n'),
-    ):
-        try:
-            path.write_text(text, encoding='utf-8')
-        except OSError as error:
-            raise VisualisationError(
-                f'{path} cannot be written: {error.strerror or error}; choose a folder that you may write to'
-            ) from error
-        paths.append(path)
-    return paths
