@@ -6,10 +6,14 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from aiida_limap.cli.base import OUTPUT_FORMATS, with_profile
+
+if TYPE_CHECKING:
+    from aiida_limap.tools.export import Exported
 
 __all__ = ['export']
 
@@ -78,6 +82,10 @@ def export(  # noqa: PLR0913
     protocols = {name: MapWorkChain.get_protocol_inputs(name) for name in MapWorkChain.get_available_protocols()}
     with _bars() as tell:
         done = export_map(node, output, parts=parts, replace=force, protocols=protocols, progress=tell)
+    _tell(done, as_json=as_json)
+
+
+def _tell(done: Exported, *, as_json: bool) -> None:
     if as_json:
         document = {
             'folder': str(done.folder),

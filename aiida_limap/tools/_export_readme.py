@@ -64,39 +64,8 @@ def readme(
     lines += _entry('tables/columns.csv', 'name, unit and meaning of every column of every table')
     lines += _entry('SHA256SUMS', 'checksums; `sha256sum -c SHA256SUMS` verifies all files')
     if 'map.aiida' in documents:
-        lines += _heading('Open the archive')
-        lines += _paragraph(
-            'With AiiDA and aiida-limap installed, in a profile of your own (`verdi presto` makes one):'
-        )
-        uuid = str(facts['map_uuid'])
-        lines += [
-            '    pip install aiida-limap',
-            '    verdi archive import map.aiida',
-            f'    aiida-limap map show {uuid}',
-            f'    aiida-limap point show {_example(bundle)} --map {uuid}',
-            '',
-            'Or read it where it is, as a profile that cannot be changed:',
-            '',
-            '    verdi profile setup core.sqlite_zip --profile-name shared --filepath map.aiida --no-set-as-default',
-            f'    aiida-limap --profile shared map show {uuid}',
-            '',
-        ]
-    lines += _heading('Columns of the tables')
-    lines += _paragraph(
-        'Tables are CSV in UTF-8 with one line of headings. Energies are in eV (names end in _eV), lengths in Å; '
-        'other units stand in brackets in the heading. The unit of a column of a histogram is that of its axis, and '
-        'the number at the end of its name is the middle of its bin. Codes and all other columns without a unit are '
-        'pure numbers or words. An empty field means that there is no value. Descriptors have ten digits; what is '
-        'below 1e-15 is written as 0.'
-    )
-    for name, columns in tables.items():
-        if len(columns) > _MOST_COLUMNS:
-            lines += _paragraph(f'tables/{name}: structure_uuid and {len(columns) - 1} descriptors; see columns.csv.')
-            continue
-        lines += [f'tables/{name}', '']
-        for column in columns:
-            lines += _entry(column.heading, column.meaning)
-        lines.append('')
+        lines += _how_to_open(bundle)
+    lines += _columns(tables)
     lines += _heading('Licences')
     lines += _paragraph(
         'tables/licences.csv lists the licence of every source as the source states it, and compounds.csv that of '
@@ -109,6 +78,46 @@ def readme(
         for sentence in notes:
             lines += _entry('-', sentence)
     return '\n'.join(lines).rstrip() + '\n'
+
+
+def _how_to_open(bundle: MapBundle) -> list[str]:
+    uuid = str(bundle.metadata['map_uuid'])
+    return [
+        *_heading('Open the archive'),
+        *_paragraph('With AiiDA and aiida-limap installed, in a profile of your own (`verdi presto` makes one):'),
+        '    pip install aiida-limap',
+        '    verdi archive import map.aiida',
+        f'    aiida-limap map show {uuid}',
+        f'    aiida-limap point show {_example(bundle)} --map {uuid}',
+        '',
+        'Or read it where it is, as a profile that cannot be changed:',
+        '',
+        '    verdi profile setup core.sqlite_zip --profile-name shared --filepath map.aiida --no-set-as-default',
+        f'    aiida-limap --profile shared map show {uuid}',
+        '',
+    ]
+
+
+def _columns(tables: Mapping[str, Sequence[Column]]) -> list[str]:
+    lines = [
+        *_heading('Columns of the tables'),
+        *_paragraph(
+            'Tables are CSV in UTF-8 with one line of headings. Energies are in eV (names end in _eV), lengths in Å; '
+            'other units stand in brackets in the heading. The unit of a column of a histogram is that of its axis, '
+            'and the number at the end of its name is the middle of its bin. Codes and all other columns without a '
+            'unit are pure numbers or words. An empty field means that there is no value. Descriptors have ten '
+            'digits; what is below 1e-15 is written as 0.'
+        ),
+    ]
+    for name, columns in tables.items():
+        if len(columns) > _MOST_COLUMNS:
+            lines += _paragraph(f'tables/{name}: structure_uuid and {len(columns) - 1} descriptors; see columns.csv.')
+            continue
+        lines += [f'tables/{name}', '']
+        for column in columns:
+            lines += _entry(column.heading, column.meaning)
+        lines.append('')
+    return lines
 
 
 def _example(bundle: MapBundle) -> str:
