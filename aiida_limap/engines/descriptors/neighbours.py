@@ -97,12 +97,15 @@ def find_neighbours(structure: Structure, cutoff_angstrom: float) -> Neighbours:
     return search_neighbours(structure.lattice.matrix, structure.frac_coords, cutoff_angstrom)
 
 
-def search_neighbours(cell: NDArray[np.float64], positions: NDArray[np.float64], cutoff_angstrom: float) -> Neighbours:
+def search_neighbours(
+    cell: NDArray[np.float64], positions: NDArray[np.float64], cutoff_angstrom: float, *, overlapping: bool = False
+) -> Neighbours:
     """Search neighbours with exact periodic images, also in cells that are tiny or very oblique.
 
     :param cell: (3, 3) lattice vectors as rows, Å.
     :param positions: (n, 3) fractional coordinates.
     :param cutoff_angstrom: largest distance, Å.
+    :param overlapping: whether sites may be closer than any bond, as those are that exclude each other.
     :returns: the neighbours.
     :raises LimapError: if a number is not finite or too large, or the cell has no volume.
     :raises OverlappingSitesError: if two sites are closer than any bond.
@@ -116,7 +119,7 @@ def search_neighbours(cell: NDArray[np.float64], positions: NDArray[np.float64],
     triangle = triangle * np.sign(np.diag(triangle))
     found = search(fractional, cell, np.ascontiguousarray(triangle), float(cutoff_angstrom), int(1.2 * expected) + 64)
     neighbours = Neighbours(*found)
-    if len(neighbours.distances) and neighbours.distances.min() < _OVERLAP_ANGSTROM:
+    if not overlapping and len(neighbours.distances) and neighbours.distances.min() < _OVERLAP_ANGSTROM:
         closest = int(neighbours.distances.argmin())
         raise OverlappingSitesError(
             f'sites {int(neighbours.centres[closest])} and {int(neighbours.indices[closest])} are '
