@@ -19,6 +19,8 @@ class Status(str, Enum):
     NO_PARAMETERS = 'no_parameters'
     TOO_LARGE = 'too_large'
     OUT_OF_TIME = 'out_of_time'
+    UNREADABLE = 'unreadable'
+    UNSTABLE = 'unstable'
     FAILED = 'failed'
 
     def __str__(self) -> str:
@@ -39,5 +41,7 @@ STATUS_MEANINGS: dict[Status, str] = {
     Status.NO_PARAMETERS: 'a pair of ions has no tabulated parameters',
     Status.TOO_LARGE: 'more sites or grid points than the limit',
     Status.OUT_OF_TIME: 'the time limit of one structure was reached',
+    Status.UNREADABLE: 'its files are damaged, incomplete, unsafe, or contradict each other',
+    Status.UNSTABLE: 'so many phonon modes are imaginary that averages over them mean nothing',
     Status.FAILED: 'an unexpected error; the message beside the word says which',
 }

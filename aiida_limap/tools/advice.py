@@ -18,6 +18,8 @@ STATUS_ADVICE: Mapping[Status, str] = {
     Status.NO_PARAMETERS: 'give a parameter set that holds these ions: aiida-limap install parameters FILE',
     Status.TOO_LARGE: 'raise max_sites or max_voxels, or take a coarser grid with spacing_angstrom',
     Status.OUT_OF_TIME: 'raise the parameter time_limit_s, or take a coarser grid with spacing_angstrom',
+    Status.UNREADABLE: 'look at what the message names, and get the files again or complete them',
+    Status.UNSTABLE: 'relax the structure further, or raise max_imaginary_share',
     Status.FAILED: 'read the message beside the word; if the structure is sound, this is a fault to report',
 }
 

@@ -1,0 +1,106 @@
+"""One compound from its files to a row of results; whatever happens to it costs its own row only."""
+
+from __future__ import annotations
+
+import logging
+import time
+from pathlib import Path
+
+from aiida_limap.common.status import Status
+from aiida_limap.engines.errors import LimapError, NoMobileIonError
+from aiida_limap.engines.phonons.dos import PhononDos
+from aiida_limap.engines.phonons.errors import ImaginaryModesError
+from aiida_limap.engines.phonons.fingerprint import dos_fingerprint
+from aiida_limap.engines.phonons.modes import PhononModes, phonon_modes
+from aiida_limap.engines.phonons.options import PhononOptions
+from aiida_limap.engines.phonons.quantities import TEMPERATURES_K, BandQuantities, band_quantities
+from aiida_limap.engines.phonons.sources import DosInput, PhononInput, read_phonons
+from aiida_limap.formats.results import ItemResult
+
+__all__ = ['compute_item', 'phonon_quantities']
+
+LOGGER = logging.getLogger(__name__)
+
+
+def phonon_quantities(
+    source: PhononInput | DosInput, options: PhononOptions | None = None
+) -> tuple[PhononModes | PhononDos, BandQuantities]:
+    """Compute the spectrum of a compound and its numbers.
+
+    :param source: what was read.
+    :param options: all options.
+    :returns: modes, or the density of states where that is all there is; and the numbers.
+    :raises NoMobileIonError: if the compound holds none of the mobile element.
+    :raises ImaginaryModesError: if the share of imaginary modes exceeds the limit.
+    :raises LimapError: if no modes can be computed.
+    """
+    options = options or PhononOptions()
+    spectrum: PhononModes | PhononDos
+    if isinstance(source, PhononInput):
+        if options.mobile not in {str(symbol) for symbol in source.phonopy.primitive.symbols}:
+            raise NoMobileIonError(f'{source.identifier}: the structure holds no {options.mobile}')
+        spectrum = phonon_modes(
+            source.phonopy, mesh_length_angstrom=options.mesh_length_angstrom, refinements=options.refinements
+        )
+    else:
+        spectrum = source.dos
+    found = band_quantities(
+        spectrum,
+        mobile=options.mobile,
+        temperatures_K=options.temperatures_K,
+        smearing_THz=options.smearing_THz,
+    )
+    if found.imaginary_share > options.max_imaginary_share:
+        raise ImaginaryModesError(
+            f'{source.identifier}: {found.imaginary_share:.0%} of the modes are imaginary, more than '
+            f'{options.max_imaginary_share:.0%}: the structure is no minimum of energy, or the forces are not its own'
+        )
+    return spectrum, found
+
+
+def compute_item(identifier: str, path: Path | str, options: PhononOptions | None = None) -> ItemResult:
+    """Compute one compound and turn whatever happens to it into a result row.
+
+    :param identifier: id of the row.
+    :param path: its folder, archive or file; see :func:`~aiida_limap.engines.phonons.sources.read_phonons`.
+    :param options: all options.
+    :returns: the row. Beside the numbers of :meth:`~.quantities.BandQuantities.values` its values tell which files were
+        read, the mesh, and the time; its rows are the band centres at 10, 20 ... 990 K in THz
+        (``mobile_band_centres_THz``, ``total_band_centres_THz``) and the densities of states as vectors of 180 numbers
+        per THz and atom (``mobile_dos``, ``total_dos``).
+    """
+    options = options or PhononOptions()
+    started = time.monotonic()
+    try:
+        source = read_phonons(path, nac=options.nac, symprec_angstrom=options.symprec_angstrom)
+        read = time.monotonic()
+        spectrum, found = phonon_quantities(source, options)
+        vector = band_quantities(
+            spectrum, mobile=options.mobile, temperatures_K=TEMPERATURES_K.tolist(), smearing_THz=options.smearing_THz
+        )
+        rows = {
+            'mobile_band_centres_THz': vector.thermal_band_centres_THz,
+            'total_band_centres_THz': vector.total_thermal_band_centres_THz,
+            'mobile_dos': dos_fingerprint(spectrum, options.mobile, smearing_THz=options.smearing_THz),
+            'total_dos': dos_fingerprint(spectrum, smearing_THz=options.smearing_THz),
+        }
+    except LimapError as error:
+        return ItemResult(identifier, error.status, str(error), {'wall_s': time.monotonic() - started})
+    except Exception as error:
+        # One compound that no check foresaw must not cost the batch; the message keeps what is needed to look into it.
+        LOGGER.exception('unexpected error at %s', identifier)
+        return ItemResult(
+            identifier, Status.FAILED, f'{type(error).__name__}: {error}', {'wall_s': time.monotonic() - started}
+        )
+    values = found.values() | {'source_id': source.identifier, 'files': dict(source.files)}
+    if isinstance(spectrum, PhononModes) and isinstance(source, PhononInput):
+        values |= {
+            'formula': spectrum.structure.composition.reduced_formula,
+            'nac': source.nac,
+            'asymmetry': source.asymmetry,
+            'mesh': list(spectrum.mesh),
+            'q_points': len(spectrum.weights),
+        }
+    message = '; '.join((*source.notes, *found.notes))
+    values |= {'read_s': read - started, 'wall_s': time.monotonic() - started}
+    return ItemResult(identifier, Status.OK, message, values, rows)
