@@ -19,28 +19,21 @@ from aiida_limap.engines.screening.element_properties import element_property_ta
 if TYPE_CHECKING:
     from pymatgen.core import Structure
 
-__all__ = ['IONIC_BOND', 'Sites']
+__all__ = ['Sites']
 
-#: A bond with a larger difference of electronegativities counts as ionic.
-IONIC_BOND = 2.0
 _FIRST_REACH = 5.0
 _GROWTH = 1.6
 _LAST_REACH = 150.0
+_MOST_PAIRS = 3e7
 _MAX_SITES = 5000
-#: Neighbours up to this multiple of the distance of the nearest one tell the character of the bonds of an atom.
-_SHELL = 1.1
 
 Found = TypeVar('Found')
 
 
 @lru_cache(maxsize=256)
-def _element(symbol: str) -> tuple[float, float, float]:
-    """Return electronegativity, covalent and ionic radius (Å); the covalent one where there is no ionic one."""
-    from pymatgen.core import Element
-
-    covalent = covalent_radius(symbol)
-    ionic = float(Element(symbol).average_ionic_radius)
-    return float(element_property_table([symbol], ['electronegativity'])[0, 0]), covalent, ionic or covalent
+def _element(symbol: str) -> tuple[float, float]:
+    """Return electronegativity and covalent radius (Å)."""
+    return float(element_property_table([symbol], ['electronegativity'])[0, 0]), covalent_radius(symbol)
 
 
 class Sites:
@@ -56,16 +49,18 @@ class Sites:
         check_crystal(structure)
         check_structure(structure, mobile_element=mobile, max_sites=_MAX_SITES, disordered=True)
         self.cell = np.ascontiguousarray(structure.lattice.matrix, dtype=np.float64)
-        self.positions = np.asarray(structure.frac_coords, dtype=np.float64)
         self.volume = abs(float(np.linalg.det(self.cell)))
         self.reach = max(bond_length, _FIRST_REACH)
         parts = [_parts(site.species) for site in structure]
+        filled = np.array([bool(part) for part in parts])
+        self.positions = np.asarray(structure.frac_coords, dtype=np.float64)[filled]
+        parts = [part for part in parts if part]
         symbols = [symbol for part in parts for symbol in part]
         numbers = np.array([_element(symbol) for symbol in symbols])
         #: Where the atoms of each site begin and end, their occupancies, electronegativities and covalent radii (Å).
         self.firsts = np.concatenate([[0], np.cumsum([len(part) for part in parts])]).astype(np.int64)
         self.weights = np.array([weight for part in parts for weight in part.values()])
-        self.values, self.covalent, self.ionic = (np.ascontiguousarray(column) for column in numbers.T)
+        self.values, self.radii = (np.ascontiguousarray(column) for column in numbers.T)
         #: Which atoms are mobile, and which are anions: those of the most electronegative element.
         self.is_mobile = np.array([symbol == mobile for symbol in symbols])
         self.is_anion = self.values > self.values.max() - 1e-9
@@ -89,7 +84,7 @@ class Sites:
     @cached_property
     def bond_radii(self) -> NDArray[np.float64]:
         """(n,) covalent radius of each site, mean over its atoms, Å."""
-        return np.add.reduceat(self.weights * self.covalent, self.firsts[:-1]) / self.occupancies
+        return np.add.reduceat(self.weights * self.radii, self.firsts[:-1]) / self.occupancies
 
     def share(self, atoms: NDArray[np.bool_]) -> NDArray[np.float64]:
         """Return the occupancy of each site by some of the atoms.
@@ -104,19 +99,6 @@ class Sites:
         """Offsets, indices and distances of the neighbours."""
         return self.neighbours.offsets, self.neighbours.indices, self.neighbours.distances
 
-    @cached_property
-    def radii(self) -> NDArray[np.float64]:
-        """(n_atoms,) effective radii, Å: ionic where the bonds to the nearest atoms are, covalent elsewhere.
-
-        The bonds of an atom are those to the atoms up to 1.1 times as far as its nearest one; they are ionic if the
-        mean difference of Pauling electronegativities is larger than 2.
-        """
-
-        def compute(neighbours: Neighbours, reach: float, _: NDArray[np.bool_]) -> tuple[NDArray[np.float64], float]:
-            return self._radii_within(neighbours, reach)
-
-        return self.widen(np.ones(len(self.occupancies), dtype=bool), compute)
-
     def widen(
         self,
         wanted: NDArray[np.bool_],
@@ -127,37 +109,22 @@ class Sites:
         :param wanted: (n,) sites that take part once the search goes beyond ``reach``.
         :param compute: takes neighbours, how far they are known (Å) and the sites that they are of; gives the result
             and the largest chance that something was not found.
-        :raises LimapError: if something is not found within 150 Å.
+        :raises LimapError: if something is not found within 150 Å, or before the neighbours would fill the memory.
         """
         everything = np.ones(len(wanted), dtype=bool)
         found, open_ended = compute(self.neighbours, self.reach, everything)
         reach = self.reach
         while open_ended >= UNRESOLVED:
             reach *= _GROWTH
-            if reach > _LAST_REACH:
-                raise LimapError(f'{self.name}: no neighbour of some site is found within {_LAST_REACH:g} Å')
+            pairs = 4.2 * reach**3 * float(wanted.sum()) ** 2 / self.volume
+            if reach > _LAST_REACH or pairs > _MOST_PAIRS:
+                raise LimapError(
+                    f'{self.name}: a nearest neighbour or a path between mobile ions is not found within '
+                    f'{reach / _GROWTH:.0f} Å; too few sites are occupied'
+                )
             neighbours = search_neighbours(self.cell, self.positions[wanted], reach, overlapping=True)
             found, open_ended = compute(neighbours, reach, wanted)
         return found
-
-    def _radii_within(self, neighbours: Neighbours, reach: float) -> tuple[NDArray[np.float64], float]:
-        radii = self.covalent.copy()
-        mean = np.add.reduceat(self.weights * self.values, self.firsts[:-1]) / self.occupancies
-        for site, (start, stop) in enumerate(zip(neighbours.offsets[:-1], neighbours.offsets[1:], strict=True)):
-            others = neighbours.indices[start:stop]
-            distances = neighbours.distances[start:stop]
-            # Split positions of one atom are no bonds of it.
-            limit = 0.75 * (self.bond_radii[site] + self.bond_radii[others])
-            real = (self.occupancies[site] + self.occupancies[others] > 1 + 1e-3) | (distances >= limit)
-            others, distances = others[real], distances[real]
-            if not len(distances) or _SHELL * distances[0] > reach:
-                return radii, 1.0
-            shell = others[distances <= _SHELL * distances[0] + 1e-6]
-            for atom in range(self.firsts[site], self.firsts[site + 1]):
-                ionicity = np.abs(self.values[atom] - mean[shell])
-                if np.average(ionicity, weights=self.occupancies[shell]) > IONIC_BOND:
-                    radii[atom] = self.ionic[atom]
-        return radii, 0.0
 
 
 def _parts(species: object) -> dict[str, float]:
@@ -165,4 +132,4 @@ def _parts(species: object) -> dict[str, float]:
     parts: dict[str, float] = {}
     for specie, weight in species.items():  # type: ignore[attr-defined]
         parts[specie.symbol] = parts.get(specie.symbol, 0.0) + float(weight)
-    return {symbol: parts[symbol] for symbol in sorted(parts)}
+    return {symbol: parts[symbol] for symbol in sorted(parts) if parts[symbol] > 0}
