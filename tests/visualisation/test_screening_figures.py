@@ -6,7 +6,7 @@ import csv
 import dataclasses
 
 import pytest
-from plugins_screening import invented_screening
+from plugins_invented_screening import invented_screening
 
 from aiida_limap.formats.screening import ScreeningReport
 from aiida_limap.formats.screenparts import ElementValues, ModelScore, Stage
