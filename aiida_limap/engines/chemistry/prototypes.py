@@ -124,9 +124,11 @@ class Prototype:
         return np.asarray(matrix, dtype=float)
 
 
-def parse_prototype(entry: Mapping[str, Any]) -> Prototype:
+def parse_prototype(entry: Mapping[str, Any], elements: frozenset[str] | None = ELEMENTS) -> Prototype:
     """Turn one YAML entry into a :class:`Prototype`.
 
+    :param entry: the entry.
+    :param elements: elements that may occur beside lithium and oxygen; None for any.
     :raises InputError: for unknown or missing keys, superfluous lattice parameters, foreign elements or net charge.
     """
     known = {field.name for field in fields(Prototype)} - {'space_group_number', 'space_group_symbol', 'setting'} | {
@@ -143,7 +145,7 @@ def parse_prototype(entry: Mapping[str, Any]) -> Prototype:
         if entry[key] not in words:
             raise InputError(f'Prototype {name}: {key} must be "{words[0]}" or "{words[1]}", not {entry[key]!r}.')
     sites = tuple(PrototypeSite(str(ion), int(n), (float(x), float(y), float(z))) for ion, n, x, y, z in entry['sites'])
-    _check_ions(name, sites)
+    _check_ions(name, sites, elements)
     return Prototype(
         name=name,
         formula=entry['formula'],
@@ -169,30 +171,31 @@ def _check_keys(what: str, given: set[str], known: set[str], required: set[str])
         raise InputError(f'{what}: the key {missing[0]!r} is missing.')
 
 
-def _check_ions(name: str, sites: tuple[PrototypeSite, ...]) -> None:
+def _check_ions(name: str, sites: tuple[PrototypeSite, ...], elements: frozenset[str] | None) -> None:
     from pymatgen.core import Species
 
     charge: Counter[str] = Counter()
     for site in sites:
         species = Species.from_str(site.ion)
-        if species.symbol not in ELEMENTS | {'Li', 'O'}:
+        if elements is not None and species.symbol not in elements | {'Li', 'O'}:
             raise InputError(f'Prototype {name}: {species.symbol} is not one of the elements of the maps.')
         charge['total'] += round(species.oxi_state * site.multiplicity)
     if charge['total'] != 0:
         raise InputError(f'Prototype {name}: the charges of its sites add up to {charge["total"]:+d}, not to zero.')
 
 
-def load_prototypes(folder: Path | None = None) -> tuple[Prototype, ...]:
+def load_prototypes(folder: Path | None = None, elements: frozenset[str] | None = ELEMENTS) -> tuple[Prototype, ...]:
     """Read all prototypes, in the order of file names and of entries within a file.
 
-    :param folder: where the YAML files lie; the embedded ones by default.
+    :param folder: where the YAML files lie; those of the embedded library by default.
+    :param elements: elements that may occur beside lithium and oxygen; None for any.
     :raises InputError: for a faulty entry or a name that occurs twice.
     """
     if folder is None:
         folder = Path(__file__).parent / 'prototype_data'
     paths = sorted(folder.glob('*.yaml'))
     prototypes = [
-        parse_prototype(entry) for path in paths for entry in yaml.safe_load(path.read_text(encoding='utf-8'))
+        parse_prototype(entry, elements) for path in paths for entry in yaml.safe_load(path.read_text(encoding='utf-8'))
     ]
     repeated = [name for name, count in Counter(prototype.name for prototype in prototypes).items() if count > 1]
     if repeated:

@@ -43,6 +43,7 @@ MATCHES = (
     'cif of the publisher',
     'file named in the table',
     'formula, structure type and space group',
+    'formula and structure type',
     'formula and space group',
     'formula',
     'none',
