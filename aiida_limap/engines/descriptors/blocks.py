@@ -100,6 +100,11 @@ class Block(ABC):
         :raises LimapError: if they are not defined for this source.
         """
 
+    @property
+    def takes_disorder(self) -> bool:
+        """Whether the block describes shared and partially occupied sites."""
+        return False
+
     def reading(self, parameters: Path) -> Block:
         """Return the block with other bond-valence parameters; the block itself where it reads none.
 

@@ -79,16 +79,22 @@ class ExternalFeaturizer(Block):
         """Featurizers search neighbours by themselves."""
         return 0.0
 
+    @property
+    def takes_disorder(self) -> bool:
+        """Whether the featurizer says so of itself."""
+        return bool(getattr(self._built(), 'takes_disorder', False)) and not self.oxidation_states
+
     def columns(self, classes: ClassSpec) -> list[Column]:
         """Return one column per feature label; each has its own scale, since the units of matminer differ.
 
-        Featurizers with a method ``columns()`` that gives (label, unit, meaning, scale) say more themselves.
+        Featurizers with a method ``columns()`` that gives (label, unit, meaning, scale) say more themselves; with
+        ``bare_labels`` their labels stand as they are.
         """
         described = getattr(self._built(), 'columns', None)
         if described is not None:
+            prefix = '' if getattr(self._built(), 'bare_labels', False) else f'{self.label}_'
             return [
-                Column(f'{self.label}_{label}', unit, meaning, scale=scale)
-                for label, unit, meaning, scale in described()
+                Column(f'{prefix}{label}', unit, meaning, scale=scale) for label, unit, meaning, scale in described()
             ]
         origin = f'by {self.default_label} of matminer'
         return [Column(f'{self.label}_{label}', '', f'{label} {origin}', scale=label) for label in self._labels()]

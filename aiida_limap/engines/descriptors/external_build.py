@@ -164,8 +164,8 @@ def parts_of_featurizer(name: str) -> tuple[str, ...]:
     :param name: see :func:`featurizer_class`.
     :raises InputError: as :func:`featurizer_class`.
     """
-    module = featurizer_class(name).__module__
-    if module.startswith(PACKAGES['composition']):
+    found = featurizer_class(name)
+    if found.__module__.startswith(PACKAGES['composition']) or getattr(found, 'takes_compositions', False):
         return ('composition',)
     return ('structure', 'landscape')
 

@@ -158,7 +158,12 @@ class _RowFeaturizer(BaseFeaturizer):
         :raises LimapError: if a number is not defined for it.
         """
         work = self._work
-        source = atomic_fractions(entry) if work.part == 'composition' else Geometry(entry, work.classes, work.reach)
+        source: Any
+        if work.part == 'composition':
+            source = atomic_fractions(entry)
+        else:
+            disordered = all(block.takes_disorder for block in work.blocks)
+            source = Geometry(entry, work.classes, work.reach, disordered=disordered)
         row = np.concatenate([block.row(source) for block in work.blocks])
         if not np.isfinite(row).all():
             name = work.columns[int(np.flatnonzero(~np.isfinite(row))[0])].name

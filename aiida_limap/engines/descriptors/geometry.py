@@ -19,16 +19,18 @@ __all__ = ['Geometry']
 
 
 class Geometry:
-    """One ordered structure with its classes, neighbours, Voronoi cells and formal charges.
+    """One structure with its classes, neighbours, Voronoi cells and formal charges.
 
-    :param structure: an ordered pymatgen structure, Å; formal charges that decorate its species are kept.
+    :param structure: a pymatgen structure, Å; formal charges that decorate its species are kept.
     :param classes: classes of sites.
     :param reach: the neighbour search goes this far, Å.
-    :raises DisorderedStructureError: if a site is partially occupied or shared.
+    :param disordered: whether sites may be partially occupied or shared, as long as no block asks for more than
+        ``structure`` itself.
+    :raises DisorderedStructureError: if a site is partially occupied or shared, and may not be.
     """
 
-    def __init__(self, structure: Structure, classes: ClassSpec, reach: float) -> None:
-        check_structure(structure)
+    def __init__(self, structure: Structure, classes: ClassSpec, reach: float, *, disordered: bool = False) -> None:
+        check_structure(structure, disordered=disordered)
         self.structure = structure
         self.classes = classes
         self.reach = reach

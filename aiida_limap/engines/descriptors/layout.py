@@ -121,6 +121,14 @@ class Layout:
         """Largest distance of neighbours that a block of the structure or landscape part looks at, Å."""
         return max(block.reach for part in ('structure', 'landscape') for block in self.parts.get(part, ()))
 
+    def takes_disorder(self, parts: Sequence[str]) -> bool:
+        """Return whether shared and partially occupied sites can be described.
+
+        :param parts: parts that are computed.
+        """
+        blocks = [block for part in parts if part != 'composition' for block in self.parts.get(part, ())]
+        return all(block.takes_disorder for block in blocks)
+
     def columns(self, part: str | None = None) -> tuple[Column, ...]:
         """Return what each column is.
 

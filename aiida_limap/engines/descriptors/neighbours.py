@@ -73,15 +73,16 @@ def check_crystal(structure: Any) -> None:
         raise LimapError('the structure has no sites')
 
 
-def check_structure(structure: Structure) -> None:
+def check_structure(structure: Structure, *, disordered: bool = False) -> None:
     """Refuse what has no well-defined neighbours.
 
     :param structure: the structure.
+    :param disordered: whether sites may be partially occupied or shared.
     :raises LimapError: if it is no crystal, or has no sites.
     :raises DisorderedStructureError: if a site is partially occupied or shared.
     """
     check_crystal(structure)
-    if not structure.is_ordered:
+    if not disordered and not structure.is_ordered:
         site = next(site for site in structure if not site.is_ordered)
         raise DisorderedStructureError(f'the site {site.species_string} is disordered; choose an ordered model of it')
 

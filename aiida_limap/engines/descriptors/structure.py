@@ -26,10 +26,10 @@ def structure_descriptors(
     Rows do not change with origin, orientation, site order or choice of cell. (The kinds of numbers of the default
     layout are those of Yamaguchi et al., Sci. Rep. 13, 16799 (2023); its bins are a reconstruction.)
 
-    :param structures: ordered pymatgen structures, Å.
+    :param structures: pymatgen structures, Å; ordered ones but for layouts such as ``screening``.
     :param layout: a name, a path of a YAML file, or a layout.
     :returns: (n_structures, n_columns) rows; 858 columns for ``yamaguchi2023``.
-    :raises DisorderedStructureError: if a site is partially occupied or shared.
+    :raises DisorderedStructureError: if a site is partially occupied or shared, unless all blocks take that.
     :raises OverlappingSitesError: if two sites are closer than any bond.
     :raises LimapError: if a block is not defined for a structure.
     :raises InputError: if there is no such layout.
@@ -56,6 +56,10 @@ def _rows(structures: Iterable[Structure], layout: Layout, part: str) -> NDArray
     return np.array(rows, dtype=np.float64).reshape(len(rows), len(layout.columns(part)))
 
 
+def _geometry(structure: Structure, layout: Layout, part: str) -> Geometry:
+    return Geometry(structure, layout.classes, layout.reach, disordered=layout.takes_disorder([part]))
+
+
 def structure_row(structure: Structure | Geometry, layout: Layout, part: str = 'structure') -> NDArray[np.float64]:
     """Describe one structure.
 
@@ -65,7 +69,7 @@ def structure_row(structure: Structure | Geometry, layout: Layout, part: str = '
     :returns: (n_columns,) row.
     :raises LimapError: as :func:`structure_descriptors`.
     """
-    geometry = structure if isinstance(structure, Geometry) else Geometry(structure, layout.classes, layout.reach)
+    geometry = structure if isinstance(structure, Geometry) else _geometry(structure, layout, part)
     blocks = layout.parts[part]
     rows = [block.row(geometry) for block in blocks]
     for block, row in zip(blocks, rows, strict=True):

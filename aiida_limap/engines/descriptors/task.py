@@ -186,7 +186,7 @@ def describe_item(
         structure = load()
         check_crystal(structure)
         values['formula'] = structure.composition.reduced_formula
-        geometry = Geometry(structure, layout.classes, layout.reach)
+        geometry = Geometry(structure, layout.classes, layout.reach, disordered=layout.takes_disorder(parts))
         found: Rows = {'composition': composition_row(structure.composition, layout)}
         found |= {part: structure_row(geometry, layout, part) for part in parts if part != 'composition'}
         rows = found

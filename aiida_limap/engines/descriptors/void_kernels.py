@@ -7,20 +7,29 @@ from numpy.typing import NDArray
 
 from aiida_limap.engines.compiled import compiled
 
-__all__ = ['count_around', 'free_volume', 'share_out', 'void_volumes']
+__all__ = [
+    'add_within_orthoscheme',
+    'count_around',
+    'foot_of_edge',
+    'free_volume',
+    'share_out',
+    'void_volumes',
+]
 
 #: Ions further beyond a void than so many widths do not count: exp(-LAST^2 / 2) is below 1e-8.
 LAST = 6.1
 
 
 @compiled()
-def _foot(one: NDArray, other: NDArray, start: NDArray, end: NDArray, foot: NDArray, along: NDArray) -> None:
+def foot_of_edge(one: NDArray, other: NDArray, start: NDArray, end: NDArray, foot: NDArray, along: NDArray) -> None:
     """Fill in the foot of the origin on the line through an edge, and the direction of the line.
 
     :param one: vector to the neighbour on one side of the edge; the edge is perpendicular to it.
     :param other: the same on the other side.
     :param start: one end of the edge.
     :param end: the other end.
+    :param foot: (3,) is filled in.
+    :param along: (3,) is filled in; it points from the start to the end.
     """
     # The direction is that of the line between the two planes: the ends of a short edge do not tell it.
     x = one[1] * other[2] - one[2] * other[1]
@@ -69,7 +78,7 @@ def void_volumes(diagram: tuple[NDArray, NDArray, NDArray], vectors: NDArray, vo
     foot, along = np.empty(3), np.empty(3)
     for edge in range(ends.shape[0]):
         start, end = corners[ends[edge, 0]], corners[ends[edge, 1]]
-        _foot(vectors[pairs[edge, 0]], vectors[pairs[edge, 1]], start, end, foot, along)
+        foot_of_edge(vectors[pairs[edge, 0]], vectors[pairs[edge, 1]], start, end, foot, along)
         area = 0.0
         for place in range(2):
             first, second = _legs(vectors[pairs[edge, place]], vectors[pairs[edge, 1 - place]], foot)
@@ -83,11 +92,16 @@ def void_volumes(diagram: tuple[NDArray, NDArray, NDArray], vectors: NDArray, vo
 
 
 @compiled()
-def _add_within(steps: tuple[float, float, float], sign: float, radii: NDArray, volumes: NDArray) -> None:
+def add_within_orthoscheme(steps: tuple[float, float, float], sign: float, radii: NDArray, volumes: NDArray) -> None:
     """Add the volumes of balls around the apex of an orthoscheme, which has perpendicular positive steps a, b and c.
 
     The plane at distance a is seen in polar coordinates around its foot: where the disc of a ball covers the triangle
     of legs b and c there is a cone below the plane, elsewhere a sector of the ball.
+
+    :param steps: a, b and c, Å.
+    :param sign: with which the volumes count.
+    :param radii: (r,) radii of the balls, Å.
+    :param volumes: (r,) the volumes are added here, Å3.
     """
     a, b, c = steps
     hypotenuse, reach = np.sqrt(a * a + b * b), np.sqrt(b * b + c * c)
@@ -127,7 +141,7 @@ def free_volume(diagram: tuple[NDArray, NDArray, NDArray], vectors: NDArray, rad
     foot, along = np.empty(3), np.empty(3)
     for edge in range(ends.shape[0]):
         start, end = corners[ends[edge, 0]], corners[ends[edge, 1]]
-        _foot(vectors[pairs[edge, 0]], vectors[pairs[edge, 1]], start, end, foot, along)
+        foot_of_edge(vectors[pairs[edge, 0]], vectors[pairs[edge, 1]], start, end, foot, along)
         for place in range(2):
             a, b = _legs(vectors[pairs[edge, place]], vectors[pairs[edge, 1 - place]], foot)
             for last in range(2):
@@ -138,7 +152,7 @@ def free_volume(diagram: tuple[NDArray, NDArray, NDArray], vectors: NDArray, rad
                     continue
                 towards = height if last == 1 else -height
                 sign = 1.0 if b * towards > 0 else -1.0
-                _add_within((a, abs(b), abs(height)), sign, radii, volumes)
+                add_within_orthoscheme((a, abs(b), abs(height)), sign, radii, volumes)
 
 
 @compiled()

@@ -1,4 +1,4 @@
-"""Compiled integrals over spheres around sites, and straight paths between them."""
+"""Compiled search along the straight paths between sites."""
 
 from __future__ import annotations
 
@@ -8,90 +8,10 @@ from numpy.typing import NDArray
 from aiida_limap.engines.compiled import compiled
 from aiida_limap.engines.screening._sendek_kernels import UNRESOLVED, exclude_each_other
 
-__all__ = ['TIE', 'covered_volume', 'sphere_points', 'straight_paths']
+__all__ = ['TIE', 'straight_paths']
 
 #: Neighbours whose distances differ by less than this from the nearest one count as equally near, Å.
 TIE = 1e-3
-
-
-def sphere_points(n_radial: int = 16, n_directions: int = 256) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return points and weights that integrate over the unit ball.
-
-    :param n_radial: number of radii (Gauss and Legendre).
-    :param n_directions: number of directions (spiral of Fibonacci).
-    :returns: (m, 3) points, and (m,) weights that sum to its volume.
-    """
-    nodes, weights = np.polynomial.legendre.leggauss(n_radial)
-    radii = (nodes + 1) / 2
-    index = np.arange(n_directions) + 0.5
-    heights = 1 - 2 * index / n_directions
-    angles = np.pi * (1 + 5**0.5) * index
-    across = np.sqrt(1 - heights**2)
-    directions = np.stack([across * np.cos(angles), across * np.sin(angles), heights], axis=1)
-    points = (radii[:, None, None] * directions).reshape(-1, 3)
-    shares = np.repeat(weights / 2 * radii**2 * 4 * np.pi / n_directions, n_directions)
-    return np.ascontiguousarray(points), shares
-
-
-@compiled()
-def _chance(first: int, last: int, weights: NDArray, radii: NDArray, distance: float) -> float:
-    """Return the chance that a point at a distance from a site lies within the sphere of its atom."""
-    chance = 0.0
-    for atom in range(first, last):
-        if distance < radii[atom]:
-            chance += weights[atom]
-    return min(1.0, chance)
-
-
-@compiled()
-def covered_volume(
-    pairs: tuple[NDArray, NDArray, NDArray, NDArray],
-    atoms: tuple[NDArray, NDArray, NDArray],
-    points: NDArray,
-    shares: NDArray,
-) -> float:
-    """Return the volume of the union of the spheres of all atoms; a point is covered by chance where sites are shared.
-
-    The integral is split over the spheres: at each point each site takes the part that it covers of all covering.
-
-    :param pairs: offsets, indices, vectors (Å) and distances (Å) of the neighbours, sorted by distance, up to twice the
-        largest radius.
-    :param atoms: offsets of the species of each site; and of each species its occupancy and its radius, Å.
-    :param points: (m, 3) points in the unit ball.
-    :param shares: (m,) their weights.
-    :returns: the volume, Å3.
-    """
-    offsets, indices, vectors, distances = pairs
-    firsts, weights, radii = atoms
-    n_sites = firsts.shape[0] - 1
-    sizes = np.zeros(n_sites)
-    for site in range(n_sites):
-        for atom in range(firsts[site], firsts[site + 1]):
-            sizes[site] = max(sizes[site], radii[atom])
-    largest = sizes.max()
-    volume = 0.0
-    for site in range(n_sites):
-        size = sizes[site]
-        if size <= 0:
-            continue
-        for number in range(points.shape[0]):
-            x, y, z = size * points[number, 0], size * points[number, 1], size * points[number, 2]
-            length = np.sqrt(x * x + y * y + z * z)
-            own = _chance(firsts[site], firsts[site + 1], weights, radii, length)
-            if own <= 0:
-                continue
-            together, free = own, 1 - own
-            for pair in range(offsets[site], offsets[site + 1]):
-                if distances[pair] > length + largest:
-                    break
-                other = indices[pair]
-                apart = np.sqrt((x - vectors[pair, 0]) ** 2 + (y - vectors[pair, 1]) ** 2 + (z - vectors[pair, 2]) ** 2)
-                if apart < sizes[other]:
-                    chance = _chance(firsts[other], firsts[other + 1], weights, radii, apart)
-                    together += chance
-                    free *= 1 - chance
-            volume += size**3 * shares[number] * (1 - free) * own / together
-    return volume
 
 
 @compiled()

@@ -26,6 +26,7 @@ _GROWTH = 1.6
 _LAST_REACH = 150.0
 _MOST_PAIRS = 3e7
 _MAX_SITES = 5000
+_FULL = 1e-3
 
 Found = TypeVar('Found')
 
@@ -80,6 +81,11 @@ class Sites:
     def occupancies(self) -> NDArray[np.float64]:
         """(n,) whole occupancy of each site."""
         return np.add.reduceat(self.weights, self.firsts[:-1])
+
+    @cached_property
+    def is_ordered(self) -> bool:
+        """Whether each site is fully occupied by one atom."""
+        return len(self.weights) == len(self.occupancies) and bool((np.abs(self.weights - 1) < _FULL).all())
 
     @cached_property
     def bond_radii(self) -> NDArray[np.float64]:

@@ -4,25 +4,21 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from aiida_limap.engines.descriptors.neighbours import Neighbours, search_neighbours
+from aiida_limap.engines.descriptors.neighbours import Neighbours
 from aiida_limap.engines.screening._sendek_kernels import bond_sums, expected_nearest
-from aiida_limap.engines.screening._sendek_paths import covered_volume, sphere_points, straight_paths
+from aiida_limap.engines.screening._sendek_packing import expected_volume, union_volume
+from aiida_limap.engines.screening._sendek_paths import straight_paths
 from aiida_limap.engines.screening._sendek_sites import Sites
 
 __all__ = ['SendekValues']
 
 #: Anions up to this much further than the nearest one coordinate an anion, Å.
 _ANION_SHELL = 1.0
-
-
-@lru_cache(maxsize=1)
-def _points() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    return sphere_points()
 
 
 @dataclass(frozen=True)
@@ -103,13 +99,15 @@ class SendekValues:
     def _packing(self, kept: NDArray[np.bool_]) -> float:
         """Return the part of the volume within the spheres of some atoms."""
         sites = self.sites
-        reach = 2 * float(sites.radii.max())
-        neighbours = sites.neighbours
-        if reach > sites.reach:
-            neighbours = search_neighbours(sites.cell, sites.positions, reach, overlapping=True)
-        pairs = (neighbours.offsets, neighbours.indices, neighbours.vectors, neighbours.distances)
-        atoms = (sites.firsts, sites.weights, np.where(kept, sites.radii, 0.0))
-        return covered_volume(pairs, atoms, *_points()) / sites.volume
+        if sites.is_ordered:
+            volume = union_volume(sites.cell, sites.positions[kept], sites.radii[kept])
+        else:
+            chosen = sites.share(kept) > 0
+            counts = np.add.reduceat(kept.astype(np.int64), sites.firsts[:-1])[chosen]
+            firsts = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+            atoms = (firsts, sites.weights[kept], sites.radii[kept])
+            volume = expected_volume(sites.cell, sites.positions[chosen], atoms)
+        return volume / sites.volume
 
     @property
     def llb(self) -> float:

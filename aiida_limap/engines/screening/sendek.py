@@ -38,10 +38,12 @@ if TYPE_CHECKING:
 
 __all__ = [
     'ALL_FEATURES',
+    'BOND_LENGTH',
     'FIVE_FEATURES',
     'PUBLISHED_FIVE',
     'SENDEK_FEATURES',
     'SENDEK_MEANINGS',
+    'check_arguments',
     'check_names',
     'sendek_feature_matrix',
     'sendek_features',
@@ -97,8 +99,9 @@ def sendek_features(
 ) -> dict[str, float]:
     """Compute the twenty features of Sendek et al., Energy Environ. Sci. 10, 306 (2017).
 
-    They do not depend on origin, order of sites or choice of cell; PF and SPF change by about 0.001 when the crystal is
-    turned. Oxidation states are ignored. A structure may have shared and partially occupied sites, see the module.
+    They do not depend on origin, orientation, order of sites or choice of cell, but that PF and SPF of disordered
+    structures change by about 0.001 when the crystal is turned. Oxidation states are ignored. A structure may have
+    shared and partially occupied sites, see the module.
 
     :param structure: a pymatgen structure, Å.
     :param mobile_ion: element symbol of the mobile ion; a charge is ignored, so ``Li+`` will do.
@@ -155,6 +158,19 @@ def check_names(names: Sequence[str]) -> None:
             raise InputError(f'Sendek features: unknown feature {name!r}; known are {known}')
     if len(set(names)) != len(names):
         raise InputError('Sendek features: a name stands twice in the list')
+
+
+def check_arguments(mobile_ion: str, bond_length: float, names: Sequence[str]) -> None:
+    """Refuse wrong arguments of :func:`sendek_features`.
+
+    :param mobile_ion: element symbol of the mobile ion.
+    :param bond_length: atoms closer than this are bonded, Å.
+    :param names: names of features.
+    :raises InputError: if one is wrong.
+    """
+    _symbol(mobile_ion)
+    _checked(bond_length)
+    check_names(names)
 
 
 def _symbol(mobile_ion: str) -> str:
