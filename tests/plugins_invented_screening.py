@@ -143,8 +143,8 @@ def invented_screening(n_hits: int = 60, step: int = 5, **changes: Any) -> Scree
             Stage('neutral', 'charge neutral', 1_812_345_678, 2_000_000_000),
             Stage('fast', 'predicted fast', 131_415_926, 140_000_000, 'Of the neutral ones.'),
             Stage('cost', 'molar mass and cost', 2_718_281),
-            Stage('rows', 'first four rows', 41_421),
-            Stage('oxides', 'oxides', 1_732),
+            Stage('rows', 'first four rows', 41_421, integers=310),
+            Stage('oxides', 'oxides', 1_732, integers=26),
         ),
         'elements': {
             'contribution': ElementValues(

@@ -154,6 +154,9 @@ class Stage:
     :param count: how many compositions are left; None where the screen does not have this step.
     :param published: how many were left in the publication; None where it gives no number.
     :param note: what must be known to read it.
+    :param integers: how many further formulas of small whole numbers are left, which no grid of per cent holds; None
+        where they were not screened.
+    :param part_of: name of the stage that this one is a part of; empty for the one before.
     """
 
     name: str
@@ -161,9 +164,12 @@ class Stage:
     count: int | None
     published: int | None = None
     note: str = ''
+    integers: int | None = None
+    part_of: str = ''
 
     def __post_init__(self) -> None:
-        check_counts(f'stage {self.name!r}', [value for value in (self.count, self.published) if value is not None])
+        numbers = (self.count, self.published, self.integers)
+        check_counts(f'stage {self.name!r}', [value for value in numbers if value is not None])
 
 
 @dataclass(frozen=True)

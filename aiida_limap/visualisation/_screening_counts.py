@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
+from matplotlib.axes import Axes
 
 from aiida_limap.formats.screening import ScreeningReport
 from aiida_limap.formats.screenparts import Stage
@@ -15,8 +16,15 @@ from aiida_limap.visualisation.drawing import CannotDrawError, Drawing
 
 __all__ = ['funnel', 'scores']
 
-_STAGE_INCH = 0.42
+_STAGE_INCH = 0.46
 _MARGIN_INCH = 0.62
+#: Height and colour of the bars of a stage, whose lines lie one apart.
+_LABELS = {
+    'this screening': (0.36, OURS),
+    'further formulas of small integers': (0.16, '#009e73'),
+    'published': (0.16, PUBLISHED),
+}
+_GAP = 0.05
 
 
 def funnel(report: ScreeningReport) -> Drawing:
@@ -31,20 +39,9 @@ def funnel(report: ScreeningReport) -> Drawing:
     figure = style.new_figure(_MARGIN_INCH + _STAGE_INCH * len(stages), style.DOUBLE_COLUMN_INCH)
     axes = figure.add_subplot()
     places = np.arange(len(stages))
-    highest = max(max(stage.count or 0, stage.published or 0) for stage in stages)
+    highest = max(max(stage.count or 0, stage.published or 0, stage.integers or 0) for stage in stages)
     for place, stage in zip(places.tolist(), stages, strict=True):
-        for value, height, shift, colour in (
-            (stage.count, 0.42, 0.0 if stage.published is None else -0.14, OURS),
-            (stage.published, 0.22, 0.26, PUBLISHED),
-        ):
-            if value is None:
-                continue
-            # On a logarithmic axis a bar begins below one, so that one composition still has some length.
-            axes.barh(place + shift, max(value, 0.5) - 0.5, height, left=0.5, color=colour, linewidth=0)
-            axes.annotate(
-                big_number(value), (max(value, 0.5), place + shift), (3, 0), textcoords='offset points',
-                va='center', fontsize=7 if colour == OURS else 6, color='#222222' if colour == OURS else PUBLISHED,
-            )  # fmt: skip
+        _bars(axes, place, stage)
     axes.set_xscale('log')
     axes.set_xlim(0.5, 10 ** (math.log10(highest) * 1.16 + 0.6))
     axes.set_xticks(10.0 ** np.arange(0, math.ceil(math.log10(highest)) + 1, 2 if highest > 1e6 else 1))
@@ -55,29 +52,58 @@ def funnel(report: ScreeningReport) -> Drawing:
     for side in ('top', 'right', 'left'):
         axes.spines[side].set_visible(False)
     axes.set_xlabel('Compositions left')
-    if any(stage.published is not None for stage in stages):
-        for label, colour in (('this screening', OURS), ('published', PUBLISHED)):
-            axes.barh([np.nan], [np.nan], color=colour, label=label)
+    labels = {label: colour for stage in stages for label, _value, _height, colour in _found(stage)}
+    if len(labels) > 1:
+        for label in sorted(labels, key=list(_LABELS).index):
+            axes.barh([np.nan], [np.nan], color=labels[label], label=label)
         axes.legend(loc='lower right')
     style.settle(figure)
-    rows: list[Sequence[object]] = [('stage', 'left', 'count', 'share_of_previous', 'published', 'note')]
+    rows: list[Sequence[object]] = [('stage', 'left', 'count', 'share', 'integers', 'published', 'note')]
     rows += [
-        (stage.name, stage.label, stage.count, share, stage.published, stage.note)
+        (stage.name, stage.label, stage.count, share, stage.integers, stage.published, stage.note)
         for stage, share in zip(stages, shares(stages), strict=True)
     ]
     return Drawing(figure, rows, _funnel_caption(report, stages))
 
 
+def _found(stage: Stage) -> list[tuple[str, int, float, str]]:
+    """Return the numbers of a stage: what each is, the number, the height of its bar and its colour."""
+    values = (stage.count, stage.integers, stage.published)
+    return [
+        (label, value, height, colour)
+        for (label, (height, colour)), value in zip(_LABELS.items(), values, strict=True)
+        if value is not None
+    ]
+
+
+def _bars(axes: Axes, place: float, stage: Stage) -> None:
+    entries = _found(stage)
+    top = place - (sum(height for _label, _value, height, _colour in entries) + _GAP * (len(entries) - 1)) / 2
+    for _label, value, height, colour in entries:
+        middle, top = top + height / 2, top + height + _GAP
+        # On a logarithmic axis a bar begins below one, so that one composition still has some length.
+        axes.barh(middle, max(value, 0.5) - 0.5, height, left=0.5, color=colour, linewidth=0)
+        is_main = colour == OURS
+        axes.annotate(
+            big_number(value), (max(value, 0.5), middle), (3, 0), textcoords='offset points', va='center',
+            fontsize=7 if is_main else 5.5, color='#222222' if is_main else colour,
+        )  # fmt: skip
+
+
 def shares(stages: Sequence[Stage]) -> list[float | None]:
-    """Return which part of what the stage before left each stage leaves, None where there is nothing to divide by.
+    """Return which part of the stage before it, or of the one that it names, each stage leaves.
 
     :param stages: the stages.
+    :returns: from 0 to 1, None where there is nothing to divide by.
     """
     found: list[float | None] = []
-    before: int | None = None
+    counts: dict[str, int] = {}
+    last = ''
     for stage in stages:
-        found.append(stage.count / before if before and stage.count is not None else None)
-        before = stage.count if stage.count is not None else before
+        whole = counts.get(stage.part_of or last, 0)
+        found.append(stage.count / whole if whole and stage.count is not None else None)
+        if stage.count is not None:
+            counts[stage.name], last = stage.count, stage.name
     return found
 
 
@@ -88,8 +114,8 @@ def _funnel_caption(report: ScreeningReport, stages: Sequence[Stage]) -> str:
         f'logarithmic axis; {big_number(counted[-1].count or 0)} at the end.'
     )
     if any(stage.published is not None for stage in stages):
-        text += ' Narrow bars: the counts of Cubuk et al., J. Chem. Phys. 150, 214701 (2019), where it gives them.'
-    notes = [f'{stage.label}: {stage.note.rstrip(".")}.' for stage in stages if stage.note]
+        text += ' Published: the counts of Cubuk et al., J. Chem. Phys. 150, 214701 (2019), where it gives them.'
+    notes = [f'{stage.label[0].upper()}{stage.label[1:]}: {stage.note.rstrip(".")}.' for stage in stages if stage.note]
     return ' '.join([text, *notes])
 
 

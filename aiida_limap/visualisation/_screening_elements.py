@@ -28,6 +28,8 @@ _LAST_LINE = 7
 _DARK = 0.45
 _NO_VALUE = '#f1f1f1'
 _UNUSED_INK = '#9a9a9a'
+#: Not quite white, which is the ground of figures and no colour on dark pages.
+_LIGHT_INK = '#fdfdfd'
 
 
 def contribution(report: ScreeningReport) -> Drawing:
@@ -91,7 +93,7 @@ def _cell(
     top = line - _GAP if line > _LAST_LINE else float(line)
     ground = _NO_VALUE if value is None else colour[1](colour[0](value))
     axes.add_patch(Rectangle((column + 0.03, top + 0.03), 0.94, 0.94, facecolor=ground, edgecolor='none'))
-    ink = _UNUSED_INK if value is None else 'white' if _luminance(to_rgb(ground)) < _DARK else '#1a1a1a'
+    ink = _UNUSED_INK if value is None else _LIGHT_INK if _luminance(to_rgb(ground)) < _DARK else '#1a1a1a'
     axes.text(column + 0.09, top + 0.24, str(NUMBERS[symbol]), fontsize=4, color=ink, va='center', ha='left')
     middle = 0.5 if value is None else 0.48
     axes.text(

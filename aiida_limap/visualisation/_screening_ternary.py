@@ -181,9 +181,9 @@ def _label_hits(axes: Axes, entry: Ternary) -> None:
 
 
 def _handles(found: Sequence[Ternary]) -> list[Line2D]:
-    handles = [Line2D([], [], color=_BORDER, linewidth=1.3, label='border of the classes')]
+    handles = [Line2D([], [], color=_INK, linewidth=1.3, label='border of the classes')]
     if any(any(entry.neutral) for entry in found):
-        handles.append(Line2D([], [], linestyle='', marker='.', markersize=3, color='#1a1a1a', label='neutral'))
+        handles.append(Line2D([], [], linestyle='', marker='.', markersize=3, color=_INK, label='neutral'))
     if any(entry.formulas for entry in found):
         handles.append(
             Line2D(

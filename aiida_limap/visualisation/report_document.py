@@ -12,7 +12,8 @@ from itertools import groupby
 from string import Template
 
 __all__ = [
-    'Block', 'Cell', 'Code', 'Facts', 'Identifier', 'Items', 'Link', 'Picture', 'Section', 'Table', 'Text', 'render',
+    'Additions', 'Block', 'Cell', 'Code', 'Facts', 'Identifier', 'Items', 'Link', 'Markup', 'Picture', 'Section',
+    'Table', 'Text', 'render',
 ]  # fmt: skip
 
 #: Links lead to web pages and nowhere else.
@@ -123,7 +124,17 @@ class Picture:
     is_wide: bool = False
 
 
-Block = Text | Facts | Table | Items | Code | Picture
+@dataclass(frozen=True)
+class Markup:
+    """HTML whose texts are escaped already.
+
+    :param text: the elements.
+    """
+
+    text: str
+
+
+Block = Text | Facts | Table | Items | Code | Picture | Markup
 
 
 @dataclass(frozen=True)
@@ -140,23 +151,50 @@ class Section:
     blocks: Sequence[Block]
 
 
-def render(title: str, summary: Sequence[str], sections: Sequence[Section], generator: str) -> str:
+@dataclass(frozen=True)
+class Additions:
+    """What makes a document one that answers to its reader.
+
+    :param style: rules that follow those of all documents.
+    :param script: the script; nothing else runs.
+    :param data: JSON for it, with nothing that could be taken for markup.
+    :param tools: elements beside the heading.
+    """
+
+    style: str
+    script: str
+    data: str
+    tools: str
+
+
+def render(
+    title: str, summary: Sequence[str], sections: Sequence[Section], generator: str, additions: Additions | None = None
+) -> str:
     """Return the document as one HTML file.
 
-    All texts are shown as text. The content security policy in the file allows its own style sheet and the pictures
-    inside of it, and nothing else: no script, and no request to anywhere.
+    All texts are shown as text. The content security policy in the file allows its own style sheet, the pictures inside
+    of it and the script of its additions, and nothing else: no request to anywhere.
 
     :param title: heading.
     :param summary: short phrases below it.
     :param sections: the parts.
     :param generator: what made it.
+    :param additions: style, script and data; none for a document that runs no script.
     """
     style = resources.files('aiida_limap.visualisation').joinpath('report.css').read_text(encoding='utf-8')
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    scripts, policy = '', ''
+    if additions is not None:
+        style += additions.style
+        policy = f" script-src '{_digest(additions.script)}';"
+        data = f'<script type="application/json" id="data">{additions.data}</script>'
+        scripts = f'{data}\n<script>{additions.script}</script>\n'
     page = resources.files('aiida_limap.visualisation').joinpath('report.html').read_text(encoding='utf-8')
     return Template(page).substitute(
-        policy=f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; base-uri 'none'; form-action 'none'",
+        policy=f"default-src 'none'; style-src '{_digest(style)}';{policy} img-src data:; base-uri 'none'; "
+        "form-action 'none'",
         style=style,
+        tools='' if additions is None else additions.tools,
+        scripts=scripts,
         title=html.escape(title),
         generator=html.escape(generator),
         summary=''.join(f'<li>{html.escape(phrase)}</li>' for phrase in summary),
@@ -165,6 +203,10 @@ def render(title: str, summary: Sequence[str], sections: Sequence[Section], gene
         ),
         sections='\n'.join(_section(part) for part in sections),
     )
+
+
+def _digest(text: str) -> str:
+    return f'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'
 
 
 def _section(part: Section) -> str:
@@ -192,6 +234,8 @@ def _block(block: Block) -> str:
         return f'<pre>{html.escape(block.text)}</pre>'
     if isinstance(block, Picture):
         return _picture(block)
+    if isinstance(block, Markup):
+        return block.text
     return _table(block)
 
 

@@ -13,7 +13,7 @@ from aiida_limap.visualisation.figures import FIGURES, write_map_figures
 from aiida_limap.visualisation.report_document import Picture
 from aiida_limap.visualisation.style import DPI
 
-__all__ = ['REPORT_FIGURES', 'draw_pictures']
+__all__ = ['REPORT_FIGURES', 'draw_pictures', 'picture_width_inch']
 
 #: Figures that a report holds, in its order.
 REPORT_FIGURES = ('map', 'heatmap', 'families', 'history', 'zoom', 'fractions', 'diagnostics')
@@ -38,14 +38,17 @@ def draw_pictures(
         written = write_map_figures(inputs, Path(folder), formats=(kind,), only=REPORT_FIGURES, on_figure=on_figure)
         drawn = {figure.name: (figure.files[0].read_bytes(), figure.caption) for figure in written.figures}
     pictures = [
-        Picture(kind, content, FIGURES[name].shows, caption, is_wide=_width_inch(content) > _NARROW_INCH)
+        Picture(kind, content, FIGURES[name].shows, caption, is_wide=picture_width_inch(content) > _NARROW_INCH)
         for name, (content, caption) in sorted(drawn.items(), key=lambda entry: REPORT_FIGURES.index(entry[0]))
     ]
     return pictures, {FIGURES[name].shows: reason for name, reason in written.left_out.items()}
 
 
-def _width_inch(content: bytes) -> float:
-    """Return the width of an SVG or PNG file as the figures are saved."""
+def picture_width_inch(content: bytes) -> float:
+    """Return the width of a figure as it was saved, inches.
+
+    :param content: the SVG or PNG file.
+    """
     match = _SVG_WIDTH.search(content)
     if match is not None:
         return float(match[1]) / 72

@@ -58,10 +58,10 @@ def test_the_funnel_tells_which_part_each_stage_leaves(drawn):
     folder, figures = drawn
     rows = table(folder, 'funnel')
     assert [row['stage'] for row in rows] == ['all', 'neutral', 'fast', 'cost', 'rows', 'oxides']
-    assert float(rows[1]['share_of_previous']) == pytest.approx(1_812_345_678 / 19_716_968_700)
+    assert float(rows[1]['share']) == pytest.approx(1_812_345_678 / 19_716_968_700)
     assert (rows[2]['published'], rows[3]['published']) == ('140000000', '')
     assert '1.97 × 10¹⁰' in figures['funnel'].caption
-    assert 'predicted fast: Of the neutral ones.' in figures['funnel'].caption
+    assert 'Predicted fast: Of the neutral ones.' in figures['funnel'].caption
 
 
 def test_elements_are_ranked_and_stand_in_their_cells(drawn):
@@ -167,3 +167,5 @@ def test_big_numbers_are_readable(value, words):
 def test_shares_skip_stages_that_were_not_counted():
     stages = [Stage('a', '', 10), Stage('b', '', None), Stage('c', '', 5), Stage('d', '', 0), Stage('e', '', 0)]
     assert shares(stages) == [None, None, 0.5, 0.0, None]
+    stages = [Stage('all', '', 100), Stage('fast', '', 60), Stage('neutral', '', 10, part_of='all')]
+    assert shares(stages) == [None, 0.6, 0.1]

@@ -1,0 +1,239 @@
+"""The report of a screening: one HTML file with its models, its funnel, its hits, and where they come from."""
+
+from __future__ import annotations
+
+import html
+import io
+import re
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from importlib import resources
+from pathlib import Path
+
+from aiida_limap import __version__
+from aiida_limap.formats._files import write_bytes_atomic
+from aiida_limap.formats.screening import ScreeningReport
+from aiida_limap.visualisation._screening_common import big_number
+from aiida_limap.visualisation._screening_counts import shares
+from aiida_limap.visualisation._screening_hits import hit_blocks, hit_data, inline_json
+from aiida_limap.visualisation.errors import VisualisationError
+from aiida_limap.visualisation.report_document import (
+    Additions,
+    Block,
+    Code,
+    Facts,
+    Identifier,
+    Items,
+    Markup,
+    Picture,
+    Section,
+    Table,
+    Text,
+    render,
+)
+from aiida_limap.visualisation.report_pictures import picture_width_inch
+from aiida_limap.visualisation.screening import SCREENING_FIGURES, write_screening_figures
+from aiida_limap.visualisation.svg_scheme import follow_scheme
+
+__all__ = ['draw_screening_pictures', 'screening_html', 'write_screening_hits', 'write_screening_report']
+
+#: Parts of the script, in the order in which they are put together; all share one function.
+SCRIPT_PARTS = ('table', 'elements', 'start')
+_IDENTIFIER = re.compile(r'[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}')
+#: Wider figures take a row of their own.
+_NARROW_INCH = 4.0
+#: But these can be read at half their size, and the page shows the same numbers beside its hits.
+_HALF = ('occurrence', 'price')
+_SCORES = (('accuracy', 'Accuracy'), ('f1', 'F1'), ('mcc', 'MCC'))
+Pictures = Mapping[str, Picture]
+
+
+def write_screening_report(report: ScreeningReport, path: Path | str, pictures: Pictures) -> Path:
+    """Write the report of a screening as one HTML file that works without network.
+
+    :param report: the screening.
+    :param path: the file; its folder must exist.
+    :param pictures: its figures by name, as :func:`draw_screening_pictures` gives them.
+    :returns: the path.
+    :raises VisualisationError: if the file cannot be written.
+    """
+    return _write(Path(path), screening_html(report, pictures))
+
+
+def write_screening_hits(report: ScreeningReport, path: Path | str) -> Path:
+    """Write the listed hits as CSV.
+
+    :param report: the screening.
+    :param path: the file; its folder must exist.
+    :returns: the path.
+    :raises VisualisationError: if the file cannot be written.
+    """
+    import csv
+
+    table = io.StringIO()
+    writer = csv.writer(table, lineterminator='\n')
+    writer.writerow(report.hits)
+    writer.writerows(zip(*(column.values for column in report.hits.values()), strict=True))
+    return _write(Path(path), table.getvalue())
+
+
+def _write(path: Path, text: str) -> Path:
+    try:
+        write_bytes_atomic(path, text.encode())
+    except OSError as error:
+        raise VisualisationError(
+            f'the report cannot be written to {path}: {error.strerror or error}; choose a folder that you may write to'
+        ) from error
+    return path
+
+
+def draw_screening_pictures(
+    report: ScreeningReport, on_figure: Callable[[str], None] | None = None
+) -> tuple[dict[str, Picture], Mapping[str, str]]:
+    """Draw the figures of a report, the same ones as ``aiida-limap screen figures`` draws.
+
+    :param report: the screening.
+    :param on_figure: told the name of each figure after it was drawn or left out.
+    :returns: the pictures by name, and for figures that the screening cannot give why.
+    """
+    with tempfile.TemporaryDirectory(prefix='limap-report-') as folder:
+        written = write_screening_figures(report, folder, formats=('svg',), on_figure=on_figure)
+        drawn = {figure.name: (figure.files[0].read_bytes(), figure.caption) for figure in written.figures}
+    pictures = {
+        name: Picture(
+            'svg', follow_scheme(content), SCREENING_FIGURES[name].shows,
+            _capital(caption.removeprefix(f'{report.title}: ')),
+            is_wide=picture_width_inch(content) > _NARROW_INCH and name not in _HALF,
+        )
+        for name, (content, caption) in drawn.items()
+    }  # fmt: skip
+    return pictures, written.left_out
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def screening_html(report: ScreeningReport, pictures: Pictures) -> str:
+    """Return the report of a screening as HTML.
+
+    :param report: the screening.
+    :param pictures: its figures by name.
+    """
+    sections = [
+        Section('screening', 'The screening', [*_strip(report), _facts(report.facts)]),
+        Section('hits', 'Hits', hit_blocks(report)),
+        Section('funnel', 'The funnel', _drawn(report, pictures, ('funnel', 'scores'))),
+        Section('models', 'How good the models are', [*_models(report), *_drawn(report, pictures, _OF_MODELS)]),
+        Section('elements', 'What the elements do', _drawn(report, pictures, ('contribution', 'occurrence', 'price'))),
+        Section('ternary', 'Predicted conduction', _drawn(report, pictures, ('ternary',))),
+        Section('parameters', 'Parameters', _settings(report)),
+        Section('provenance', 'Provenance', _nodes(report)),
+        Section('citations', 'What to cite', _citations(report)),
+    ]
+    additions = Additions(_part('screening.css'), _script(), inline_json(hit_data(report)), _TOOLS)
+    return render(report.title, _summary(report), sections, f'aiida-limap {__version__}', additions)
+
+
+_OF_MODELS = ('models', 'learning', 'subsets', 'plateau')
+_TOOLS = '<button type="button" id="theme" hidden></button>'
+
+
+def _part(name: str) -> str:
+    return resources.files('aiida_limap.visualisation').joinpath(name).read_text(encoding='utf-8')
+
+
+def _script() -> str:
+    parts = (_part(f'screening_script/{name}.js') for name in SCRIPT_PARTS)
+    return "'use strict';\n(function () {\n" + '\n'.join(parts) + '})();\n'
+
+
+def _summary(report: ScreeningReport) -> list[str]:
+    phrases = [f'{report.n_hits} hits' if report.n_hits != 1 else 'one hit']
+    counted = [stage for stage in report.funnel if stage.count is not None]
+    if counted:
+        phrases.append(f'{big_number(counted[0].count or 0)} compositions')
+    models = list(dict.fromkeys(entry.model for entry in report.models if entry.scores))
+    if models:
+        phrases.append(f'models: {", ".join(models)}')
+    return phrases
+
+
+def _strip(report: ScreeningReport) -> list[Block]:
+    """Return the stages side by side, each with the part of the one before that it leaves."""
+    stages = [(stage, share) for stage, share in zip(report.funnel, shares(report.funnel), strict=True)]
+    items = []
+    for stage, share in stages:
+        if stage.count is None:
+            continue
+        kept = '' if share is None else f'<span class="share">{_percent(share)}</span>'
+        paper = f'<span class="paper">published {big_number(stage.published)}</span>' if stage.published else ''
+        items.append(f'<li>{kept}<b>{big_number(stage.count)}</b><span>{html.escape(stage.label)}</span>{paper}</li>')
+    return [Markup(f'<ol class="strip">{"".join(items)}</ol>')] if items else []
+
+
+def _percent(share: float) -> str:
+    if share >= 0.1:
+        return f'{share:.0%}'.replace('%', ' %')
+    return f'{100 * share:.2g} %' if share >= 1e-4 else 'under 0.01 %' if share else 'none'
+
+
+def _facts(facts: Mapping[str, str]) -> Facts:
+    return Facts([(name, Identifier(word) if _IDENTIFIER.fullmatch(word) else word) for name, word in facts.items()])
+
+
+def _drawn(report: ScreeningReport, pictures: Pictures, names: Sequence[str]) -> list[Block]:
+    """Return figures, and for those that are not there the reason."""
+    blocks: list[Block] = [pictures[name] for name in names if name in pictures]
+    absent = [name for name in names if name not in pictures]
+    said = [f'{SCREENING_FIGURES[name].shows}: {report.missing[name]}' for name in absent if name in report.missing]
+    if said:
+        blocks += [Text('Not drawn:', is_note=True), Items(said)]
+    if not blocks:
+        blocks.append(Text('Nothing of this is known of the screening.', is_note=True))
+    return blocks
+
+
+def _models(report: ScreeningReport) -> list[Block]:
+    entries = report.models
+    if not entries:
+        return []
+    columns = ['Model', 'Set', 'Validation', 'Compounds', *(label for _name, label in _SCORES), 'Chance', 'Published']
+    rows = []
+    for entry in entries:
+        cells = []
+        for name, _label in _SCORES:
+            score = entry.scores.get(name)
+            spread = '' if score is None or score.spread is None else f' ± {score.spread:.3f}'
+            cells.append('' if score is None else f'{score.value:.3f}{spread}'.replace('-', '\u2212'))
+        chance, published = (
+            '' if value is None else f'{value:.3f}' for value in (entry.chance, entry.published_accuracy)
+        )
+        count = str(entry.n) if entry.n else ''
+        rows.append([entry.model, entry.data_set, entry.validation, count, *cells, chance, published])
+    caption = 'Scores with their standard deviation; chance and published numbers are accuracies.'
+    return [Table(columns, rows, numeric=columns[3:], caption=caption)]
+
+
+def _settings(report: ScreeningReport) -> list[Block]:
+    blocks: list[Block] = []
+    for title, options in report.settings.items():
+        blocks += [Text(f'{title}:'), _facts(options)]
+    return blocks or [Text(report.missing.get('settings', 'No options are known.'), is_note=True)]
+
+
+def _nodes(report: ScreeningReport) -> list[Block]:
+    if not report.nodes:
+        return [Text(report.missing.get('nodes', 'The screening was not run by AiiDA.'), is_note=True)]
+    rows = [(node.role, node.kind, Identifier(node.uuid), Identifier(node.command)) for node in report.nodes]
+    return [
+        Text('Identifiers are the same in every profile that the screening is imported into.'),
+        Table(('What it did', 'Node', 'UUID', 'Command that shows it'), rows),
+    ]
+
+
+def _citations(report: ScreeningReport) -> list[Block]:
+    if not report.bibtex:
+        return [Text('Nothing to cite is known.', is_note=True)]
+    text = 'Methods, programs and data of this screening. The same entries stand in citations.bib.'
+    return [Text(text), Code('\n\n'.join(report.bibtex))]
