@@ -20,6 +20,7 @@ _COMMANDS = {
     'map': ('maps', 'map_group', 'List, show and draw maps.'),
     'point': ('points', 'point_group', 'Show a point of a map and the way back to its structure.'),
     'report': ('report', 'report', 'Say in words what failed, why, and what to do.'),
+    'screen': ('screen', 'screen_group', 'List and show screenings, and their hits.'),
     'setup': ('setup', 'setup', 'Prepare a computer for the engines.'),
     'status': ('status', 'status', 'Show the progress of what runs.'),
 }

@@ -25,6 +25,9 @@ TASK_MODULES = {
     'descriptors': 'aiida_limap.engines.descriptors.task',
     'train': 'aiida_limap.engines.autoencoder.train_task',
     'encode': 'aiida_limap.engines.autoencoder.encode_task',
+    'screen_train': 'aiida_limap.engines.screening.train_task',
+    'screen': 'aiida_limap.engines.screening.screen_task',
+    'place_compositions': 'aiida_limap.engines.placing.task',
 }
 
 

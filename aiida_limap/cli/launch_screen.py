@@ -1,0 +1,258 @@
+"""``aiida-limap launch screen``: models from measured conductivities, and compositions worth making."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from aiida_limap.cli.base import DEFAULT_CODE, counting_bar, load_code, require_daemon, with_profile
+from aiida_limap.cli.choosing import dataset_of_group, load_dataset
+from aiida_limap.common.screening import MODEL_NAMES
+
+if TYPE_CHECKING:
+    from aiida.engine import ProcessBuilder
+
+    from aiida_limap.data.table import TableData
+
+__all__ = ['DEMO_ELEMENTS', 'screen_command']
+
+#: Elements, step and unlabelled structures of the demonstration: a minute on two cores.
+DEMO_ELEMENTS = ('Li', 'O', 'S', 'P', 'Cl', 'Si', 'Ge')
+_DEMO_STEP = 5
+_DEMO_STRUCTURES = 150
+#: Options of the command by the parameter of the engine that they set.
+_SCREEN = {
+    'elements': 'elements',
+    'step': 'step_percent',
+    'sizes': 'sizes',
+    'anions': 'anion_classes',
+    'max_mass': 'max_mean_mass_g_per_mol',
+    'max_cost': 'max_cost_usd_per_kg',
+    'max_period': 'max_period',
+}
+_NO_LIMITS: dict[str, Any] = {
+    'anion_classes': [],
+    'max_mean_mass_g_per_mol': None,
+    'max_cost_usd_per_kg': None,
+    'max_period': None,
+}
+
+
+def _symbols(_context: click.Context, _option: click.Parameter, value: str | None) -> list[str] | None:
+    """Return the chemical symbols of a list with commas or blanks."""
+    return None if value is None else [word for word in value.replace(',', ' ').split() if word]
+
+
+@click.command('screen')
+@click.option('-L', '--labels', metavar='TABLE', help='Measured conductivities: pk or UUID of the table.')
+@click.option('-G', '--group', help='Group of structures without a label, as `aiida-limap import` names it.')
+@click.option('-D', '--dataset', help='Dataset of structures without a label, by pk or UUID, instead of a group.')
+@click.option('--models', metavar='SCREENING', help='Screen with the models of an earlier screening; train nothing.')
+@click.option('--demo', is_flag=True, help='Embedded conductivities and structures, few elements, coarse steps.')
+@click.option('-M', '--map', 'map_id', metavar='MAP', help='Place the hits on this map: nearest points by composition.')
+@click.option('--elements', callback=_symbols, metavar='SYMBOLS', help='Elements to combine, as "Li,P,S,O"; else all.')
+@click.option('--step', type=click.IntRange(1, 25), help='Step of the compositions, %; a divisor of 100.')
+@click.option('--size', 'sizes', type=click.Choice(['3', '4']), multiple=True, help='Elements of a system, 3 or 4.')
+@click.option('--model', 'kinds', type=click.Choice(MODEL_NAMES), multiple=True, help='Train only these models.')
+@click.option('--anions', multiple=True, help='Class of anions that is wanted, e.g. sulfide or halide; several times.')
+@click.option('--max-mass', type=click.FloatRange(0, min_open=True), help='Greatest molar mass of a mole of atoms, g.')
+@click.option('--max-cost', type=click.FloatRange(0, min_open=True), help='Greatest cost of the elements, USD/kg.')
+@click.option('--max-period', type=click.IntRange(1, 7), help='Last row of the periodic table.')
+@click.option('--no-limits', is_flag=True, help='No limits on mass, cost, rows and anions, but those that are given.')
+@click.option('--jobs', type=click.IntRange(1), help='Jobs that the chemical systems are shared among.')
+@click.option('--max-hits', type=click.IntRange(1), help='Hits that are kept, the best.')
+@click.option('-X', '--code', default=DEFAULT_CODE, show_default=True, help='Code of the engines.')
+@click.option('--protocol', default=None, help='fast, balanced or stringent.')
+@click.option(
+    '--overrides',
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help='YAML file with changes of the protocol.',
+)
+@click.option('--wait', is_flag=True, help='Stay, show the progress and print the best hits.')
+@click.option('--raw', is_flag=True, help='Print only the pk of the work chain.')
+@click.option('--json', 'as_json', is_flag=True, help='Print JSON.')
+@with_profile
+def screen_command(demo: bool, wait: bool, raw: bool, as_json: bool, **chosen: Any) -> None:
+    """Screen compositions with models that learn from measured conductivities.
+
+    A model of structures learns the labels of TABLE and names the structures of a group or dataset fast or slow; models
+    of compositions learn these names, and are asked about all compositions of the elements.
+
+    \b
+    Examples:
+      aiida-limap launch screen --demo --wait
+      aiida-limap launch screen --labels 1234 --group oxides --anions sulfide --wait
+      aiida-limap launch screen --labels 1234 --group oxides --elements "Li,P,S,O,Cl" --step 2 --map 5678
+      aiida-limap launch screen --models 2345 --anions halide --jobs 4
+    """
+    if raw and as_json:
+        raise click.UsageError('choose --raw or --json')
+    _check_sources(demo, chosen)
+    code = load_code(chosen['code'])
+    if not demo:
+        builder = _builder(code, chosen)
+        require_daemon()
+    else:
+        require_daemon()
+        builder = _demo_builder(code, chosen, quiet=raw or as_json)
+    from aiida.engine import submit
+
+    chain = submit(builder)
+    if raw:
+        click.echo(chain.pk)
+    elif as_json:
+        click.echo(json.dumps({'pk': chain.pk, 'uuid': chain.uuid}))
+    else:
+        click.echo(f'submitted screening work chain {chain.pk}')
+    if wait:
+        _wait(chain, quiet=raw or as_json)
+    elif not (raw or as_json):
+        click.echo(f'progress: aiida-limap status {chain.pk} --watch')
+        click.echo(f'hits, when it is finished: aiida-limap screen hits {chain.pk}')
+
+
+def _check_sources(demo: bool, chosen: dict[str, Any]) -> None:
+    """Refuse what contradicts itself before anything is looked up."""
+    given = [name for name, value in (('--labels', chosen['labels']), ('--models', chosen['models'])) if value]
+    if demo and (given or chosen['group'] or chosen['dataset']):
+        raise click.UsageError('--demo brings its own data; leave out --labels, --models, --group and --dataset')
+    if not demo and len(given) != 1:
+        raise click.UsageError('name either --labels to train models, or --models of an earlier screening, or --demo')
+    if chosen['group'] is not None and chosen['dataset'] is not None:
+        raise click.UsageError('name --group or --dataset, not both')
+    if chosen['models'] and (chosen['group'] or chosen['dataset'] or chosen['kinds']):
+        raise click.UsageError('with --models nothing is trained; leave out --group, --dataset and --model')
+
+
+def _overrides_of(chosen: dict[str, Any]) -> dict[str, Any]:
+    """Return the options of the command as overrides of the protocol, nested as the inputs are."""
+    parameters: dict[str, Any] = dict(_NO_LIMITS) if chosen['no_limits'] else {}
+    for option, name in _SCREEN.items():
+        value = chosen[option]
+        if value is not None and value != ():
+            parameters[name] = list(value) if isinstance(value, tuple) else value
+    if chosen['sizes']:
+        parameters['sizes'] = sorted({int(size) for size in chosen['sizes']})
+    overrides: dict[str, Any] = {'screen': {'parameters': parameters}}
+    if chosen['kinds']:
+        overrides['train'] = {'parameters': {'models': list(dict.fromkeys(chosen['kinds']))}}
+    overrides.update({name: chosen[name] for name in ('jobs', 'max_hits') if chosen[name] is not None})
+    return overrides
+
+
+def _builder(code: Any, chosen: dict[str, Any], **nodes: Any) -> ProcessBuilder:
+    """Return the inputs, checked against what the engine on this machine would screen.
+
+    :raises click.ClickException: if the protocol or an override is unknown, or a node is not there.
+    """
+    from aiida_limap.tools.query import load_map
+    from aiida_limap.workflows.protocols.mixin import merge
+    from aiida_limap.workflows.screen import ScreenWorkChain
+
+    if not nodes and chosen['models'] is not None:
+        nodes['models'] = _models_of(chosen['models'])
+    elif not nodes:
+        nodes['labels'] = _load_labels(chosen['labels'])
+        if chosen['group'] is not None:
+            nodes['dataset'] = dataset_of_group(chosen['group'])
+        elif chosen['dataset'] is not None:
+            nodes['dataset'] = load_dataset(chosen['dataset'])
+    if chosen['map_id'] is not None:
+        nodes['parent_map'] = load_map(chosen['map_id'])
+    try:
+        inputs = ScreenWorkChain.get_protocol_inputs(chosen['protocol'], chosen['overrides'], _overrides_of(chosen))
+        _check_options(inputs['screen']['parameters'])
+        return ScreenWorkChain.get_builder_from_protocol(
+            code, protocol=chosen['protocol'], overrides=merge({}, inputs), **nodes
+        )
+    except ValueError as error:
+        raise click.ClickException(' '.join(str(error).split())) from error
+
+
+def _check_options(parameters: dict[str, Any]) -> None:
+    """Let the engine look at the options: it would refuse them as well, but only after the training.
+
+    :raises LimapError: if they are wrong.
+    """
+    from aiida_limap.common.screening import RANGE
+    from aiida_limap.engines.screening.funnel import ScreenOptions
+
+    ScreenOptions.from_dict({name: value for name, value in parameters.items() if name not in RANGE})
+
+
+def _load_labels(identifier: str) -> TableData:
+    """Return a table of measured conductivities.
+
+    :raises click.ClickException: if there is none, or models cannot learn from it.
+    """
+    from aiida import orm
+    from aiida.common.exceptions import MultipleObjectsError, NotExistent
+
+    from aiida_limap.calculations._labels import check_labels
+    from aiida_limap.data.table import TableData as Table
+
+    try:
+        node = orm.load_node(int(identifier) if identifier.isdecimal() else identifier)
+    except (NotExistent, MultipleObjectsError, ValueError, OverflowError) as error:
+        raise click.ClickException(
+            f'no table of labels {identifier}: {error}; `aiida-limap import conductivities embedded` makes one'
+        ) from error
+    if not isinstance(node, Table):
+        raise click.ClickException(f'node {identifier} is a {type(node).__name__}, not a table of conductivities')
+    message = check_labels(node)
+    if message is not None:
+        raise click.ClickException(message)
+    return node
+
+
+def _models_of(identifier: str) -> dict[str, Any]:
+    """Return the models of an earlier screening.
+
+    :raises click.ClickException: if the profile does not hold them.
+    """
+    from aiida_limap.tools.hits import load_hits, models_of
+
+    models = models_of(load_hits(identifier))
+    if not models:
+        raise click.ClickException(f'the models of the screening {identifier} are not in this profile')
+    return models
+
+
+def _demo_builder(code: Any, chosen: dict[str, Any], *, quiet: bool) -> ProcessBuilder:
+    """Import what the package brings along, and return a small screening of it."""
+    from aiida_limap.cli.importing import print_report
+    from aiida_limap.importers.conductivities import import_embedded
+    from aiida_limap.importers.prototypes import import_prototypes
+
+    with counting_bar('importing') as (on_start, on_progress):
+        labels = import_embedded()
+        structures = import_prototypes(
+            name='prototypes-demo', limit=_DEMO_STRUCTURES, on_start=on_start, on_progress=on_progress
+        )
+    if not quiet:
+        print_report(structures)
+    small = {'elements': list(DEMO_ELEMENTS), 'step': _DEMO_STEP, 'protocol': 'fast'}
+    wanted = {**chosen, **{name: value for name, value in small.items() if chosen[name] is None}}
+    return _builder(code, wanted, labels=labels.table, dataset=structures.dataset)
+
+
+def _wait(chain: Any, *, quiet: bool) -> None:
+    from aiida_limap.cli.launch import why_unfinished
+    from aiida_limap.cli.screen import print_hits
+    from aiida_limap.cli.watching import watch
+
+    watch(chain)
+    if 'hits' not in chain.outputs or not len(chain.outputs.hits):
+        raise click.ClickException(
+            f'there are no hits: {why_unfinished(chain)}; `aiida-limap report {chain.pk}` says more'
+        )
+    if not chain.is_finished_ok:
+        click.echo(f'Warning: {why_unfinished(chain)}', err=True)
+    if quiet:
+        return
+    table = chain.outputs.hits
+    print_hits([table.row(name) for name in table.ids[:10]])
+    click.echo(f'{len(table)} hits: aiida-limap screen hits {chain.pk}')
