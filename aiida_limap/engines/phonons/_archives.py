@@ -55,7 +55,7 @@ def decompressed(name: str, data: bytes, max_bytes: int = DEFAULT_MAX_BYTES) -> 
             except _DAMAGE as error:
                 raise PhononSourceError(f'{name}: it is damaged or cut off ({_reason(error)})') from error
     if len(data) > max_bytes:
-        raise _too_much(name, max_bytes)
+        raise _too_much(name)
     return data
 
 
@@ -66,8 +66,12 @@ def is_archive(data: bytes) -> bool:
     """
     if data.startswith(b'PK\x03\x04'):
         return True
-    # An intact first header makes a tar: a text never passes its check sum, but blocks of zeros would.
-    return bool(data[:512].strip(b'\0')) and tarfile.is_tarfile(io.BytesIO(data[:1024] + bytes(1024)))
+    try:
+        with tarfile.open(fileobj=io.BytesIO(data), mode='r:') as tar:
+            # A text never passes the check sum of a first header, but nothing, or zeros, would be an empty archive.
+            return next(iter(tar), None) is not None
+    except tarfile.TarError:
+        return False
 
 
 def members(
@@ -101,7 +105,7 @@ def members(
             if kind:
                 raise PhononSourceError(f'{name}: its member {member!r} is {kind}, which is not followed; put the file')
             if size > left:
-                raise _too_much(name, max_bytes)
+                raise _too_much(name)
             stream = opener()
             if stream is not None:
                 with stream:
@@ -137,15 +141,13 @@ def _bounded(name: str, stream: IO[bytes], max_bytes: int) -> bytes:
     while block := stream.read(min(_BLOCK, left + 1)):
         left -= len(block)
         if left < 0:
-            raise _too_much(name, max_bytes)
+            raise _too_much(name)
         parts.append(block)
     return b''.join(parts)
 
 
-def _too_much(name: str, max_bytes: int) -> PhononSourceError:
-    return PhononSourceError(
-        f'{name}: more than {max_bytes / 1024**2:.0f} MiB come out of it; if that is right, raise max_bytes'
-    )
+def _too_much(name: str) -> PhononSourceError:
+    return PhononSourceError(f'{name}: more bytes come out of it than the limit, max_bytes; if that is right, raise it')
 
 
 def _reason(error: BaseException) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -93,13 +94,16 @@ class Crystal:
         given = None if self.content is None else self.content.primitive_matrix
         try:
             primitive = guess_primitive_matrix(self.unitcell, symprec) if given is None else given
-            return Phonopy(
-                self.unitcell,
-                self.supercell_matrix,
-                primitive_matrix=primitive,
-                symprec=symprec,
-                calculator=None if self.content is None else self.content.calculator,
-            )
+            with warnings.catch_warnings():
+                # Said in a note in place of a warning, see lowers_symmetry.
+                warnings.filterwarnings('ignore', message='Warning: Point group symmetries')
+                return Phonopy(
+                    self.unitcell,
+                    self.supercell_matrix,
+                    primitive_matrix=primitive,
+                    symprec=symprec,
+                    calculator=None if self.content is None else self.content.calculator,
+                )
         except PARSER_ERRORS as error:
             raise PhononSourceError(
                 f'{name}: no crystal with its supercell can be made of {self.file} ({first_line(error)})'

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 from aiida_limap.engines.phonons._crystals import PARSER_ERRORS, Crystal, first_line
 from aiida_limap.engines.phonons.errors import PhononSourceError
@@ -15,9 +16,9 @@ from aiida_limap.engines.phonons.files import PhononFiles
 
 __all__ = ['MAX_ASYMMETRY', 'add_born_charges', 'add_force_constants']
 
-#: Force constants that must change by more than this part of their norm to have the symmetry of the crystal belong to
-#: another crystal or supercell.
-MAX_ASYMMETRY = 0.3
+#: Force constants between different atoms that must change by more than this part of their norm to have the symmetry of
+#: the crystal belong to another crystal or supercell. Those of the archives of PhononDB change by less than 0.02.
+MAX_ASYMMETRY = 0.15
 
 
 def add_force_constants(
@@ -196,10 +197,19 @@ def _produce(phonopy: Any, name: str, source: str, dataset: Any) -> float:
             f'symmetry, or of another supercell ({first_line(error)})'
         ) from error
     _set_force_constants(phonopy, name, source, phonopy.force_constants)
-    asymmetry = float(np.linalg.norm(phonopy.force_constants - raw) / np.linalg.norm(raw))
+    asymmetry = _asymmetry(phonopy, raw)
     if asymmetry > MAX_ASYMMETRY:
         raise PhononSourceError(
-            f'{name}/{source}: wrong supercell: symmetry changes the force constants by {asymmetry:.0%}, so that the '
-            'forces belong to another crystal, supercell, or order of atoms'
+            f'{name}/{source}: wrong supercell: symmetry changes the force constants between atoms by '
+            f'{asymmetry:.0%}, so that the forces belong to another crystal, supercell, or order of atoms'
         )
     return asymmetry
+
+
+def _asymmetry(phonopy: Any, raw: NDArray[np.float64]) -> float:
+    """Return the change of the force constants between different atoms, relative to their norm."""
+    between = np.ones(raw.shape[:2], dtype=bool)
+    # The force on the atom that moves is the largest, and is right whatever the supercell.
+    between[np.arange(len(raw)), phonopy.primitive.p2s_map] = False
+    change = np.linalg.norm((phonopy.force_constants - raw)[between])
+    return float(change / max(np.linalg.norm(raw[between]), np.finfo(float).tiny))

@@ -9,7 +9,7 @@ from pathlib import Path
 from aiida_limap.common.status import Status
 from aiida_limap.engines.errors import LimapError, NoMobileIonError
 from aiida_limap.engines.phonons.dos import PhononDos
-from aiida_limap.engines.phonons.errors import ImaginaryModesError
+from aiida_limap.engines.phonons.errors import ImaginaryModesError, PhononSourceError
 from aiida_limap.engines.phonons.fingerprint import dos_fingerprint
 from aiida_limap.engines.phonons.modes import PhononModes, phonon_modes
 from aiida_limap.engines.phonons.options import PhononOptions
@@ -31,6 +31,7 @@ def phonon_quantities(
     :param options: all options.
     :returns: modes, or the density of states where that is all there is; and the numbers.
     :raises NoMobileIonError: if the compound holds none of the mobile element.
+    :raises PhononSourceError: if there is only a total density of states.
     :raises ImaginaryModesError: if the share of imaginary modes exceeds the limit.
     :raises LimapError: if no modes can be computed.
     """
@@ -44,6 +45,11 @@ def phonon_quantities(
         )
     else:
         spectrum = source.dos
+        if not spectrum.by_element:
+            raise PhononSourceError(
+                f'{source.identifier}: a total density of states does not tell whose motion it is; add '
+                'projected_dos.dat'
+            )
     found = band_quantities(
         spectrum,
         mobile=options.mobile,

@@ -15,7 +15,14 @@ from aiida_limap.engines.phonons.errors import PhononSourceError
 if TYPE_CHECKING:
     from pymatgen.core import Structure
 
-__all__ = ['DEFAULT_MESH_LENGTH_ANGSTROM', 'PhononModes', 'element_of', 'mesh_numbers', 'phonon_modes']
+__all__ = [
+    'DEFAULT_MESH_LENGTH_ANGSTROM',
+    'PhononModes',
+    'element_of',
+    'lowers_symmetry',
+    'mesh_numbers',
+    'phonon_modes',
+]
 
 #: A mesh of twice this density changes thermal band centres at 298 K by some 0.1 %, see the documentation.
 DEFAULT_MESH_LENGTH_ANGSTROM = 50.0
@@ -130,7 +137,10 @@ def phonon_modes(
     numbers = mesh_numbers(primitive.cell, mesh_length_angstrom) if mesh is None else mesh
     if len(numbers) != 3 or min(numbers) < 1:
         raise InputError(f'mesh must be three numbers of points, not {mesh!r}')
-    points, weights = _points(phonopy.primitive_symmetry, numbers, refinements)
+    # Force constants have the symmetry of the supercell; where it is lower, points that the crystal maps on each other
+    # differ.
+    operations = () if lowers_symmetry(phonopy) else phonopy.primitive_symmetry.symmetry_operations['rotations']
+    points, weights = _points(operations, numbers, refinements)
     branches = 3 * len(primitive)
     if len(points) * branches > MAX_MODES:
         raise StructureTooLargeError(
@@ -151,17 +161,26 @@ def phonon_modes(
     )
 
 
+def lowers_symmetry(phonopy: Any) -> bool:
+    """Return whether the supercell of a ``phonopy.Phonopy`` has fewer rotations than the crystal.
+
+    :param phonopy: the ``phonopy.Phonopy``.
+    """
+    crystal, supercell = phonopy.primitive_symmetry, phonopy.symmetry
+    return len(crystal.pointgroup_operations) != len(supercell.pointgroup_operations)
+
+
 def _points(
-    symmetry: Any, numbers: tuple[int, int, int], refinements: int
+    operations: Any, numbers: tuple[int, int, int], refinements: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the q-points (q, 3) in units of the reciprocal vectors, and their weights."""
     from spglib import get_stabilized_reciprocal_mesh
 
     mesh = np.array(numbers)
-    rotations = np.array(symmetry.symmetry_operations['rotations'], dtype='intc')
+    rotations = np.array(operations, dtype='intc').reshape(-1, 3, 3)
     # On the integers of the mesh a rotation is this matrix; symmetry counts only where the mesh has it.
     on_mesh = mesh[:, None] * rotations.transpose(0, 2, 1) / mesh[None, :]
-    if not np.allclose(on_mesh, np.rint(on_mesh), atol=1e-8):
+    if not len(rotations) or not np.allclose(on_mesh, np.rint(on_mesh), atol=1e-8):
         rotations = np.eye(3, dtype='intc')[None]
     mapping, addresses = get_stabilized_reciprocal_mesh(mesh, rotations, is_time_reversal=True)
     chosen, counts = np.unique(mapping, return_counts=True)

@@ -18,7 +18,7 @@ from aiida_limap.engines.phonons._forces import add_born_charges, add_force_cons
 from aiida_limap.engines.phonons.dos import PhononDos
 from aiida_limap.engines.phonons.errors import PhononSourceError
 from aiida_limap.engines.phonons.files import DOS_FILES, PhononFiles, collect_files
-from aiida_limap.engines.phonons.modes import element_of
+from aiida_limap.engines.phonons.modes import element_of, lowers_symmetry
 
 __all__ = ['DosInput', 'PhononInput', 'read_phonons']
 
@@ -31,8 +31,8 @@ class PhononInput:
     :param phonopy: a ``phonopy.Phonopy`` with force constants, and with Born charges if ``nac``.
     :param files: which file gave the ``structure``, the ``forces`` and the ``born`` charges.
     :param nac: whether the non-analytical correction will be applied.
-    :param asymmetry: how much the force constants had to be changed to have the symmetry of the crystal: norm of the
-        change over their norm; None where force constants were read.
+    :param asymmetry: how much the force constants between different atoms had to be changed to have the symmetry of the
+        crystal: norm of the change over their norm; None where force constants were read.
     :param notes: sentences about what is doubtful.
     """
 
@@ -109,6 +109,8 @@ def _force_input(files: PhononFiles, crystal: Crystal, folder: Path, nac: bool, 
     phonopy = crystal.phonopy(files.name, symprec)
     source, asymmetry, notes = add_force_constants(phonopy, crystal, files, folder)
     used = {'structure': crystal.file, 'forces': source}
+    if lowers_symmetry(phonopy):
+        notes = (*notes, 'the supercell has fewer symmetries than the crystal, and so have the force constants')
     if nac:
         born = add_born_charges(phonopy, crystal, files, folder)
         if born:
