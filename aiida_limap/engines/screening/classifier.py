@@ -47,6 +47,8 @@ class LinearClassifier(ClassifierMixin, BaseEstimator):
     kind: ClassVar[str] = 'screening-linear'
     #: Whether the numbers of the model are known to be those that its name promises.
     verified: ClassVar[bool] = True
+    #: Scores of the model, as plain values; whoever measures them may set them before :meth:`save`.
+    metrics_: dict[str, Any] | None = None
 
     def __init__(
         self,
@@ -92,6 +94,7 @@ class LinearClassifier(ClassifierMixin, BaseEstimator):
         self.applicability_: Applicability | None = Applicability.fit(rows, member)
         self.data_hash_ = data_hash(given, labels)
         self.n_rows_, self.n_fast_ = len(labels), int(labels.sum())
+        self.metrics_ = None
         return self
 
     @property
@@ -162,7 +165,7 @@ class LinearClassifier(ClassifierMixin, BaseEstimator):
         header = {
             'kind': self.kind,
             'architecture': {'model': 'linear', 'features': list(linear.features)},
-            'columns': {'labels': list(self.features_)},
+            'columns': {'features': list(self.features_)},
             'scaling': {'applicability_limit': limit},
             'seed': int(self.seed),
             'training': {
@@ -170,6 +173,7 @@ class LinearClassifier(ClassifierMixin, BaseEstimator):
                 'rows': self.n_rows_,
                 'fast': self.n_fast_,
                 'verified': self.verified,
+                'metrics': self.metrics_,
                 **self._facts(),
             },
             'data_hash': self.data_hash_,

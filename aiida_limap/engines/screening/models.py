@@ -6,6 +6,7 @@ After Sendek et al., Energy Environ. Sci. 10, 306 (2017), and Cubuk, Sendek & Re
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -17,8 +18,9 @@ from aiida_limap.engines.screening._checks import check_rows
 from aiida_limap.engines.screening.applicability import Applicability
 from aiida_limap.engines.screening.classifier import LinearClassifier
 from aiida_limap.engines.screening.linear import LinearModel
+from aiida_limap.engines.screening.sendek import FIVE_FEATURES, PUBLISHED_FIVE
 from aiida_limap.formats._files import FormatError
-from aiida_limap.formats.weights import read_weights
+from aiida_limap.formats.weights import read_header, read_weights
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -33,10 +35,12 @@ __all__ = [
     'load_model',
 ]
 
-_FIVE = ('LLB', 'SBI', 'AFC', 'LASD', 'LLSD')
 #: Logistic regression of Sendek et al. (2017) on five features of a structure, distances in Å: recalled, not read from
-#: the paper, and so to be verified.
-SENDEK_2017 = LinearModel(_FIVE, np.array([0.184, -4.009, -0.467, 8.699, -2.170]), -6.564, calibration=(-1.0, 0.0))
+#: the paper, and so to be verified. With bonds of the sublattice to Li counted (``SBIL``) it gives the probabilities
+#: that they publish, with ``SBI`` it does not.
+SENDEK_2017 = LinearModel(
+    PUBLISHED_FIVE, np.array([0.184, -4.009, -0.467, 8.699, -2.170]), -6.564, calibration=(-1.0, 0.0)
+)
 
 
 class StructureModel(LinearClassifier):
@@ -49,13 +53,14 @@ class StructureModel(LinearClassifier):
     kind: ClassVar[str] = 'screening-sml'
 
     def _default_labels(self, width: int) -> tuple[str, ...]:
-        return _FIVE if width == len(_FIVE) else super()._default_labels(width)
+        return FIVE_FEATURES if width == len(FIVE_FEATURES) else super()._default_labels(width)
 
 
 class Sendek2017(LinearClassifier):
     """The logistic regression of Sendek et al. (2017) on their five features, as a preset: TO BE VERIFIED.
 
     Its six numbers are recalled, not read from the paper; ``verified`` is False until they have been compared with it.
+    It reads :data:`~aiida_limap.engines.screening.sendek.PUBLISHED_FIVE`, with which it meets published probabilities.
     It learns nothing, so that a cross-validation judges the preset as it is, and it has no training rows, hence no
     range of applicability. :meth:`refit` gives a model of the same form that learnt from data.
     """
@@ -79,16 +84,16 @@ class Sendek2017(LinearClassifier):
 
         :param X: looked at for its width only.
         :param y: not looked at.
-        :param features: labels of the columns, which must be the five.
+        :param features: labels of the columns, which must be those of the preset.
         :param groups: not looked at.
-        :raises InputError: if the columns are not the five features.
+        :raises InputError: if the columns are not those of the preset.
         """
         if X is not None:
-            check_rows(X, len(_FIVE))
-        if features is not None and tuple(features) != _FIVE:
-            raise InputError(f'the preset reads {", ".join(_FIVE)} in this order, not {", ".join(features)}')
+            check_rows(X, len(PUBLISHED_FIVE))
+        if features is not None and tuple(features) != PUBLISHED_FIVE:
+            raise InputError(f'the preset reads {", ".join(PUBLISHED_FIVE)} in this order, not {", ".join(features)}')
         self.classes_ = np.array([0, 1])
-        self.features_ = _FIVE
+        self.features_ = PUBLISHED_FIVE
         self.linear_ = SENDEK_2017
         self.applicability_ = None
         self.data_hash_ = ''
@@ -97,7 +102,7 @@ class Sendek2017(LinearClassifier):
 
     @staticmethod
     def refit(X: ArrayLike, y: ArrayLike, groups: Sequence[Any] | None = None, C: float = 1.0) -> StructureModel:
-        """Return a logistic regression on the five features that learnt from data.
+        """Return a logistic regression on the same features that learnt from data.
 
         :param X: (n, 5) features, raw.
         :param y: (n,) labels.
@@ -105,7 +110,7 @@ class Sendek2017(LinearClassifier):
         :param C: how much an error counts against small weights.
         :raises InputError: as :meth:`LinearClassifier.fit`.
         """
-        return StructureModel(C=C, loss='log').fit(X, y, features=_FIVE, groups=groups)
+        return StructureModel(C=C, loss='log').fit(X, y, features=PUBLISHED_FIVE, groups=groups)
 
 
 class ElementModel(LinearClassifier):
@@ -205,23 +210,33 @@ class TransferModel(LinearClassifier):
         self.teacher_ = training['teacher']
 
 
-#: By the word that stands in a file.
+#: Linear models by the word that stands in a file; the network has its own reader, and needs torch.
 MODEL_KINDS: dict[str, type[LinearClassifier]] = {
     model.kind: model for model in (StructureModel, Sendek2017, ElementModel, TransferModel)
 }
 
+_NETWORK = 'screening-atom2vec'
 
-def load_model(path: Path | str) -> LinearClassifier:
-    """Read a model that :meth:`LinearClassifier.save` wrote.
+
+def load_model(path: Path | str) -> Any:
+    """Read a model of this package, of whatever kind: linear, or the network on learnt element vectors.
 
     :param path: the file.
     :returns: the model, fitted, of the class that wrote it.
     :raises FormatError: if the file is missing, damaged, or holds another kind of model.
     """
     path = Path(path)
-    tensors, header = read_weights(path)
+    header = read_header(path)
+    if header['kind'] == _NETWORK:
+        return import_module('aiida_limap.engines.screening.atom2vec').Atom2VecClassifier.load(path)
     if header['kind'] not in MODEL_KINDS:
-        raise FormatError(f'{path.name}: holds {header["kind"]!r}, not a model of {", ".join(MODEL_KINDS)}')
+        known = ', '.join((*MODEL_KINDS, _NETWORK))
+        raise FormatError(f'{path.name}: holds {header["kind"]!r}, not a model of the kinds {known}')
+    return _load_linear(path)
+
+
+def _load_linear(path: Path) -> LinearClassifier:
+    tensors, header = read_weights(path)
     try:
         training = header['training']
         parameters: dict[str, Any] = {
@@ -230,7 +245,7 @@ def load_model(path: Path | str) -> LinearClassifier:
         model = MODEL_KINDS[header['kind']](**parameters)
         calibration = tensors.get('calibration')
         model.classes_ = np.array([0, 1])
-        model.features_ = tuple(header['columns']['labels'])
+        model.features_ = tuple(header['columns']['features'])
         model.linear_ = LinearModel(
             tuple(header['architecture']['features']),
             tensors['weights'],
@@ -242,6 +257,7 @@ def load_model(path: Path | str) -> LinearClassifier:
         model.applicability_ = None if limit is None else Applicability.from_tensors(tensors, float(limit))
         model.data_hash_ = header['data_hash']
         model.n_rows_, model.n_fast_ = int(training['rows']), int(training['fast'])
+        model.metrics_ = training['metrics']
         model._restore_facts(training)
     except (KeyError, TypeError, ValueError, IndexError, InputError) as error:
         raise FormatError(f'{path.name}: the parts of the model do not fit each other: {error}') from error
