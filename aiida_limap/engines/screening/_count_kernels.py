@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from aiida_limap.engines.compiled import compiled
 from aiida_limap.engines.screening._kernels import Elements, Rules, system_rule
 
-__all__ = ['STRIP', 'CountDesk', 'Grid', 'count_fast', 'make_grid']
+__all__ = ['STRIP', 'CountDesk', 'Grid', 'count_fast', 'make_grid', 'rounding']
 
 #: Compositions at a time: their products of fractions stay in the cache while property after property is added.
 STRIP = 1024
@@ -120,6 +120,21 @@ def _exact(index: int, grid: Grid, parts: int, weights: NDArray, known: tuple[fl
 
 
 @compiled()
+def rounding(constant: float, weights: NDArray, shift: NDArray) -> float:
+    """Return how far a score in single precision can be from its value.
+
+    :param constant: what all compositions of a system share.
+    :param weights: (4,) weights of the fractions.
+    :param shift: (p, 6) squares of weighted differences of properties.
+    """
+    size = abs(constant) + np.abs(weights).max()
+    for place in range(shift.shape[0]):
+        # A standard deviation is at most half the range.
+        size += 0.5 * np.sqrt(shift[place].max())
+    return _ROUNDING * size
+
+
+@compiled()
 def count_fast(systems: NDArray, elements: Elements, rules: Rules, grid: Grid, desk: CountDesk) -> int:
     """Count the compositions with a score above zero in some systems of one size.
 
@@ -138,16 +153,11 @@ def count_fast(systems: NDArray, elements: Elements, rules: Rules, grid: Grid, d
     number = grid.fractions.shape[1]
     for row in range(systems.shape[0]):
         constant = system_rule(systems[row], elements, rules, desk.shift)
-        size = abs(constant)
         for slot in range(4):
             weights[slot] = elements.linear[systems[row, slot]] if systems[row, slot] >= 0 else 0.0
-            size = max(size, abs(constant) + abs(weights[slot]))
             line[slot + 1] = weights[slot]
         line[0] = constant
-        for place in range(desk.shift.shape[0]):
-            # A standard deviation is at most half the range.
-            size += 0.5 * np.sqrt(desk.shift[place].max())
-        doubt = np.float32(_ROUNDING * size)
+        doubt = np.float32(rounding(constant, weights, desk.shift))
         for first in range(0, number, STRIP):
             last = min(first + STRIP, number)
             _score_strip((first, last), grid, desk, line, rules.deviation)

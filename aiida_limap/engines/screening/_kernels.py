@@ -11,11 +11,9 @@ from aiida_limap.engines.compiled import compiled
 from aiida_limap.engines.screening._neutral_kernels import (
     Charges,
     Room,
-    clear_rows,
+    collect_formulas,
+    collect_percent,
     fill_choices,
-    mark_formulas,
-    mark_plane,
-    next_bit,
 )
 
 __all__ = ['CHUNK', 'KINDS', 'N_COUNTS', 'PAIRS', 'Desk', 'Elements', 'Rules', 'Tally', 'screen_systems', 'system_rule']
@@ -86,6 +84,11 @@ class Tally(NamedTuple):
     :param by_element: (n, 3) neutral, neutral fast and last compositions that hold an element.
     :param best_score: (systems, k) best scores of each system after the last stage, descending; -inf beyond them.
     :param best_code: (systems, k) their compositions, a byte for each amount.
+    :param passed_number: (1,) how many compositions passed all stages, where a second model will see them all; then
+        the lists of the best stay empty.
+    :param passed_code: (m,) those compositions; empty without a second model.
+    :param passed_score: (m,) their scores.
+    :param passed_row: (m,) places of their systems.
     """
 
     counts: NDArray[np.int64]
@@ -94,13 +97,16 @@ class Tally(NamedTuple):
     by_element: NDArray[np.int64]
     best_score: NDArray[np.float64]
     best_code: NDArray[np.int64]
+    passed_number: NDArray[np.int64]
+    passed_code: NDArray[np.int64]
+    passed_score: NDArray[np.float64]
+    passed_row: NDArray[np.int64]
 
 
 class Desk(NamedTuple):
     """Work space of one thread.
 
     :param room: that of the neutral compositions.
-    :param codes: (CHUNK,) compositions that wait to be scored.
     :param parts: (4, CHUNK) their fractions.
     :param pairs: (6, CHUNK) products of two fractions.
     :param score: (CHUNK,) their scores.
@@ -108,7 +114,6 @@ class Desk(NamedTuple):
     """
 
     room: Room
-    codes: NDArray[np.int64]
     parts: NDArray[np.float64]
     pairs: NDArray[np.float64]
     score: NDArray[np.float64]
@@ -144,9 +149,9 @@ def system_rule(system: NDArray, elements: Elements, rules: Rules, shift: NDArra
 
 
 @compiled(fast_sums=True)
-def _score(number: int, desk: Desk, weights: NDArray, rules: Rules, constant: float) -> None:
-    """Score the compositions that wait."""
-    codes, pairs, score = desk.codes, desk.pairs, desk.score
+def _score(codes: NDArray, desk: Desk, weights: NDArray, rules: Rules, constant: float) -> None:
+    """Score up to CHUNK compositions."""
+    number, pairs, score = codes.size, desk.pairs, desk.score
     one, two, three, four = desk.parts[0], desk.parts[1], desk.parts[2], desk.parts[3]
     for index in range(number):
         code = codes[index]
@@ -174,7 +179,13 @@ def _score(number: int, desk: Desk, weights: NDArray, rules: Rules, constant: fl
 
 @compiled()
 def _count(
-    number: int, kind: int, system: NDArray, desk: Desk, elements: Elements, rules: Rules, place: tuple[Tally, int, int]
+    codes: NDArray,
+    kind: int,
+    system: NDArray,
+    desk: Desk,
+    elements: Elements,
+    rules: Rules,
+    place: tuple[Tally, int, int],
 ) -> None:
     """Tally the compositions that were scored: stage by stage, each one only if it passed those before."""
     tally, row, choices = place
@@ -183,11 +194,11 @@ def _count(
     last_bin = tally.histogram.shape[1] - 1
     base = 0 if system[0] >= 0 else 1
     fast, last = 0, 0
-    for index in range(number):
+    for index in range(codes.size):
         score = desk.score[index]
         spot = int(min(max((score - lowest) * per_unit, 0.0), float(last_bin)))
         tally.histogram[0, spot] += 1
-        code = desk.codes[index]
+        code = int(codes[index])
         if kind == 0:
             tally.first_element[0, (code >> (8 * base)) & _BYTE] += 1
         if not score > 0.0:
@@ -209,13 +220,19 @@ def _count(
             continue
         last += 1
         tally.histogram[1, spot] += 1
-        _keep(tally, row, score, code)
-    counts[0] += number
+        if tally.passed_code.size:
+            tally.passed_code[tally.passed_number[0]] = code
+            tally.passed_score[tally.passed_number[0]] = score
+            tally.passed_row[tally.passed_number[0]] = row
+            tally.passed_number[0] += 1
+        else:
+            _keep(tally, row, score, code)
+    counts[0] += codes.size
     counts[1] += fast
     counts[6] += last
     for slot in range(4):
         if system[slot] >= 0:
-            tally.by_element[system[slot], 0] += number
+            tally.by_element[system[slot], 0] += codes.size
             tally.by_element[system[slot], 1] += fast
             tally.by_element[system[slot], 2] += last
 
@@ -276,14 +293,6 @@ def _keep(tally: Tally, row: int, score: float, code: int) -> None:
 
 
 @compiled()
-def _common(first: int, second: int) -> int:
-    """Return the greatest common divisor."""
-    while second:
-        first, second = second, first % second
-    return first
-
-
-@compiled()
 def screen_systems(
     systems: NDArray, charges: Charges, elements: Elements, rules: Rules, tally: Tally, desk: Desk
 ) -> None:
@@ -296,7 +305,8 @@ def screen_systems(
     :param tally: is added to; the lists of best compositions have a row for each system.
     :param desk: work space, of this thread alone.
     """
-    weights = np.empty(4)
+    weights = np.zeros(4)
+    limits = (rules.largest, rules.most, rules.parts)
     for row in range(systems.shape[0]):
         system = systems[row]
         choices = fill_choices(system, charges, desk.room)
@@ -305,70 +315,12 @@ def screen_systems(
         constant = system_rule(system, elements, rules, desk.shift)
         for slot in range(4):
             weights[slot] = elements.linear[system[slot]] if system[slot] >= 0 else 0.0
-        waiting = 0
-        first = 1 if system[0] >= 0 else 0
-        for a in range(first, rules.parts - 2 if first else 1):
-            left = rules.parts - a
-            clear_rows(desk.room.rows, left)
-            marked = False
-            for choice in range(choices):
-                marked |= mark_plane(desk.room, desk.room.choices[choice], a, left)
-            if not marked:
-                continue
-            for b in range(1, left - 1):
-                for half in range(2):
-                    word = desk.room.rows[b, half]
-                    while word:
-                        c = next_bit(word) + 64 * half
-                        word &= word - np.uint64(1)
-                        desk.codes[waiting] = a | b << 8 | c << 16 | (left - b - c) << 24
-                        waiting += 1
-                        if waiting == CHUNK:
-                            _score(waiting, desk, weights, rules, constant)
-                            _count(waiting, 0, system, desk, elements, rules, (tally, row, choices))
-                            waiting = 0
-        _score(waiting, desk, weights, rules, constant)
-        _count(waiting, 0, system, desk, elements, rules, (tally, row, choices))
-        _screen_formulas(row, system, (choices, constant), elements, rules, tally, (desk, weights))
-
-
-@compiled()
-def _screen_formulas(
-    row: int,
-    system: NDArray,
-    known: tuple[int, float],
-    elements: Elements,
-    rules: Rules,
-    tally: Tally,
-    work: tuple[Desk, NDArray],
-) -> None:
-    """Do the same for formulas of small integers without a common divisor that the grid of per cent does not hold."""
-    choices, constant = known
-    desk, weights = work
-    waiting = 0
-    first = 1 if system[0] >= 0 else 0
-    for a in range(first, (rules.largest if first else 0) + 1):
-        for b in range(1, rules.largest + 1):
-            clear_rows(desk.room.rows, rules.largest + 1)
-            marked = False
-            for choice in range(choices):
-                marked |= mark_formulas(desk.room, desk.room.choices[choice], (a, b), rules.largest)
-            if not marked:
-                continue
-            common = _common(a, b)
-            for c in range(1, rules.largest + 1):
-                word = desk.room.rows[c, 0]
-                while word:
-                    d = next_bit(word)
-                    word &= word - np.uint64(1)
-                    total = a + b + c + d
-                    if total > rules.most or rules.parts % total == 0 or _common(_common(common, c), d) > 1:
-                        continue
-                    desk.codes[waiting] = a | b << 8 | c << 16 | d << 24
-                    waiting += 1
-                    if waiting == CHUNK:
-                        _score(waiting, desk, weights, rules, constant)
-                        _count(waiting, 1, system, desk, elements, rules, (tally, row, choices))
-                        waiting = 0
-    _score(waiting, desk, weights, rules, constant)
-    _count(waiting, 1, system, desk, elements, rules, (tally, row, choices))
+        for kind in range(2):
+            if kind == 0:
+                number = collect_percent(system[0] >= 0, choices, rules.parts, desk.room)
+            else:
+                number = collect_formulas(system[0] >= 0, choices, limits, desk.room)
+            for first in range(0, number, CHUNK):
+                codes = desk.room.codes[first : min(first + CHUNK, number)]
+                _score(codes, desk, weights, rules, constant)
+                _count(codes, kind, system, desk, elements, rules, (tally, row, choices))

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from aiida_limap.engines.compiled import compiled
 
-__all__ = ['Charges', 'Room', 'clear_rows', 'fill_choices', 'mark_formulas', 'mark_plane', 'next_bit']
+__all__ = ['Charges', 'Room', 'collect_formulas', 'collect_percent', 'fill_choices']
 
 _ONE = np.uint64(1)
 _ALL = np.uint64(0xFFFFFFFFFFFFFFFF)
@@ -42,21 +42,23 @@ class Room(NamedTuple):
     :param choices: (n, 4, 2) least and greatest charge of each element, by choice of states.
     :param gaps: (n,) electronegativity of the least electronegative anion less that of the most electronegative cation.
     :param rows: (rows, 2) sets of bits: which last but one numbers go with a first one.
+    :param codes: (n,) neutral compositions, a byte for each amount, the first element lowest.
     """
 
     choices: NDArray[np.int64]
     gaps: NDArray[np.float64]
     rows: NDArray[np.uint64]
+    codes: NDArray[np.int32]
 
 
 @compiled()
-def next_bit(word: np.uint64) -> int:
+def _next_bit(word: np.uint64) -> int:
     """Return the place of the lowest bit of a word that is not zero."""
     return int(_PLACES[((word & (~word + _ONE)) * _SEQUENCE) >> _SHIFT])
 
 
 @compiled()
-def clear_rows(rows: NDArray, count: int) -> None:
+def _clear_rows(rows: NDArray, count: int) -> None:
     """Empty the first sets of bits."""
     for row in range(count):
         rows[row, 0] = 0
@@ -125,7 +127,7 @@ def _describe(system: NDArray, state: NDArray, charges: Charges, choice: NDArray
 
 
 @compiled()
-def mark_plane(room: Room, choice: NDArray, first: int, left: int) -> bool:
+def _mark_plane(room: Room, choice: NDArray, first: int, left: int) -> bool:
     """Mark neutral compositions with a given amount of the first element.
 
     The amounts b, c, d of the others fill what is left; with one state each, neutrality is u b + v c = w with
@@ -218,7 +220,7 @@ def _ceiling(dividend: int, divisor: int) -> int:
 
 
 @compiled()
-def mark_formulas(room: Room, choice: NDArray, pair: tuple[int, int], largest: int) -> bool:
+def _mark_formulas(room: Room, choice: NDArray, pair: tuple[int, int], largest: int) -> bool:
     """Mark neutral formulas with given indices of the first two elements.
 
     :param room: work space; bit d of row c is set for the indices c and d of the others.
@@ -252,4 +254,75 @@ def mark_formulas(room: Room, choice: NDArray, pair: tuple[int, int], largest: i
         if first <= last:
             _set_bits(room.rows, c, first, last)
             found = True
+    return found
+
+
+@compiled()
+def _common(first: int, second: int) -> int:
+    """Return the greatest common divisor."""
+    while second:
+        first, second = second, first % second
+    return first
+
+
+@compiled()
+def collect_percent(quaternary: bool, choices: int, parts: int, room: Room) -> int:
+    """List the neutral compositions of a system on the grid, each once, whatever the number of choices that allow it.
+
+    :param quaternary: whether there is a first element; else the last three make a ternary system.
+    :param choices: number of choices of states in ``room``.
+    :param parts: number of steps in the whole; every element takes at least one.
+    :param room: work space; codes are filled.
+    :returns: how many there are.
+    """
+    found = 0
+    for a in range(1 if quaternary else 0, parts - 2 if quaternary else 1):
+        left = parts - a
+        _clear_rows(room.rows, left)
+        marked = False
+        for choice in range(choices):
+            marked |= _mark_plane(room, room.choices[choice], a, left)
+        if not marked:
+            continue
+        for b in range(1, left - 1):
+            for half in range(2):
+                word = room.rows[b, half]
+                while word:
+                    c = _next_bit(word) + 64 * half
+                    word &= word - _ONE
+                    room.codes[found] = a | b << 8 | c << 16 | (left - b - c) << 24
+                    found += 1
+    return found
+
+
+@compiled()
+def collect_formulas(quaternary: bool, choices: int, limits: tuple[int, int, int], room: Room) -> int:
+    """List the neutral formulas of small integers without a common divisor that the grid does not hold.
+
+    :param quaternary: whether there is a first element.
+    :param choices: number of choices of states in ``room``.
+    :param limits: greatest index, greatest sum of indices, and number of steps of the grid.
+    :param room: work space; codes are filled.
+    :returns: how many there are.
+    """
+    largest, most, parts = limits
+    found = 0
+    for a in range(1 if quaternary else 0, (largest if quaternary else 0) + 1):
+        for b in range(1, largest + 1):
+            _clear_rows(room.rows, largest + 1)
+            marked = False
+            for choice in range(choices):
+                marked |= _mark_formulas(room, room.choices[choice], (a, b), largest)
+            if not marked:
+                continue
+            common = _common(a, b)
+            for c in range(1, largest + 1):
+                word = room.rows[c, 0]
+                while word:
+                    d = _next_bit(word)
+                    word &= word - _ONE
+                    total = a + b + c + d
+                    if total <= most and parts % total and _common(_common(common, c), d) == 1:
+                        room.codes[found] = a | b << 8 | c << 16 | d << 24
+                        found += 1
     return found

@@ -10,12 +10,12 @@ from typing import Any
 
 from aiida_limap.engines.errors import InputError
 from aiida_limap.engines.screening.element_properties import element_property_table
-from aiida_limap.engines.screening.enumeration import Plan, make_plan
 from aiida_limap.engines.screening.funnel import ScreenOptions, anion_class, anions_of
 from aiida_limap.engines.screening.hits import Found, found_states, mean_mass, states_text
 from aiida_limap.engines.screening.oxidation_lists import STATE_LISTS, allowed_states, neutral_states
 from aiida_limap.engines.screening.prices import cost_usd_per_kg, element_prices
 from aiida_limap.engines.screening.reductions import ALL_REDUCTIONS, composition_features, feature_labels
+from aiida_limap.engines.screening.screen_plan import Plan, make_plan
 
 __all__ = ['Explanation', 'Verdict', 'explain', 'published_formulas']
 

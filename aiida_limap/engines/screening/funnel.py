@@ -43,10 +43,10 @@ ANION_GROUPS: dict[str, tuple[str, ...]] = {
     'chalcogenide': ('oxide', 'sulfide', 'selenide', 'telluride'),
     'pnictide': ('nitride', 'phosphide', 'arsenide', 'antimonide'),
 }
-#: Greatest index that a formula may have: formulas are kept in sets of bits.
-MOST_INDEX = 60
+#: Greatest index that a formula may have: all formulas of one system are in memory at once.
+MOST_INDEX = 24
 #: Fields that change neither counts nor hits.
-_UNSEEN = ('threads', 'block_systems')
+_UNSEEN = ('device', 'threads', 'block_systems')
 
 
 @dataclass(frozen=True)
@@ -74,6 +74,7 @@ STAGES: tuple[Stage, ...] = (
     Stage('first_rows', 'and of the first rows of the periodic table', None),
     Stage('anions', 'and of the wanted class of anions', None),
     Stage('stable', 'and with a stability hint', None),
+    Stage('confirmed', 'and fast for the second model', None),
 )
 
 
@@ -104,6 +105,8 @@ class ScreenOptions:
     :param count_all: count the fast compositions among all of the grid, neutral or not.
     :param best_per_system: length of the list of best compositions of each chemical system.
     :param best_total: length of the list of all systems together.
+    :param device: where compositions that need not be neutral are counted: ``cpu`` for the compiled kernels, else a
+        name of torch such as ``cuda``; the counts are the same.
     :param threads: number of threads; None for all processors of the process.
     :param block_systems: number of systems after which results are kept in the folder of a screen.
     :raises InputError: if a value is of the wrong kind, unknown, or out of range.
@@ -127,6 +130,7 @@ class ScreenOptions:
     count_all: bool = False
     best_per_system: int = 5
     best_total: int = 1000
+    device: str = 'cpu'
     threads: int | None = None
     block_systems: int = 4096
 
@@ -146,6 +150,8 @@ class ScreenOptions:
         if self.own_states is not None and not isinstance(self.own_states, Mapping):
             raise InputError(f'own_states must be lists of oxidation states by symbol, not {self.own_states!r}')
         anions_of(self.anion_classes)
+        if not isinstance(self.device, str) or not self.device:
+            raise InputError(f'device is cpu or a name of torch such as cuda, not {self.device!r}')
         self._check_numbers()
 
     def _check_numbers(self) -> None:

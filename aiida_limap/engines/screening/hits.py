@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aiida_limap.engines.screening.element_properties import element_property_table
-from aiida_limap.engines.screening.enumeration import Block, Plan
+from aiida_limap.engines.screening.enumeration import Block
 from aiida_limap.engines.screening.funnel import anion_class
 from aiida_limap.engines.screening.oxidation_lists import neutral_states
 from aiida_limap.engines.screening.prices import cost_usd_per_kg
+from aiida_limap.engines.screening.screen_plan import Plan
 
 __all__ = ['Found', 'amounts_of', 'found_states', 'hit_columns', 'mean_mass', 'states_text']
 
@@ -100,7 +101,7 @@ def hit_columns(plan: Plan, block: Block) -> dict[str, NDArray]:
     :returns: formula (reduced), system (elements with hyphens), kind (``percent`` or ``integers``), score, probability
         (NaN where the model is not calibrated), oxidation_states, molar_mass_g_per_mol (of the reduced formula),
         mean_mass_g_per_mol (of a mole of atoms), cost_usd_per_kg (NaN where an element has no price), anion_class,
-        system_number and code (amounts, a byte each).
+        second_probability (with a second model), system_number and code (amounts, a byte each).
     """
     rows = [_row(plan, int(number), int(code)) for number, code in zip(block.number, block.code, strict=True)]
     calibrated = plan.model.calibration is not None
@@ -113,6 +114,8 @@ def hit_columns(plan: Plan, block: Block) -> dict[str, NDArray]:
     for name in ('molar_mass_g_per_mol', 'mean_mass_g_per_mol', 'cost_usd_per_kg'):
         columns[name] = np.array([row[name] for row in rows], dtype=np.float64)
     columns['anion_class'] = np.array([row['anion_class'] for row in rows], dtype=str)
+    if plan.second is not None:
+        columns['second_probability'] = block.probability
     return columns | {'system_number': block.number, 'code': block.code}
 
 

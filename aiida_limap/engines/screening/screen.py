@@ -14,15 +14,16 @@ from numpy.typing import NDArray
 
 from aiida_limap.engines.errors import InputError
 from aiida_limap.engines.screening._kernels import KINDS
-from aiida_limap.engines.screening.enumeration import BIN_EDGES, Block, Plan, make_plan, run_range
+from aiida_limap.engines.screening.enumeration import Block, run_range
 from aiida_limap.engines.screening.funnel import STAGES, ScreenOptions
 from aiida_limap.engines.screening.hits import hit_columns
 from aiida_limap.engines.screening.screen_files import BlockFolder
+from aiida_limap.engines.screening.screen_plan import BIN_EDGES, Plan, make_plan
 
 __all__ = ['ScreenResult', 'merge_results', 'screen']
 
 #: Names of the counts of a block, in its order.
-_COUNTED = ('fast', 'neutral', 'neutral_fast', 'light', 'affordable', 'first_rows', 'anions', 'stable')
+_COUNTED = ('fast', 'neutral', 'neutral_fast', 'light', 'affordable', 'first_rows', 'anions', 'stable', 'confirmed')
 Progress = Callable[[int, int], None]
 
 
@@ -30,8 +31,8 @@ Progress = Callable[[int, int], None]
 class ScreenResult:
     """What a screen found.
 
-    :param counts: compositions of the grid that are left after each stage of ``STAGES``; ``fast`` and ``stable`` only
-        where they were asked for.
+    :param counts: compositions of the grid that are left after each stage of ``STAGES``; ``fast``, ``stable``
+        and ``confirmed`` only where they were asked for.
     :param integer_counts: the same for formulas of small integers that the grid does not hold, from ``neutral`` on.
     :param hits: columns of the best compositions after all stages, by descending score; see
         :func:`~aiida_limap.engines.screening.hits.hit_columns`.
@@ -87,6 +88,7 @@ def screen(
     last: int | None = None,
     directory: Path | str | None = None,
     progress: Progress | None = None,
+    second: Any = None,
 ) -> ScreenResult:
     """Enumerate the compositions of chemical systems and keep the best that pass all stages.
 
@@ -99,11 +101,13 @@ def screen(
     :param last: number behind the last one; None for all.
     :param directory: folder to keep finished blocks in, and to take them from.
     :param progress: called with the number of systems that are done and that of all.
+    :param second: a classifier of compositions, such as an ``Atom2VecClassifier``, that is asked about everything that
+        passes all stages; hits are then only what it calls fast as well, counted as ``confirmed``.
     :raises InputError: if model or options are wrong, nothing can be left, the range is none, or the folder holds
         another screen.
     """
     started = time.perf_counter()
-    plan = make_plan(model, options)
+    plan = make_plan(model, options, second)
     last = len(plan.systems) if last is None else last
     if not 0 <= first < last <= len(plan.systems):
         raise InputError(
@@ -164,6 +168,7 @@ def _result(plan: Plan, block: Block, ranges: tuple[tuple[int, int], ...], wall_
     n_compositions = sum(plan.systems.compositions_of(*span, plan.options.step_percent) for span in ranges)
     left_out = {'fast'} if not plan.options.count_all else set()
     left_out |= {'stable'} if plan.options.stability_gap is None else set()
+    left_out |= {'confirmed'} if plan.second is None else set()
     tables = [
         {name: int(value) for name, value in zip(_COUNTED, row, strict=True) if name not in left_out}
         for row in block.counts

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from aiida_limap.engines.errors import InputError
-from aiida_limap.engines.screening.enumeration import Block, Plan
+from aiida_limap.engines.screening.enumeration import Block
+from aiida_limap.engines.screening.screen_plan import Plan
 from aiida_limap.formats._files import FormatError, write_bytes_atomic
 from aiida_limap.formats.arrays import read_arrays, write_arrays
 
@@ -20,7 +21,7 @@ LOGGER = logging.getLogger(__name__)
 NAME = 'screen.json'
 #: To be raised when blocks of older releases can no longer be read, or hold other numbers.
 VERSION = 1
-_FIELDS = ('counts', 'histogram', 'first_element', 'by_element', 'score', 'number', 'code')
+_FIELDS = ('counts', 'histogram', 'first_element', 'by_element', 'score', 'number', 'code', 'probability')
 
 
 class BlockFolder:
