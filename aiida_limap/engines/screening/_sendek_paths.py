@@ -28,7 +28,9 @@ def _width_along(
     size = 0
     for pair in range(offsets[site], offsets[site + 1]):
         size += firsts[indices[pair] + 1] - firsts[indices[pair]]
-    gaps, owners = np.empty(size), np.empty(size, np.int64)
+    gaps, owners, hosts = np.empty(size), np.empty(size, np.int64), np.empty(size, np.int64)
+    # What is known not to be on a site, once the path is known not to be bounded by it.
+    absent = np.zeros(offsets[site + 1] - offsets[site])
     length, goal = distances[end], indices[end]
     count = 0
     for pair in range(offsets[site], offsets[site + 1]):
@@ -44,15 +46,16 @@ def _width_along(
             continue
         for atom in range(firsts[other], firsts[other + 1]):
             if off - radii[atom] < farthest:
-                gaps[count], owners[count] = off - radii[atom], atom
+                gaps[count], owners[count], hosts[count] = off - radii[atom], atom, pair - offsets[site]
                 count += 1
     order = np.argsort(gaps[:count])
     none, width, value, start = 1.0, 0.0, 0.0, 0
     while start < count and none >= UNRESOLVED:
         stop, free, together, mixed = start, 1.0, 0.0, 0.0
         while stop < count and gaps[order[stop]] < gaps[order[start]] + TIE:
-            atom = owners[order[stop]]
-            free *= 1 - min(1.0, weights[atom])
+            atom, host = owners[order[stop]], hosts[order[stop]]
+            free *= 1 - min(1.0, weights[atom] / max(1e-9, 1 - absent[host]))
+            absent[host] += weights[atom]
             together += weights[atom]
             mixed += weights[atom] * values[atom]
             stop += 1
