@@ -8,6 +8,7 @@ from typing import Any
 
 from aiida_limap.engines.autoencoder.energies import TRANSFORMS
 from aiida_limap.engines.autoencoder.plan import Architecture
+from aiida_limap.engines.devices import check_device
 from aiida_limap.engines.errors import InputError
 
 __all__ = ['PRESETS', 'SplitConfig', 'TrainConfig', 'check_device', 'resolve_device']
@@ -219,22 +220,6 @@ def resolve_device(name: str) -> str:
         return 'cuda' if torch.cuda.is_available() else 'cpu'
     check_device(name)
     return name
-
-
-def check_device(name: str) -> None:
-    """Refuse a device that torch does not offer here.
-
-    :param name: name of the device.
-    :raises InputError: if it is unknown or absent.
-    """
-    import torch
-
-    try:
-        torch.empty(1, device=name)
-    except (RuntimeError, AssertionError) as error:
-        # The last line of torch's message may hold a stack of C++ calls.
-        reason = str(error).splitlines()[0]
-        raise InputError(f'device {name!r} is not available here: {reason}') from error
 
 
 def _check_names(name: str, options: Mapping[str, Any], known: list[str]) -> None:
