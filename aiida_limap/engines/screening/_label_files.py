@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from aiida_limap.engines.errors import InputError
+from aiida_limap.engines.screening._label_merging import merge_duplicates
 from aiida_limap.engines.screening._label_rows import (
     KINDS,
     ROOM_TEMPERATURE_K,
@@ -17,7 +18,6 @@ from aiida_limap.engines.screening._label_rows import (
     LabelledSet,
     LeftOut,
     label_of,
-    merge_duplicates,
 )
 from aiida_limap.engines.screening._label_structures import attach_cifs, read_structure_file
 
@@ -282,12 +282,15 @@ def _numbered(
     """Give each line an id that is unique; lines that repeat another one word by word are left out."""
     lines: dict[str, _Line] = {}
     left_out = []
+    seen: set[tuple[str, ...]] = set()
     for number, words in enumerate(table, start=1):
         name = f'{prefix}:{words.get(column, "") if column else number}'
+        content = (name, *words.values())
+        if content in seen:
+            left_out.append(LeftOut(name, f'line {number + 1} of {path.name} repeats it.'))
+            continue
+        seen.add(content)
         if name in lines or name.endswith(':'):
-            if column and lines.get(name) is not None and lines[name].words == words:
-                left_out.append(LeftOut(name, f'line {number + 1} of {path.name} repeats it.'))
-                continue
             name = f'{name}@{number + 1}'
         lines[name] = _Line(name, words)
     return list(lines.values()), left_out

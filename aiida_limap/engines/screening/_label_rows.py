@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, overload
 
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     'COLUMNS',
-    'DUPLICATES',
     'FAST_S_PER_CM',
     'KINDS',
     'MATCHES',
@@ -28,7 +27,6 @@ __all__ = [
     'LeftOut',
     'composition_key',
     'label_of',
-    'merge_duplicates',
     'parse_composition',
 ]
 
@@ -48,8 +46,6 @@ MATCHES = (
     'formula',
     'none',
 )
-#: What is done with several rows of one compound.
-DUPLICATES = ('merge', 'keep', 'refuse')
 #: Columns of a labelled set beside its structures: unit and description by name.
 COLUMNS: dict[str, tuple[str, str]] = {
     'formula': ('', 'reduced formula'),
@@ -67,6 +63,8 @@ COLUMNS: dict[str, tuple[str, str]] = {
     'note': ('', 'what to know about the row, such as the measurements that were merged into it'),
 }
 _DIGITS = 3
+#: Fractions of amounts are cleared up to this denominator, so that Li0.5La0.5TiO3 reads LiLaTi2O6.
+_MAX_DENOMINATOR = 4
 
 
 @dataclass(frozen=True)
@@ -124,7 +122,7 @@ class LabelledRow:
             composition = parse_composition(self.composition)
         except InputError as error:
             raise InputError(f'Row {self.id}: {error}') from error
-        object.__setattr__(self, 'formula', composition.reduced_formula)
+        object.__setattr__(self, 'formula', _reduced_formula(composition))
 
     @property
     def pymatgen_composition(self) -> Composition:
@@ -270,6 +268,17 @@ def parse_composition(text: str) -> Composition:
     return composition
 
 
+def _reduced_formula(composition: Composition) -> str:
+    """Return the reduced formula, with whole numbers where small multiples of the amounts are whole."""
+    from pymatgen.core import Composition
+
+    formula, _factor = composition.get_integer_formula_and_factor(max_denominator=_MAX_DENOMINATOR)
+    whole = Composition(formula)
+    return (
+        whole.reduced_formula if composition_key(whole) == composition_key(composition) else composition.reduced_formula
+    )
+
+
 def composition_key(composition: Composition) -> tuple[tuple[str, float], ...]:
     """Return what equal compositions have in common: each element with its share of the atoms, to three digits."""
     amounts = composition.element_composition.fractional_composition.get_el_amt_dict()
@@ -290,63 +299,6 @@ def label_of(conductivity_S_per_cm: float, bound: str = '') -> int:
             )
         return 0
     return int(conductivity_S_per_cm >= FAST_S_PER_CM)
-
-
-def merge_duplicates(rows: Iterable[LabelledRow], how: str = 'merge') -> tuple[LabelledRow, ...]:
-    """Bring several rows of one compound together.
-
-    Rows speak of one compound where composition, space group (as far as the source gives it) and kind are the same.
-    ``merge`` makes one row of them with the median of the logarithms of the conductivities, the label that follows from
-    it, all citations, and a note that tells the range; ``keep`` leaves them; ``refuse`` raises an error.
-
-    :param rows: the rows.
-    :param how: one of :data:`DUPLICATES`.
-    :returns: the rows in the order in which the compounds come first.
-    :raises InputError: for another word, for duplicates with ``refuse``, or if labels without conductivities
-        contradict each other.
-    """
-    if how not in DUPLICATES:
-        raise InputError(f'Duplicates can be treated by {", ".join(DUPLICATES)}, not by {how!r}.')
-    if how == 'keep':
-        return tuple(rows)
-    groups: dict[tuple[Any, ...], list[LabelledRow]] = {}
-    for row in rows:
-        key = (composition_key(row.pymatgen_composition), row.space_group, row.kind)
-        groups.setdefault(key, []).append(row)
-    for group in groups.values():
-        if len(group) > 1 and how == 'refuse':
-            names = ', '.join(row.id for row in group)
-            raise InputError(f'The rows {names} all speak of {group[0].formula}; remove all but one, or merge them.')
-    return tuple(_merged(group) if len(group) > 1 else group[0] for group in groups.values())
-
-
-def _merged(group: Sequence[LabelledRow]) -> LabelledRow:
-    first = next((row for row in group if row.structure is not None), group[0])
-    values = np.array([row.conductivity_S_per_cm for row in group])
-    known = values[~np.isnan(values)]
-    labels = {row.label for row in group}
-    if not known.size and len(labels) > 1:
-        raise InputError(
-            f'The rows {", ".join(row.id for row in group)} speak of {first.formula} but have contradicting labels; '
-            'remove those that are wrong.'
-        )
-    citations = '; '.join(dict.fromkeys(part for row in group for part in row.citation.split('; ') if part))
-    notes = [row.note for row in group if row.note]
-    merged = replace(first, id=group[0].id, citation=citations)
-    if not known.size:
-        return replace(merged, note='; '.join(dict.fromkeys([f'{len(group)} rows with one label', *notes])))
-    median = float(np.exp(np.median(np.log(known))))
-    bound = '<' if all(row.bound for row in group) else ''
-    fast = sum(row.label for row in group)
-    told = f'median of {known.size} values from {known.min():.3g} to {known.max():.3g} S/cm, {fast} of them fast'
-    return replace(
-        merged,
-        conductivity_S_per_cm=median,
-        bound=bound,
-        label=label_of(median, bound),
-        temperature_K=float(np.mean([row.temperature_K for row in group])),
-        note='; '.join(dict.fromkeys([told, *notes])),
-    )
 
 
 def _first_line(error: BaseException) -> str:

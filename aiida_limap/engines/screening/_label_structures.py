@@ -82,7 +82,11 @@ def attach_cifs(rows: Sequence[LabelledRow], place: Path, close_matches: Mapping
 
 
 def match_structures(
-    labelled: LabelledSet, structures: Mapping[str, Structure], *, need_space_group: bool = False
+    labelled: LabelledSet,
+    structures: Mapping[str, Structure],
+    *,
+    names: Mapping[str, str] | None = None,
+    need_space_group: bool = False,
 ) -> LabelledSet:
     """Look for crystals of the rows that have none, among structures of one's own or of a database.
 
@@ -92,6 +96,7 @@ def match_structures(
 
     :param labelled: the set.
     :param structures: crystals by id, in the order in which they are preferred.
+    :param names: what the note calls them, by id; the id by default.
     :param need_space_group: whether rows without a space group stay without a structure.
     :returns: the set, with ``match`` and ``match_note`` of each row that got a structure.
     """
@@ -101,20 +106,23 @@ def match_structures(
     groups: dict[str, int] = {}
     done = []
     for row in labelled:
-        names = by_composition.get(composition_key(row.pymatgen_composition), [])
-        if row.structure is not None or not names or (row.space_group is None and need_space_group):
+        fitting = by_composition.get(composition_key(row.pymatgen_composition), [])
+        if row.structure is not None or not fitting or (row.space_group is None and need_space_group):
             done.append(row)
             continue
         match = 'formula'
         if row.space_group is not None:
             match = 'formula and space group'
-            for name in names:
-                groups.setdefault(name, _space_group_of(structures[name]))
-            names = [name for name in names if groups[name] == row.space_group]
-        if names:
-            note = names[0] if len(names) == 1 else f'{names[0]}, the first of {len(names)} that fit'
-            row = replace(row, structure=structures[names[0]], match=match, match_note=note)
-        done.append(row)
+            for key in fitting:
+                groups.setdefault(key, _space_group_of(structures[key]))
+            fitting = [key for key in fitting if groups[key] == row.space_group]
+        if fitting:
+            note = (names or {}).get(fitting[0], fitting[0])
+            if len(fitting) > 1:
+                note += f', the first of {len(fitting)} that fit'
+            done.append(replace(row, structure=structures[fitting[0]], match=match, match_note=note))
+        else:
+            done.append(row)
     return replace(labelled, rows=tuple(done))
 
 

@@ -15,9 +15,9 @@ from aiida_limap.engines.screening._label_files import (
     read_liverpool,
     read_obelix,
 )
+from aiida_limap.engines.screening._label_merging import DUPLICATES, merge_duplicates
 from aiida_limap.engines.screening._label_rows import (
     COLUMNS,
-    DUPLICATES,
     FAST_S_PER_CM,
     KINDS,
     MATCHES,
@@ -27,7 +27,6 @@ from aiida_limap.engines.screening._label_rows import (
     LeftOut,
     composition_key,
     label_of,
-    merge_duplicates,
     parse_composition,
 )
 from aiida_limap.engines.screening._label_structures import match_structures
