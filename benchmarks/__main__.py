@@ -14,13 +14,29 @@ from benchmarks.literature import literature
 from benchmarks.map import map_
 from benchmarks.overhead import overhead
 from benchmarks.peer import peer
+from benchmarks.phonons import phonons
 from benchmarks.published import published
 from benchmarks.refinement import refinement
 from benchmarks.scale import scale
+from benchmarks.screening_features import screening_features
 from benchmarks.training import grid, training
 from benchmarks.worth import worth
 
-PARTS = (published, literature, refinement, agreement, batch, peer, descriptors, worth, map_, training, grid)
+PARTS = (
+    published,
+    literature,
+    refinement,
+    agreement,
+    batch,
+    peer,
+    descriptors,
+    worth,
+    map_,
+    training,
+    grid,
+    phonons,
+    screening_features,
+)
 #: They make a profile of AiiDA, which a process can do once.
 ALONE = (overhead, scale)
 

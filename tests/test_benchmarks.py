@@ -36,7 +36,7 @@ def results(folder: Path, part: str, *arguments: str) -> dict:
     return document
 
 
-@pytest.mark.parametrize('part', [*PARTS, 'overhead', 'scale'])
+@pytest.mark.parametrize('part', [*PARTS, 'phonons', 'overhead', 'scale'])
 def test_every_part_has_help_with_an_example(part):
     done = benchmark(part, '--help')
     assert done.returncode == 0, done.stderr
@@ -44,7 +44,7 @@ def test_every_part_has_help_with_an_example(part):
     assert f'({part}.py)' in (ROOT / 'benchmarks' / 'README.md').read_text()
 
 
-@pytest.mark.parametrize('part', ['published', 'literature'])
+@pytest.mark.parametrize('part', ['published', 'literature', 'phonons'])
 def test_a_part_that_needs_data_says_so(part, tmp_path):
     done = benchmark(part, '--embedded', '--output', str(tmp_path))
     assert done.returncode == 1
