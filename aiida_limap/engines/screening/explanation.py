@@ -107,11 +107,12 @@ def explain(formula: str, model: Any, options: ScreenOptions | None = None) -> E
 
 
 def _amounts(formula: str) -> dict[str, int]:
-    from pymatgen.core import Composition
+    from pymatgen.core import Composition, Element
 
     try:
-        found = {element.symbol: float(amount) for element, amount in Composition(formula).items()}
-    except (ValueError, KeyError, AttributeError) as error:
+        composition = Composition(formula)
+        found = {Element(str(symbol)).symbol: float(amount) for symbol, amount in composition.get_el_amt_dict().items()}
+    except (ValueError, KeyError) as error:
         raise InputError(f'{formula!r} is no chemical formula') from error
     if not found or any(amount != int(amount) for amount in found.values()):
         raise InputError(f'{formula!r}: give a formula with whole indices, such as LiPO3')
