@@ -14,7 +14,7 @@ from aiida_limap.cli.base import counting_bar, with_profile, writable_folder
 if TYPE_CHECKING:
     from aiida_limap.visualisation.report_parts import MapReport
 
-__all__ = ['map_report_command', 'write_map_report']
+__all__ = ['map_report_command', 'report_formats', 'write_map_report']
 
 _FORMATS = ('html', 'pdf')
 #: Reading the map, collecting what is said of it, and writing.
@@ -46,7 +46,7 @@ def map_report_command(
     from aiida_limap.tools.query import load_map
     from aiida_limap.visualisation.report_pdf import find_browser
 
-    chosen = _formats(formats)
+    chosen = report_formats(formats)
     if 'pdf' in chosen:
         # Told before the work, not after it.
         find_browser(browser)
@@ -122,9 +122,10 @@ def _write(report: MapReport, folder: Path, formats: tuple[str, ...], browser: s
     return [*files, write_citations(report, folder / 'citations.bib')]
 
 
-def _formats(text: str) -> tuple[str, ...]:
+def report_formats(text: str) -> tuple[str, ...]:
     """Return the formats that a person means.
 
+    :param text: names separated by commas.
     :raises click.ClickException: if one is unknown, or there is none.
     """
     found = [word.strip().lower() for word in text.split(',') if word.strip()]

@@ -35,7 +35,13 @@ from aiida_limap.visualisation.report_pictures import picture_width_inch
 from aiida_limap.visualisation.screening import SCREENING_FIGURES, write_screening_figures
 from aiida_limap.visualisation.svg_scheme import follow_scheme
 
-__all__ = ['draw_screening_pictures', 'screening_html', 'write_screening_hits', 'write_screening_report']
+__all__ = [
+    'draw_screening_pictures',
+    'screening_html',
+    'write_screening_citations',
+    'write_screening_hits',
+    'write_screening_report',
+]
 
 #: Parts of the script, in the order in which they are put together; all share one function.
 SCRIPT_PARTS = ('table', 'elements', 'start')
@@ -75,6 +81,17 @@ def write_screening_hits(report: ScreeningReport, path: Path | str) -> Path:
     writer.writerow(report.hits)
     writer.writerows(zip(*(column.values for column in report.hits.values()), strict=True))
     return _write(Path(path), table.getvalue())
+
+
+def write_screening_citations(report: ScreeningReport, path: Path | str) -> Path:
+    """Write what to cite for a screening as a BibTeX file.
+
+    :param report: the screening.
+    :param path: the file; its folder must exist.
+    :returns: the path.
+    :raises VisualisationError: if the file cannot be written.
+    """
+    return _write(Path(path), '\n\n'.join(report.bibtex) + '\n')
 
 
 def _write(path: Path, text: str) -> Path:
