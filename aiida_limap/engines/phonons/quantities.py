@@ -18,6 +18,7 @@ from aiida_limap.engines.phonons.modes import PhononModes
 
 __all__ = [
     'DOS_CUT_THZ',
+    'KELVIN_PER_THZ',
     'MODES_CUT_THZ',
     'TEMPERATURES_K',
     'BandQuantities',
