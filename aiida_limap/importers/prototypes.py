@@ -13,7 +13,7 @@ from aiida_limap.importers.base import Candidate, ImportReport, find_dataset, st
 if TYPE_CHECKING:
     from aiida_limap.engines.chemistry.prototypes import LibraryEntry
 
-__all__ = ['DATABASE_NAME', 'import_prototypes']
+__all__ = ['DATABASE_NAME', 'import_prototypes', 'source_of_entry']
 
 DATABASE_NAME = 'aiida-limap prototypes'
 _MATERIALS_PROJECT = 'https://next-gen.materialsproject.org/materials/'
@@ -60,10 +60,14 @@ def _library_checksum() -> str:
 
 def _candidates(library: list[LibraryEntry]) -> Iterator[Candidate]:
     for entry in library:
-        yield Candidate(entry.structure, _source(entry), f'{entry.formula} {entry.id}')
+        yield Candidate(entry.structure, source_of_entry(entry), f'{entry.formula} {entry.id}')
 
 
-def _source(entry: LibraryEntry) -> dict[str, Any]:
+def source_of_entry(entry: LibraryEntry) -> dict[str, Any]:
+    """Return where a crystal of the library came from, as keys of ``aiida.orm.Data.source``.
+
+    :param entry: the crystal.
+    """
     extras: dict[str, Any] = {
         'origin': entry.origin,
         'family': entry.family,
