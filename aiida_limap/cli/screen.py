@@ -1,4 +1,4 @@
-"""``aiida-limap screen``: list and show screenings, and their hits."""
+"""``aiida-limap screen``: list, show, report and draw screenings, and their hits."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from aiida_limap.cli.base import with_profile
+from aiida_limap.cli.screen_report import screen_figures_command, screen_report_command
 
 if TYPE_CHECKING:
     from aiida_limap.data.table import TableData
@@ -35,7 +36,7 @@ _METRICS = ('accuracy', 'f1', 'mcc')
 
 @click.group('screen')
 def screen_group() -> None:
-    """List and show screenings, and their hits.
+    """List, show, report and draw screenings, and their hits.
 
     SCREENING is the pk of a work chain or of its hits, a UUID or its start; without it the newest is taken.
 
@@ -44,6 +45,7 @@ def screen_group() -> None:
       aiida-limap screen list
       aiida-limap screen show 1234
       aiida-limap screen hits --limit 20
+      aiida-limap screen report --output report
     """
 
 
@@ -228,3 +230,7 @@ def _nodes_behind(table: TableData) -> dict[str, dict[str, Any]]:
             if label in chain.inputs:
                 nodes[label] = chain.inputs[label]
     return {role: {'pk': node.pk, 'uuid': node.uuid} for role, node in nodes.items()}
+
+
+screen_group.add_command(screen_report_command)
+screen_group.add_command(screen_figures_command)

@@ -142,7 +142,8 @@ def curve_sets(train: Document) -> tuple[dict[str, CurveSet], dict[str, str]]:
     subsets = _subsets(train)
     if subsets is not None:
         found['subsets'] = subsets
-    plateau = _curve('atom2vec', ((row.get('dimension'), row.get('accuracy')) for row in train.get('plateau') or ()))
+    rows = (train.get('plateau') or {}).get('dimensions') or ()
+    plateau = _curve('atom2vec', ((row.get('dimension'), row) for row in rows))
     if plateau is not None:
         published = Curve('published', (float(PLATEAU_DIMENSION),), (TABLE['atom2vec', 'MP'],), is_published=True)
         found['plateau'] = CurveSet('Dimension of the element vectors', 'Accuracy', (plateau, published))
@@ -151,6 +152,13 @@ def curve_sets(train: Document) -> tuple[dict[str, CurveSet], dict[str, str]]:
     if 'plateau' in missing:
         missing['plateau'] = 'Several dimensions were not asked for.'
     return found, missing
+
+
+def _mean_and_spread(given: Any) -> tuple[Any, Any]:
+    """Return a value and its spread, from ``mean`` with ``sd`` or ``spread``, or from a number."""
+    if not isinstance(given, Mapping):
+        return given, None
+    return given.get('mean'), given.get('sd', given.get('spread'))
 
 
 def _subsets(train: Document) -> CurveSet | None:
@@ -177,10 +185,10 @@ def _capital(text: str) -> str:
 
 
 def _curve(label: str, rows: Iterable[tuple[Any, Any]]) -> Curve | None:
-    """Return a curve of places and values; values may come with their spread as ``mean`` and ``sd``."""
+    """Return a curve of places and values; values may come with their spread."""
     points = {}
     for x, given in rows:
-        value, spread = (given.get('mean'), given.get('sd')) if isinstance(given, Mapping) else (given, None)
+        value, spread = _mean_and_spread(given)
         place, known = _number(x), _number(value)
         if place is not None and known is not None:
             points[place] = (known, _number(spread))
@@ -201,20 +209,19 @@ def element_values(screen: Document, train: Document) -> tuple[dict[str, Element
     """Return numbers of elements: contributions, hits that hold them, and prices.
 
     :param screen: what the screening says of itself: ``tallies`` with ``elements``.
-    :param train: what the training says of itself: ``contributions``, mean and spread by element.
+    :param train: what the training says of itself: ``contributions``, ``mean`` and ``spread`` by element.
     :returns: the numbers by name, and for the others why they are not there.
     """
     found: dict[str, ElementValues] = {}
     given = train.get('contributions') or {}
-    pairs = {symbol: [_number(part) for part in _listed(value)] for symbol, value in given.items()}
-    means = {symbol: pair[0] for symbol, pair in pairs.items() if pair and pair[0] is not None}
+    pairs = {symbol: tuple(map(_number, _mean_and_spread(value))) for symbol, value in given.items()}
+    means = {symbol: mean for symbol, (mean, _spread) in pairs.items() if mean is not None}
     if means:
-        spread = {symbol: pairs[symbol][1] for symbol in means if len(pairs[symbol]) > 1}
         found['contribution'] = ElementValues(
             'Contribution to fast conduction',
             '',
             means,
-            {symbol: value for symbol, value in spread.items() if value is not None},
+            {symbol: spread for symbol, (_mean, spread) in pairs.items() if symbol in means and spread is not None},
             is_signed=True,
             note='Mean over random starts of the element vectors along the normal of the plane between the classes.',
         )
@@ -233,10 +240,6 @@ def element_values(screen: Document, train: Document) -> tuple[dict[str, Element
         'price': 'The elements of the screening are not known.',
     }
     return found, {name: text for name, text in words.items() if name not in found}
-
-
-def _listed(value: Any) -> Sequence[Any]:
-    return value if isinstance(value, (list, tuple)) else [value]
 
 
 def _prices(symbols: Sequence[str]) -> tuple[dict[str, float], str]:

@@ -91,15 +91,23 @@ def test_curves_are_read_and_what_was_not_asked_for_is_said():
     assert (published.x, published.y, published.is_published) == ((BEST_SUBSET[0],), (BEST_SUBSET[1],), True)
     assert found['subsets'].note.startswith('666 subsets were tried')
     assert missing == {'plateau': 'Several dimensions were not asked for.'}
+    rows = [
+        {'dimension': 3, 'mean': 0.95, 'spread': 0.01, 'committee': 0.96},
+        {'dimension': 1, 'mean': 0.9, 'spread': 0.02},
+    ]
+    found, _missing = curve_sets({'plateau': {'dimensions': rows, 'reached_at': 3}})
+    assert (found['plateau'].curves[0].y, found['plateau'].curves[0].spread) == ((0.9, 0.95), (0.02, 0.01))
     assert set(curve_sets({})[1]) == {'learning', 'subsets', 'plateau'}
 
 
 def test_elements_have_contributions_hits_and_prices():
     screen = {'tallies': {'elements': {'symbols': ['Li', 'O', 'He'], 'left': [5, 0, 3]}}}
-    found, missing = element_values(screen, {'contributions': {'Li': [0.5, 0.1], 'O': [-0.2, 0.05]}})
+    found, missing = element_values(
+        screen, {'contributions': {'Li': {'mean': 0.5, 'spread': 0.1}, 'O': {'mean': -0.2}}}
+    )
     assert missing == {}
     assert found['contribution'].values == {'Li': 0.5, 'O': -0.2}
-    assert found['contribution'].spread == {'Li': 0.1, 'O': 0.05}
+    assert found['contribution'].spread == {'Li': 0.1}
     assert found['occurrence'].values == {'Li': 5, 'He': 3}
     assert found['price'].values['Li'] > found['price'].values['O']
     assert set(element_values({}, {})[1]) == {'contribution', 'occurrence', 'price'}
