@@ -164,8 +164,9 @@ def _asked(plan: Plan, tally: kernels.Tally, block: Block, where: tuple[NDArray[
     passed = slice(0, int(tally.passed_number[0]))
     row, code, score = tally.passed_row[passed], tally.passed_code[passed], tally.passed_score[passed]
     amounts = (code[:, None] >> np.array([0, 8, 16, 24])) & 255
-    probability = plan.second.probability(plan.second.columns(plan.systems.elements)[rows[row]], amounts)
-    good = np.flatnonzero(probability > 0.5)
+    said, probability = plan.second.ask(plan.second.columns(plan.systems.elements)[rows[row]], amounts)
+    good = np.flatnonzero(said > 0)
+    score = said if plan.alone else score
     on_grid = amounts[good].sum(axis=1) == plan.rules.parts
     counts = block.counts.copy()
     counts[:, -1] = on_grid.sum(), (~on_grid).sum()

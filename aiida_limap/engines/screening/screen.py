@@ -95,7 +95,9 @@ def screen(
     Neutral compositions are solved for by integer arithmetic and scored in double precision; nothing that grows with
     their number is kept. The result does not depend on threads, blocks, or stops.
 
-    :param model: a linear model on element properties, or an estimator that has one as ``linear``.
+    :param model: a linear model on element properties, or an estimator that has one as ``linear``; or a classifier of
+        compositions alone, as for ``second``: then ``neutral_fast`` counts all that is neutral, ``confirmed`` what the
+        classifier calls fast, and the hits have its scores.
     :param options: what is enumerated and let through.
     :param first: number of the first chemical system.
     :param last: number behind the last one; None for all.

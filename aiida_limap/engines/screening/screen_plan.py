@@ -18,13 +18,15 @@ from aiida_limap.engines.screening.linear import LinearModel
 from aiida_limap.engines.screening.oxidation_lists import allowed_states, states_for_kernels
 from aiida_limap.engines.screening.prices import element_prices
 from aiida_limap.engines.screening.reductions import ALL_REDUCTIONS, feature_labels
-from aiida_limap.engines.screening.second_model import SecondModel
+from aiida_limap.engines.screening.second_model import SecondModel, is_classifier
 from aiida_limap.engines.screening.systems import ChemicalSystems, parts_of
 
 __all__ = ['BIN_EDGES', 'Plan', 'chemical_systems', 'linear_of', 'make_plan']
 
 #: Edges of the histograms of scores; a linear classifier has its margins at -1 and 1.
 BIN_EDGES = np.linspace(-10.0, 10.0, 201)
+#: A rule that calls everything fast, where a classifier of compositions is the only model.
+_EVERYTHING = LinearModel(('mean atomic_number',), np.zeros(1), 1.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +41,7 @@ class Plan:
     :param elements: what elements bring.
     :param rules: numbers of model and options.
     :param second: the second model, if there is one.
+    :param alone: whether it is the only model: then everything is fast for the linear one.
     :param checksum: of all that counts and hits depend on.
     """
 
@@ -50,6 +53,7 @@ class Plan:
     elements: kernels.Elements
     rules: kernels.Rules
     second: SecondModel | None
+    alone: bool
     checksum: str
 
 
@@ -68,12 +72,15 @@ def linear_of(model: Any) -> LinearModel:
 def make_plan(model: Any, options: ScreenOptions | None = None, second: Any = None) -> Plan:
     """Check a model and options, and bring them into the form of the kernels.
 
-    :param model: a linear model on labels such as ``mean electronegativity``, or an estimator with one.
+    :param model: a linear model on labels such as ``mean electronegativity``, or an estimator with one; or a classifier
+        of compositions, which is then asked about everything that passes the other stages.
     :param options: the options.
     :param second: a classifier for :class:`~aiida_limap.engines.screening.second_model.SecondModel`.
     :raises InputError: if the model reads other features, an element has not the properties that it reads, or nothing
         can be left after the stages.
     """
+    alone = second is None and is_classifier(model) and not hasattr(model, 'linear')
+    model, second = (_EVERYTHING, model) if alone else (model, second)
     linear = linear_of(model)
     options = options or ScreenOptions()
     weights = _weights(linear)
@@ -114,7 +121,7 @@ def make_plan(model: Any, options: ScreenOptions | None = None, second: Any = No
     opinion = None if second is None else SecondModel(second)
     tables.append(None if opinion is None else opinion.fingerprint())
     checksum = options.checksum(linear.as_dict(), tables)
-    return Plan(linear, options, systems, states, charges, elements, rules, opinion, checksum)
+    return Plan(linear, options, systems, states, charges, elements, rules, opinion, alone, checksum)
 
 
 def chemical_systems(options: ScreenOptions) -> ChemicalSystems:

@@ -155,6 +155,35 @@ def test_a_second_model_sees_everything_that_passes(whole, tmp_path):
         screen(MODEL, options, second=MODEL)
 
 
+def test_a_classifier_of_compositions_may_be_the_only_model():
+    everything = LinearModel(('mean period',), np.zeros(1), 1.0)
+    alone = screen(Threshold(0.325), OPTIONS)
+    both = screen(everything, OPTIONS, second=Threshold(0.325))
+    assert alone.counts == both.counts
+    assert alone.counts['neutral_fast'] == alone.counts['neutral']
+    assert 0 < alone.counts['confirmed'] < alone.counts['neutral']
+    assert (np.diff(alone.hits['score']) <= 0).all()
+    np.testing.assert_allclose(alone.hits['score'], alone.hits['second_probability'] - 0.5)
+
+
+def test_a_network_answers_the_same_in_the_screen_as_alone():
+    from aiida_limap.engines.screening.atom2vec import Atom2VecClassifier
+
+    drawn = np.random.default_rng(0)
+    fractions = drawn.dirichlet(np.full(len(OPTIONS.elements), 0.3), 200)
+    formulas = [
+        ''.join(f'{symbol}{share:.6f}' for symbol, share in zip(OPTIONS.elements, row, strict=True) if share > 1e-3)
+        for row in fractions
+    ]
+    network = Atom2VecClassifier(dimension=2, hidden=(8, 8), epochs=3, seed=1)
+    network.fit(formulas, (fractions[:, OPTIONS.elements.index('O')] > 0.05).astype(int))
+    asked = screen(network, OPTIONS)
+    names = [str(formula) for formula in asked.hits['formula']]
+    assert len(names) == OPTIONS.best_total
+    np.testing.assert_allclose(asked.hits['second_probability'], network.predict_proba(names)[:, 1], atol=1e-5)
+    np.testing.assert_allclose(asked.hits['score'], network.decision_function(names), atol=1e-4)
+
+
 def test_nothing_left_is_said():
     slow = LinearModel(('mean period',), np.array([0.0]), -1.0)
     assert screen(slow, OPTIONS).message.startswith(
