@@ -19,6 +19,7 @@ from aiida_limap.engines.screening.labels import (
     composition_key,
     embedded_conductivities,
     embedded_structures,
+    load_conductors,
     merge_duplicates,
 )
 from aiida_limap.engines.screening.sendek import sendek_feature_matrix
@@ -122,3 +123,17 @@ def test_the_notes_on_other_values_hold(collections):
     assert (obelix['nhq']['DOI'], float(obelix['nhq']['Ionic conductivity (S cm-1)'])) == ('10.1021/ja3110895', 8.93e-7)
     assert obelix['nhq']['Space group'] == 'Pnma'
     assert (liverpool['673']['source'], float(liverpool['673']['target'])) == ('10.1021/ja407393y', 4e-3)
+
+
+def test_help_and_documents_tell_the_right_numbers(labelled):
+    import aiida_limap
+    from aiida_limap.cli.importing_conductivities import embedded
+
+    page = (Path(aiida_limap.__file__).parents[1] / 'docs' / 'howto' / 'labelled_sets.md').read_text(encoding='utf-8')
+    chosen = labelled.with_structures()
+    assert f'{len(labelled)} compounds of the literature, {len(chosen)} of them with a crystal' in (embedded.help or '')
+    assert f'{len(labelled)} compounds of the literature that come with the package, {len(chosen)} of them' in page
+    assert f'{len(labelled)} compounds ({labelled.n_fast} fast, {len(labelled) - labelled.n_fast} slow' in page
+    assert f'{chosen.n_fast} of the {len(chosen)} compounds with a crystal are fast' in page
+    assert f'and {len(load_conductors())} others that stand beside it' in page
+    assert f'({len(chosen)},) numbers' in page
