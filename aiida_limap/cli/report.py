@@ -91,8 +91,9 @@ def _load(identifier: str) -> Any:
 
 def _known_labels() -> set[str]:
     from aiida_limap.tools.processes import CHAINS
+    from aiida_limap.tools.progress import JOB_LABELS
 
-    return {*CHAINS, 'BvffCalculation', 'DescriptorsCalculation', 'TrainCalculation', 'EncodeCalculation'}
+    return {*CHAINS, *JOB_LABELS}
 
 
 def _is_group(label: str) -> bool:

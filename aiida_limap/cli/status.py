@@ -24,8 +24,8 @@ PK = click.IntRange(1, 2**63 - 1)
 def status(pks: tuple[int, ...], watch: bool, as_json: bool) -> None:
     """Show the progress of what runs: stages, batches, structures by status, losses, time left.
 
-    PK is the work chain of a map, of a training, of an encoding or of migration energies; without it all that run are
-    shown.
+    PK is the work chain of a map, of a training, of an encoding, of a screening or of migration energies; without it
+    all that run are shown.
 
     \b
     Examples:

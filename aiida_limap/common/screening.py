@@ -35,6 +35,12 @@ def _words(values: Any) -> str | None:
     return f'must be a list of words, but holds {wrong[0]!r}' if wrong else None
 
 
+def _lengths(values: Any) -> str | None:
+    """Return what is wrong with a list of whole numbers above zero, as the end of a sentence, or None."""
+    wrong = [value for value in values if isinstance(value, bool) or not isinstance(value, int) or value < 1]
+    return f'must be a list of whole numbers above zero, but holds {wrong[0]!r}' if wrong else None
+
+
 def _part(value: Any) -> str | None:
     """Return what is wrong with the number of a job and the number of jobs, as the end of a sentence, or None."""
     whole = len(value) == 2 and all(isinstance(entry, int) and not isinstance(entry, bool) for entry in value)
@@ -59,11 +65,14 @@ SCREEN_TRAIN: dict[str, Parameter] = {
         (str,), 'balanced, so that both classes count alike, or nothing', optional=True, choices=('balanced',)
     ),
     'max_subset': Parameter((int,), 'largest number of features of eml; all subsets up to it are tried', minimum=1),
+    'nested': Parameter((bool,), 'judge the search for the subset by repeating it without each measured formula'),
     'folds': Parameter((int,), 'folds of the cross-validation on measured compounds', minimum=2),
     'repeats': Parameter((int,), 'how often it is repeated; 0 leaves it out', minimum=0),
     'learning_curves': Parameter((bool,), 'also judge esml on parts of its data'),
     'dimension': Parameter((int,), 'length of the element vectors of atom2vec', minimum=1),
+    'dimensions': Parameter((list, tuple), 'lengths that atom2vec is also judged with', check=_lengths),
     'epochs': Parameter((int,), 'passes of atom2vec over its data', minimum=1),
+    'members': Parameter((int,), 'networks of atom2vec whose mean score counts', minimum=1),
     'starts': Parameter((int,), 'random starts for the contribution of each element; 0 leaves it out', minimum=0),
     'seed': Parameter((int,), 'seed of folds, weights and orders', minimum=0),
     'device': Parameter((str,), 'where atom2vec computes, e.g. cpu or cuda'),

@@ -14,6 +14,7 @@ import click
 from aiida_limap import __version__
 from aiida_limap.engines.descriptors_command import descriptors
 from aiida_limap.engines.layouts_command import layouts
+from aiida_limap.engines.screen_command import screen_command
 from aiida_limap.formats.job import TASKS
 
 __all__ = ['main']
@@ -29,6 +30,7 @@ def main() -> None:
       limap-engine bvff LiFePO4.cif --spacing 0.1
       limap-engine descriptors LiFePO4.cif --output table.csv
       limap-engine layouts list
+      limap-engine screen esml.safetensors --elements "Li,P,S,Cl" --step 5
       limap-engine train job.json
     """
     logging.basicConfig(level=logging.INFO, format='%(asctime)s %(levelname)s %(message)s', stream=sys.stderr)
@@ -53,10 +55,11 @@ def _add_job_command(task: str) -> None:
 
 
 for _task in TASKS:
-    if _task not in {'bvff', 'descriptors'}:
+    if _task not in {'bvff', 'descriptors', 'screen'}:
         _add_job_command(_task)
 main.add_command(descriptors)
 main.add_command(layouts)
+main.add_command(screen_command)
 
 
 @main.command('bvff')

@@ -72,7 +72,7 @@ class ScreenParser(EngineParser):
             'n_systems': whole[1] - whole[0],
             'n_done': sum(last - first for first, last in done),
             'done': [list(pair) for pair in done],
-            'unfinished': [list(pair) for pair in left],
+            'systems_left': [list(pair) for pair in left],
         }
         self.out('hits', _hits(results, facts))
         self.output_parameters(results, facts)

@@ -37,6 +37,7 @@ _EXIT_ADVICE: Mapping[int, str] = {
     201: 'import structures first: aiida-limap import --help',
     202: 'import the structures again, which makes a new dataset',
     203: 'nothing is left to do: ask for their points with `aiida-limap point show`',
+    204: 'import the conductivities with structures: aiida-limap import conductivities --help',
     210: 'choose structures that hold the ion, or another ion with the parameter mobile_ion',
     301: 'see the last job below',
     302: 'see the last job below',
@@ -56,15 +57,20 @@ _EXIT_ADVICE: Mapping[int, str] = {
     410: 'see the jobs below',
     411: 'see what is said of the structures below',
     412: 'ask for more time (option max_wallclock_seconds), or lower checkpoint_every',
+    414: 'loosen the limit that the message names, or screen more elements',
     413: 'mend what the most common reason says, or raise max_failed_fraction',
     420: 'this is a fault of the plugin to report: verdi process report {pk}',
     422: 'place them on a map of the same layout and release of aiida-limap',
     430: 'lower learning_rate',
     432: 'ask for a larger device, or take a smaller batch_size or models_at_once',
     433: 'ask the scheduler for a GPU (queue_name, custom_scheduler_commands), or take the parameter device: cpu',
+    434: 'give labels of both classes, more structures, or class_weight: balanced',
+    435: 'correct the option that the reason names, then launch it again',
     449: 'see the featurization below',
     450: 'see the training below',
     451: 'see the encoding below',
+    711: _AGAIN,
+    712: 'see the last job below',
 }
 
 

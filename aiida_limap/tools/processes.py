@@ -16,6 +16,7 @@ CHAINS = {
     'BvffBaseWorkChain': 'work chain of migration energies',
     'FeaturizeWorkChain': 'work chain of migration energies',
     'EncodeWorkChain': 'work chain of an encoding',
+    'ScreenWorkChain': 'work chain of a screening',
 }
 _ENDED = frozenset({'finished', 'excepted', 'killed'})
 _CALLS = ['call_calc', 'call_work']

@@ -19,14 +19,19 @@ from aiida_limap.tools.time_left import seconds_left
 if TYPE_CHECKING:
     from aiida import orm
 
-__all__ = ['CHAINS', 'Progress', 'Stage', 'progress_of', 'running_chains', 'stages_of']
+__all__ = ['CHAINS', 'JOB_LABELS', 'Progress', 'Stage', 'progress_of', 'running_chains', 'stages_of']
 
-_LABELS = {
+#: Stages in words, by the class of their jobs.
+JOB_LABELS = {
     'BvffCalculation': 'migration energies',
     'DescriptorsCalculation': 'descriptors',
     'TrainCalculation': 'training',
     'EncodeCalculation': 'encoding',
+    'ScreenTrainCalculation': 'training of models',
+    'ScreenCalculation': 'screening',
+    'PlaceCompositionsCalculation': 'placing on the map',
 }
+_OF_A_MAP = ('BvffCalculation', 'DescriptorsCalculation', 'TrainCalculation', 'EncodeCalculation')
 _BATCHED = ('BvffCalculation', 'DescriptorsCalculation')
 _FEATURIZING = ('FeaturizeWorkChain', 'DescribeWorkChain')
 #: Inputs of a work chain that say how much there is to do, by the name that they have there or in a namespace.
@@ -36,6 +41,7 @@ _SIZES = {
     'at_once': ('attributes.value', ('featurize__max_concurrent', 'max_concurrent')),
     'with_descriptors': ('attributes.value', ('with_descriptors',)),
     'grid': (f'attributes.{GRID}', ('train__parameters',)),
+    'n_jobs': ('attributes.value', ('jobs',)),
 }
 
 
@@ -97,14 +103,14 @@ def progress_of(pk: int, running: RunningResults | None = None) -> Progress:
 
     :param pk: the work chain: one of :data:`CHAINS`.
     :param running: what reads the files of running jobs; one that is kept from call to call spares connections.
-    :returns: the four stages of a map in order, the one of a training, which counts models, or those of migration
-        energies.
+    :returns: the four stages of a map in order, the one of a training, which counts models, those of migration
+        energies, or those of a screening.
     :raises KeyError: if there is no such process.
     """
     chain = facts_of([pk])[pk]
     called = called_by(pk)
-    jobs = {label: [facts for facts in called if facts.label == label] for label in _LABELS}
-    active = [facts for facts in called if facts.label in _LABELS and not facts.has_ended]
+    jobs = {label: [facts for facts in called if facts.label == label] for label in JOB_LABELS}
+    active = [facts for facts in called if facts.label in JOB_LABELS and not facts.has_ended]
     files = (running or RunningResults()).of(active, remote=any(facts.label == 'TrainCalculation' for facts in active))
     sizes = _sizes(pk)
     for inner in (facts for facts in called if facts.label in _FEATURIZING):
@@ -129,8 +135,14 @@ def _stages(label: str, jobs: Mapping[str, Sequence[ProcessFacts]], sizes: Mappi
     if label == 'FeaturizeWorkChain':
         return list(_BATCHED) if sizes.get('with_descriptors', True) else ['BvffCalculation']
     if label == 'EncodeWorkChain':
-        return [name for name in _LABELS if jobs[name] or name == 'EncodeCalculation']
-    return list(_LABELS)
+        return [name for name in _OF_A_MAP if jobs[name] or name == 'EncodeCalculation']
+    if label == 'ScreenWorkChain':
+        # Models that were given spare what comes before them.
+        first = [name for name in ('DescriptorsCalculation', 'ScreenTrainCalculation') if jobs[name]]
+        if not jobs['ScreenCalculation']:
+            first = ['DescriptorsCalculation', 'ScreenTrainCalculation']
+        return [*first, 'ScreenCalculation', *(name for name in ('PlaceCompositionsCalculation',) if jobs[name])]
+    return list(_OF_A_MAP)
 
 
 def _sizes(pk: int) -> dict[str, Any]:
@@ -185,7 +197,7 @@ def _batched(
         done, total, unit = sum(rows.values()), n_structures, 'structures'
     else:
         done, total, unit = len(ended), n_batches, 'batches'
-    return Stage(_LABELS[label], done, total, failed, '', unit, n_running, rows, left)
+    return Stage(JOB_LABELS[label], done, total, failed, '', unit, n_running, rows, left)
 
 
 def _rows(jobs: Sequence[ProcessFacts], files: Mapping[int, Mapping[str, Any]]) -> dict[str, int]:
@@ -222,13 +234,29 @@ def _single(
     """Return a stage that is one job, or several if it is stopped and goes on."""
     ended = [job for job in jobs if job.has_ended]
     n_running, failed = len(jobs) - len(ended), sum(not job.is_ok for job in ended)
+    if label == 'ScreenCalculation':
+        planned = 0 if chain.has_ended else int(sizes.get('n_jobs') or 1)
+        detail = _systems_words([files[job.pk] for job in jobs if job.pk in files])
+        return Stage(JOB_LABELS[label], len(ended), max(planned, len(jobs), 1), failed, detail, 'jobs', n_running)
     summary = next((files[job.pk].get('summary') or {} for job in jobs if job.pk in files), {})
     if chain.label == 'TrainBaseWorkChain':
         total = number_of_models(sizes.get('grid'))
         done = total if chain.is_ok else int(summary.get('models_ended') or 0)
-        return Stage(_LABELS[label], done, total, failed, _training_words(summary), 'models', n_running)
+        return Stage(JOB_LABELS[label], done, total, failed, _training_words(summary), 'models', n_running)
     detail = _grid_words(summary) + _training_words(summary)
-    return Stage(_LABELS[label], len(ended), max(1, len(jobs)), failed, detail, 'jobs', n_running)
+    return Stage(JOB_LABELS[label], len(ended), max(1, len(jobs)), failed, detail, 'jobs', n_running)
+
+
+def _systems_words(documents: Sequence[Mapping[str, Any]]) -> str:
+    """Return how many chemical systems running jobs have screened; a job that has just begun does not say how many."""
+    done = total = 0
+    for document in documents:
+        summary = document.get('summary') or {}
+        if {'first', 'last'} <= set(summary):
+            total += int(summary['last']) - int(summary['first'])
+            values = [item['values'] for item in document.get('items') or []]
+            done += sum(int(entry['last']) - int(entry['first']) for entry in values)
+    return f'{done} of {total} systems' if total else ''
 
 
 def _grid_words(summary: Mapping[str, Any]) -> str:

@@ -255,7 +255,7 @@ class ScreenWorkChain(ProtocolMixin, CleaningMixin, WorkChain):
             node, unfinished = nodes[job['pk']], None
             if 'hits' in node.outputs:
                 self.ctx.tables.append(node.outputs.hits.pk)
-                unfinished = node.outputs.output_parameters.get_dict()['unfinished']
+                unfinished = node.outputs.output_parameters.get_dict()['systems_left']
             if node.is_finished_ok or unfinished == []:
                 continue
             self.ctx.last_reason, rule = reason_of(node), rule_of(node)

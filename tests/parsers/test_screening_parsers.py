@@ -70,7 +70,7 @@ def test_hits_become_a_table_and_counts_are_added_up(parse):
     assert facts['integer_counts'] == [['neutral', 2], ['neutral_fast', 2]]
     assert facts['tallies'] == {'score': {'edges': [-1.0, 0.0, 1.0], 'neutral': [16, 4], 'left': [0, 4]}}
     assert (facts['n_systems'], facts['n_done'], facts['n_compositions']) == (10, 10, 225)
-    assert (facts['done'], facts['unfinished']) == ([[10, 20]], [])
+    assert (facts['done'], facts['systems_left']) == ([[10, 20]], [])
     assert hits.metadata['counts'] == facts['counts']
     assert hits.metadata['options']['step_percent'] == 10
 
@@ -80,7 +80,7 @@ def test_a_stopped_job_keeps_the_hits_of_finished_blocks_and_names_what_is_left(
     outputs = parse('screen', case, inputs_of('screen'), scheduler=(120, 'out of walltime')).outputs
     assert outputs['hits'].ids == ['Li3PS4', 'Li6PS5Cl']
     facts = outputs['output_parameters'].get_dict()
-    assert (facts['done'], facts['unfinished'], facts['complete']) == ([[10, 15]], [[15, 20]], False)
+    assert (facts['done'], facts['systems_left'], facts['complete']) == ([[10, 15]], [[15, 20]], False)
     assert facts['counts'] == [['all', 110], ['neutral', 10], ['neutral_fast', 2]]
 
 

@@ -22,7 +22,7 @@ from aiida_limap.formats.job import Job
 from aiida_limap.formats.results import ItemResult, ResultsWriter
 from aiida_limap.formats.screen_job import HIT, HIT_BLOCK, block_name, part_of
 
-__all__ = ['range_of', 'run', 'second_opinion']
+__all__ = ['load_check', 'range_of', 'run', 'second_opinion']
 
 logger = logging.getLogger(__name__)
 
@@ -45,7 +45,7 @@ def run(job: Job, directory: Path, writer: ResultsWriter) -> None:
         raise InputError('screen: the job names no input file for the role model')
     options = ScreenOptions.from_dict({name: value for name, value in job.parameters.items() if name not in RANGE})
     model = load_model(directory / job.inputs['model'])
-    check = load_model(directory / job.inputs['check']) if 'check' in job.inputs else None
+    check = load_check(directory / job.inputs['check']) if 'check' in job.inputs else None
     n_systems = len(make_plan(model, options).systems)
     first, last = range_of(job.parameters, n_systems)
     writer.summary(first=first, last=last, n_systems_in_all=n_systems, options=options.as_dict())
@@ -82,6 +82,19 @@ def range_of(parameters: Mapping[str, Any], n_systems: int) -> tuple[int, int]:
     if not 0 <= first < last <= n_systems:
         raise InputError(f'screen: there are no systems from {first} to {last}; there are {n_systems} in all')
     return int(first), int(last)
+
+
+def load_check(path: Path) -> Any:
+    """Read a model that gives a second opinion on hits.
+
+    :param path: a model file of atom2vec.
+    :raises InputError: if it is a model of another kind.
+    :raises FormatError: if it is no model file.
+    """
+    model = load_model(path)
+    if not hasattr(model, 'elements'):
+        raise InputError(f'screen: hits are checked by a model of atom2vec, but {path.name} is of kind {model.kind}')
+    return model
 
 
 def second_opinion(model: Any, formulas: list[str]) -> dict[str, NDArray]:

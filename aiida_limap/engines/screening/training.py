@@ -140,12 +140,18 @@ def _train_sml(found: TrainedModels, data: ScreeningData, measured: ScreeningDat
 def _train_eml(found: TrainedModels, data: ScreeningData, measured: ScreeningData, options: TrainingOptions) -> None:
     """Learn measured labels from compositions, with the best small subset of the features."""
     from aiida_limap.engines.screening.models import ElementModel
+    from aiida_limap.engines.screening.nested import nested_selection
     from aiida_limap.engines.screening.selection import SearchOptions, search_subsets
 
     labels = measured.labels.astype(np.int64)
     wanted = SearchOptions(max_size=options.max_subset, C=options.c, class_weight=options.class_weight)
     search = search_subsets(measured.composition, labels, data.composition_labels, wanted, measured.formulas)
     found.facts['subset_search'] = search.as_dict()
+    if options.nested:
+        nested = nested_selection(
+            measured.composition, labels, data.composition_labels, wanted, measured.formulas, n_folds=None
+        )
+        found.facts['nested_selection'] = {'promised': nested.promised, **nested.scores(labels)}
     model = ElementModel(
         subset=search.best.features,
         C=options.c,
@@ -186,7 +192,11 @@ def _train_atom2vec(
     found: TrainedModels, data: ScreeningData, measured: ScreeningData, options: TrainingOptions
 ) -> None:
     """Learn the same labels with vectors of the elements that are learnt too."""
-    from aiida_limap.engines.screening.atom2vec import Atom2VecClassifier
+    from aiida_limap.engines.screening.atom2vec import (
+        Atom2VecClassifier,
+        dimension_plateau,
+        element_contributions,
+    )
 
     labels = _labels_of_sml(found)
     formulas = list(data.formulas)
@@ -195,6 +205,7 @@ def _train_atom2vec(
         return Atom2VecClassifier(
             dimension=options.dimension,
             epochs=options.epochs,
+            members=options.members,
             class_weight=options.class_weight,
             seed=options.seed,
             device=options.device,
@@ -208,15 +219,16 @@ def _train_atom2vec(
     found.models['atom2vec'] = model
     found.predictions['probability_atom2vec'] = model.predict_proba(formulas)[:, 1]
     found.predictions['fast_atom2vec'] = model.predict(formulas).astype(np.float64)
+    shared: dict[str, Any] = {'class_weight': options.class_weight, 'device': options.device}
+    if options.dimensions:
+        plateau = dimension_plateau(
+            formulas, labels, options.dimensions, epochs=options.epochs, seed=options.seed, **shared
+        )
+        found.facts['plateau'] = plateau.as_dict()
     if options.starts:
-        found.facts['contributions'] = _contributions(formulas, labels, options)
-
-
-def _contributions(formulas: list[str], labels: NDArray[np.int64], options: TrainingOptions) -> dict[str, Any]:
-    from aiida_limap.engines.screening.atom2vec import element_contributions
-
-    found = element_contributions(formulas, labels, starts=options.starts, seed=options.seed)
-    return {symbol: [float(value) for value in values] for symbol, values in found.items()}
+        found.facts['contributions'] = element_contributions(
+            formulas, labels, starts=options.starts, dimension=options.dimension, seed=options.seed, **shared
+        ).as_dict()
 
 
 def _labels_of_sml(found: TrainedModels) -> NDArray[np.int64]:

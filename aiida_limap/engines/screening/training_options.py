@@ -14,8 +14,10 @@ __all__ = ['RULES', 'TrainingOptions']
 #: How the structure model decides: a support-vector machine, a logistic regression, or the published numbers.
 RULES = ('svm', 'logistic', 'sendek2017')
 #: Least value of the whole numbers.
-_LEAST = {'max_subset': 1, 'folds': 2, 'repeats': 0, 'dimension': 1, 'epochs': 1, 'starts': 0, 'seed': 0}
+_LEAST = {'max_subset': 1, 'folds': 2, 'repeats': 0, 'dimension': 1, 'epochs': 1, 'members': 1, 'starts': 0, 'seed': 0}
 _FIVE = ('LLB', 'SBI', 'AFC', 'LASD', 'LLSD')
+#: The same with bonds to lithium, as the published numbers have them.
+_PUBLISHED_FIVE = ('LLB', 'SBIL', 'AFC', 'LASD', 'LLSD')
 
 
 @dataclass(frozen=True)
@@ -24,16 +26,19 @@ class TrainingOptions:
 
     :param models: which ones; ``sml`` is always trained, since ``esml`` and ``atom2vec`` learn its labels.
     :param rule: how ``sml`` decides, one of :data:`RULES`; ``sendek2017`` is a preset that is to be verified.
-    :param features: the features of structures that ``sml`` reads.
+    :param features: the features of structures that ``sml`` reads; the preset has its own.
     :param c: how much an error counts against small weights, in ``sml`` and ``eml``.
     :param transfer_c: the same in ``esml``.
     :param class_weight: ``balanced``, so that both classes count alike, or None.
     :param max_subset: largest number of features of ``eml``; all subsets up to it are tried.
+    :param nested: whether the search for the subset is repeated without each measured formula, to judge it.
     :param folds: folds of the cross-validation on measured compounds; fewer where a class is rarer.
     :param repeats: how often it is repeated; 0 leaves it out.
     :param learning_curves: whether ``esml`` is also judged on parts of its data.
     :param dimension: length of the element vectors of ``atom2vec``.
+    :param dimensions: lengths that ``atom2vec`` is also judged with; empty for none.
     :param epochs: passes of ``atom2vec`` over its data.
+    :param members: networks of ``atom2vec`` whose mean score counts.
     :param starts: random starts for the contribution of each element; 0 leaves it out.
     :param seed: seed of folds, weights and orders.
     :param device: where ``atom2vec`` computes, e.g. ``cpu`` or ``cuda``.
@@ -46,11 +51,14 @@ class TrainingOptions:
     transfer_c: float = 1.0
     class_weight: str | None = 'balanced'
     max_subset: int = 3
+    nested: bool = False
     folds: int = 5
     repeats: int = 10
     learning_curves: bool = False
     dimension: int = 3
-    epochs: int = 200
+    dimensions: tuple[int, ...] = ()
+    epochs: int = 80
+    members: int = 1
     starts: int = 0
     seed: int = 0
     device: str = 'cpu'
@@ -61,9 +69,17 @@ class TrainingOptions:
             if isinstance(value, str) or not value:
                 raise InputError(f'screen_train: {name} must be a list of names, not {value!r}')
             object.__setattr__(self, name, tuple(str(entry) for entry in value))
+        if self.rule == 'sendek2017':
+            object.__setattr__(self, 'features', _PUBLISHED_FIVE)
         unknown = [name for name in self.models if name not in MODEL_NAMES]
         if unknown:
             raise InputError(f'screen_train: unknown model {unknown[0]!r}; known are {", ".join(MODEL_NAMES)}')
+        if any(isinstance(size, bool) or not isinstance(size, int) or size < 1 for size in self.dimensions):
+            raise InputError(f'screen_train: dimensions must be a list of whole numbers, not {self.dimensions!r}')
+        object.__setattr__(self, 'dimensions', tuple(self.dimensions))
+        for name in ('nested', 'learning_curves'):
+            if not isinstance(getattr(self, name), bool):
+                raise InputError(f'screen_train: {name} is true or false, not {getattr(self, name)!r}')
         if self.rule not in RULES:
             raise InputError(f'screen_train: rule is one of {", ".join(RULES)}, not {self.rule!r}')
         if self.class_weight not in ('balanced', None):
