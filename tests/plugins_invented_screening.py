@@ -114,7 +114,7 @@ def _hits(number: int) -> dict[str, MapProperty]:
         'probability': ('Probability', '', (1 / (1 + np.exp(-score))).round(4).tolist()),
         'atom2vec_probability': ('Probability, atom2vec', '', random.uniform(0.2, 1, number).round(3).tolist()),
         'anion_class': ('Class', '', [ANIONS[row[3]] for row in rows]),
-        'molar_mass_g_per_mol': ('Molar mass', 'g/mol', random.uniform(30, 200, number).round(2).tolist()),
+        'mean_mass_g_per_mol': ('Mass of a mole of atoms', 'g/mol', random.uniform(30, 200, number).round(2).tolist()),
         'cost_usd_per_kg': (
             'Cost', 'USD/kg',
             [None if i % 11 == 5 else round(float(c), 2) for i, c in enumerate(random.gamma(2, 9, number))],

@@ -47,7 +47,7 @@ class ScreeningReport:
     :param histograms: how often scores occur.
     :param hits: by column one value per hit, best first; holds at least ``formula``, ``system`` (elements joined by
         hyphens) and ``score``. Columns whose names end with ``_uuid`` name nodes.
-    :param n_hits: how many hits there are; ``hits`` may hold fewer, the best ones.
+    :param n_hits: how many compositions passed all stages; ``hits`` may hold fewer, the best ones.
     :param facts: what the screening is, as names and values.
     :param settings: options by title of their group, as names and values.
     :param nodes: what stands behind it.

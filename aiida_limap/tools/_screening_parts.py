@@ -168,9 +168,9 @@ def _subsets(train: Document) -> CurveSet | None:
     if search is None:
         return None
     curves = [search]
-    nested = train.get('nested_selection')
-    rows = nested if isinstance(nested, Sequence) else [] if nested is None else [{**nested, 'size': search.x[-1]}]
-    judged = _curve('chosen without the judged row', ((row.get('size'), row.get('accuracy')) for row in rows))
+    nested = (train.get('nested_selection') or {}).get('accuracy')
+    # The size is part of the choice: one number, whatever the size.
+    judged = _curve('chosen and judged on different rows', ((size, nested) for size in (search.x[0], search.x[-1])))
     if judged is not None:
         curves.append(judged)
     curves.append(Curve('published, leave-one-out', (BEST_SUBSET[0],), (BEST_SUBSET[1],), is_published=True))

@@ -9,7 +9,7 @@ from aiida_limap.common.screening import HIT_COLUMNS
 from aiida_limap.formats._files import FormatError
 from aiida_limap.formats.mapbundle import MapProperty
 from aiida_limap.formats.screening import ScreeningReport
-from aiida_limap.formats.screenparts import NodeReference, Ternary
+from aiida_limap.formats.screenparts import NodeReference, Stage, Ternary
 from aiida_limap.tools import citations
 from aiida_limap.tools._report_jobs import plain_parameters
 from aiida_limap.tools._screening_parts import (
@@ -34,13 +34,15 @@ __all__ = ['screening_report']
 
 _JOB = 'ScreenCalculation'
 _MOST_JOBS = 20
+#: What people call the columns, in the order in which they are shown.
 _LABELS = {
-    'formula': 'Formula', 'system': 'Elements', 'kind': 'Kind', 'score': 'Score', 'probability': 'Probability',
-    'oxidation_states': 'Oxidation states', 'molar_mass_g_per_mol': 'Molar mass',
-    'mean_mass_g_per_mol': 'Mass per mole of atoms', 'cost_usd_per_kg': 'Cost', 'anion_class': 'Class',
-    'probability_atom2vec': 'Probability, atom2vec', 'agrees': 'Models agree', 'nearest_formula': 'Nearest known',
-    'nearest_uuid': 'Structure of the nearest known', 'nearest_label': 'Its measured label',
-    'nearest_distance': 'Differs by', 'x_comp': 'Composition code', 'map_nearest_formula': 'Nearest on the map',
+    'formula': 'Formula', 'score': 'Score', 'probability': 'Probability',
+    'probability_atom2vec': 'Probability, atom2vec', 'agrees': 'Models agree', 'anion_class': 'Class', 'kind': 'Kind',
+    'mean_mass_g_per_mol': 'Mass of a mole of atoms', 'molar_mass_g_per_mol': 'Molar mass', 'cost_usd_per_kg': 'Cost',
+    'nearest_formula': 'Nearest known', 'nearest_distance': 'Differs by', 'nearest_label': 'Its measured label',
+    'nearest_uuid': 'Structure of the nearest known', 'system': 'Elements',
+    'oxidation_states': 'Oxidation states',
+    'x_comp': 'Composition code', 'map_nearest_formula': 'Nearest on the map',
     'map_nearest_uuid': 'Structure of that point', 'map_nearest_distance': 'Distance on the map',
     'map_nearest_migration_energy_eV': 'Its migration energy', 'map_neighbours': 'Neighbours on the map',
 }  # fmt: skip
@@ -66,7 +68,7 @@ def screening_report(
     missing: dict[str, str] = {}
     curves, no_curves = curve_sets(train)
     elements, no_elements = element_values(screen, train)
-    scores = model_scores(train)
+    scores, stages = model_scores(train), funnel_stages(screen)
     if not scores:
         missing['models'] = 'The models of this screening were given, not trained in it: their scores are in theirs.'
     diagrams = _ternaries(table, screen, systems, missing)
@@ -76,12 +78,12 @@ def screening_report(
         title or _title(table, chain),
         models=scores,
         curves=curves,
-        funnel=funnel_stages(screen),
+        funnel=stages,
         elements=elements,
         ternaries=diagrams,
         histograms=histograms(screen),
         hits=hits,
-        n_hits=max(int(screen.get('n_hits') or 0), len(table)),
+        n_hits=max(_left(stages), len(table)),
         facts=_facts(table, chain, screen),
         settings=_settings(screen, train),
         nodes=_nodes(table, chain),
@@ -111,7 +113,7 @@ def _facts(table: TableData, chain: orm.Node | None, screen: Mapping[str, Any]) 
         'Made': f'{table.ctime.astimezone():%Y-%m-%d %H:%M %Z}',
         'Chemical systems': f'{done:,}'.replace(',', ' ') if done >= whole else f'{done} of {whole}: not all were done',
         'Compositions': f'{int(screen.get("n_compositions") or 0):,}'.replace(',', '\u202f'),
-        'Hits': f'{screen.get("n_hits", len(table))} found, {len(table)} kept',
+        'Hits that are kept': f'{len(table)}, {_kept_of(screen)}' if _kept_of(screen) else str(len(table)),
         'Models agree on': f'{sum(known):.0f} of {len(known)} hits' if known else '',
         'Models': ', '.join(MODEL_WORDS.get(kind, kind) for kind in models_of(table)),
         'Release of the engine': str(screen.get('engine_version') or ''),
@@ -119,9 +121,24 @@ def _facts(table: TableData, chain: orm.Node | None, screen: Mapping[str, Any]) 
     return {name: value for name, value in facts.items() if value}
 
 
+def _left(stages: Sequence[Stage]) -> int:
+    """Return how many compositions passed all stages."""
+    counted = [stage for stage in stages if stage.count is not None]
+    return (counted[-1].count or 0) + (counted[-1].integers or 0) if counted else 0
+
+
+def _kept_of(screen: Mapping[str, Any]) -> str:
+    number = (screen.get('options') or {}).get('best_per_system')
+    return f'the best of each chemical system, at most {number} of one' if number else ''
+
+
 def _settings(screen: Mapping[str, Any], train: Mapping[str, Any]) -> dict[str, dict[str, str]]:
     groups = {'Enumeration and funnel': screen.get('options'), 'Training': train.get('options')}
-    return {title: plain_parameters(given) for title, given in groups.items() if isinstance(given, Mapping) and given}
+    return {
+        title: {name: 'none' if words == 'null' else words for name, words in plain_parameters(given).items()}
+        for title, given in groups.items()
+        if isinstance(given, Mapping) and given
+    }
 
 
 def _jobs(chain: orm.Node | None) -> list[orm.CalcJobNode]:
@@ -133,7 +150,8 @@ def _jobs(chain: orm.Node | None) -> list[orm.CalcJobNode]:
 def _hits(table: TableData, jobs: Sequence[orm.CalcJobNode]) -> dict[str, MapProperty]:
     """Return the columns of the hits, and which job found each."""
     columns: dict[str, MapProperty] = {}
-    for name in table.column_names:
+    order = list(_LABELS)
+    for name in sorted(table.column_names, key=lambda name: order.index(name) if name in order else len(order)):
         known = HIT_COLUMNS.get(name, {})
         unit = known.get('unit') or _UNITS.get(name, '')
         given: list[Any] = [_plain(value) for value in table.column(name).tolist()]

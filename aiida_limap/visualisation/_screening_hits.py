@@ -10,6 +10,7 @@ from typing import Any
 
 from aiida_limap.formats.mapbundle import MapProperty
 from aiida_limap.formats.screening import ScreeningReport
+from aiida_limap.visualisation._screening_common import big_number
 from aiida_limap.visualisation.errors import VisualisationError
 from aiida_limap.visualisation.periodic_table import NUMBERS, PLACES
 from aiida_limap.visualisation.report_document import Block, Markup, Table, Text
@@ -22,7 +23,10 @@ MOST_HITS = 10_000
 _STATIC = 25
 NODE_SUFFIX = '_uuid'
 #: Columns that stand among the details of a hit and not in the table.
-_DETAILS = ('system', 'oxidation_states')
+_DETAILS = (
+    'system', 'oxidation_states', 'molar_mass_g_per_mol', 'nearest_label', 'x_comp', 'map_neighbours',
+    'map_nearest_distance', 'map_nearest_migration_energy_eV',
+)  # fmt: skip
 _WORD = re.compile(r'[A-Z][a-z]?')
 
 
@@ -35,9 +39,9 @@ def hit_blocks(report: ScreeningReport) -> list[Block]:
         reason = report.missing.get('hits', 'No composition passed all stages of the funnel.')
         return [Text(reason, is_note=True)]
     shown = min(report.n_listed, MOST_HITS)
-    said = f'{report.n_hits} compositions passed all stages'
+    said = f'{big_number(report.n_hits)} compositions passed all stages'
     if shown < report.n_hits:
-        said += f'; the {shown} best by score are listed here'
+        said += f'; {shown} of them, the best, are listed here'
     columns = [name for name in report.hits if not name.endswith(NODE_SUFFIX) and name not in _DETAILS]
     heads = [_head(report.hits[name]) for name in columns]
     rows = [[_cell(report.hits[name].values[row]) for name in columns] for row in range(min(shown, _STATIC))]

@@ -166,7 +166,7 @@ def _script() -> str:
 
 
 def _summary(report: ScreeningReport) -> list[str]:
-    phrases = [f'{report.n_hits} hits' if report.n_hits != 1 else 'one hit']
+    phrases = [f'{big_number(report.n_hits)} hits' if report.n_hits != 1 else 'one hit']
     counted = [stage for stage in report.funnel if stage.count is not None]
     if counted:
         phrases.append(f'{big_number(counted[0].count or 0)} compositions')

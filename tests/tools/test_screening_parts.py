@@ -87,7 +87,7 @@ def test_curves_are_read_and_what_was_not_asked_for_is_said():
     assert found['learning'].curves[0].spread == (0.02, 0.01)
     search, nested, published = found['subsets'].curves
     assert search.y == (0.8, 0.9)
-    assert (nested.x, nested.y) == ((2.0,), (0.7,))
+    assert (nested.x, nested.y) == ((1.0, 2.0), (0.7, 0.7))
     assert (published.x, published.y, published.is_published) == ((BEST_SUBSET[0],), (BEST_SUBSET[1],), True)
     assert found['subsets'].note.startswith('666 subsets were tried')
     assert missing == {'plateau': 'Several dimensions were not asked for.'}

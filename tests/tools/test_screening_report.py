@@ -29,6 +29,7 @@ def test_a_screening_tells_its_hits_and_the_way_to_them(chain, tmp_path):
     table = chain.outputs.hits
     report = screening_report(table, title='Mine')
     assert (report.title, report.n_listed, report.n_hits) == ('Mine', 10, 10)
+    assert list(report.hits)[:4] == ['formula', 'score', 'probability', 'agrees']
     assert report.words('formula') == table.ids
     assert report.hits['agrees'].values[:2] == ('no', 'no')
     assert report.hits['nearest_label'].values[-1] == 'fast'
@@ -42,7 +43,7 @@ def test_a_screening_tells_its_hits_and_the_way_to_them(chain, tmp_path):
     assert roles['hits'] == table.uuid
     assert roles['labels'] == chain.inputs.labels.uuid
     assert {'training', 'features of structures', 'model esML', 'model atom2vec', 'screening'} <= set(roles)
-    assert report.facts['Hits'] == '10 found, 10 kept'
+    assert report.facts['Hits that are kept'] == '10'
     assert 'doi = {10.1063/1.5093220}' in report.bibtex[0]
     assert any('10.1000/test' in entry for entry in report.bibtex)
     assert 'cannot be asked about ternary systems' in report.missing['ternary']

@@ -65,11 +65,11 @@ def test_the_page_says_what_was_found_without_a_script(pictures):
     report = invented_screening()
     text = screening_html(report, pictures)
     assert '<h1>Invented screening</h1>' in text
-    assert '<li>1732 hits</li><li>1.97 × 10¹⁰ compositions</li><li>models: sML, eML, esML, atom2vec</li>' in text
+    assert '<li>1\u202f732 hits</li><li>1.97 × 10¹⁰ compositions</li><li>models: sML, eML, esML, atom2vec</li>' in text
     assert '<span class="share">9.2 %</span><b>1.81 × 10⁹</b><span>charge neutral</span>' in text
     assert 'published 2.00 × 10⁹' in text
     assert '<td>leave-one-out</td><td class="number">40</td><td class="number">0.850 ± 0.079</td>' in text
-    assert '1732 compositions passed all stages; the 60 best by score are listed here.' in text
+    assert '1\u202f732 compositions passed all stages; 60 of them, the best, are listed here.' in text
     assert text.count('<tr><td>Li') == 25
     assert '<code>verdi data limap show 80000000-0000-4000-8000-000000000000</code>' in text
     assert '10.1063/1.5093220' in text
