@@ -152,14 +152,13 @@ def _train_eml(found: TrainedModels, data: ScreeningData, measured: ScreeningDat
             measured.composition, labels, data.composition_labels, wanted, measured.formulas, n_folds=None
         )
         found.facts['nested_selection'] = {'promised': nested.promised, **nested.scores(labels)}
-    model = ElementModel(
-        subset=search.best.features,
-        C=options.c,
-        class_weight=options.class_weight,
-        contradictions='majority',
-        seed=options.seed,
-    )
-    _judge_measured(found, 'eml', model, measured.composition, measured, options)
+        _note(found, 'eml', MEASURED, 'nested leave-one-out', labels, nested.predicted, measured.formulas)
+    shared: dict[str, Any] = {'C': options.c, 'class_weight': options.class_weight, 'seed': options.seed}
+    columns = [list(data.composition_labels).index(name) for name in search.best.features]
+    # Of the best subset, as it was done by those who proposed it; the nested search says what the choice is worth.
+    alone = ElementModel(contradictions='majority', **shared)
+    _judge_measured(found, 'eml', alone, measured.composition[:, columns], measured, options)
+    model = ElementModel(subset=search.best.features, contradictions='majority', **shared)
     model.fit(measured.composition, labels, features=data.composition_labels, groups=measured.formulas)
     found.models['eml'] = model
     _predict(found, 'eml', model, data.composition)
