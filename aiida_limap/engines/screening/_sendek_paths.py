@@ -8,10 +8,13 @@ from numpy.typing import NDArray
 from aiida_limap.engines.compiled import compiled
 from aiida_limap.engines.screening._sendek_kernels import UNRESOLVED, exclude_each_other
 
-__all__ = ['TIE', 'straight_paths']
+__all__ = ['BESIDE', 'TIE', 'straight_paths']
 
 #: Neighbours whose distances differ by less than this from the nearest one count as equally near, Å.
 TIE = 1e-3
+#: Atoms this close to a path, and beside it, bound it before others do, Å.
+BESIDE = 4.0
+_LATER = 1e4
 
 
 @compiled()
@@ -19,7 +22,7 @@ def _width_along(
     path: tuple[NDArray, NDArray, NDArray, NDArray, int, int],
     sites: tuple[NDArray, NDArray],
     atoms: tuple[NDArray, NDArray, NDArray, NDArray],
-    farthest: float,
+    reach: float,
 ) -> tuple[float, float, float]:
     """Return width (Å) and electronegativity of the tightest spot of one path, and the chance that there is none."""
     offsets, indices, vectors, distances, site, end = path
@@ -32,21 +35,28 @@ def _width_along(
     # What is known not to be on a site, once the path is known not to be bounded by it.
     absent = np.zeros(offsets[site + 1] - offsets[site])
     length, goal = distances[end], indices[end]
+    if reach**2 < length**2 + BESIDE**2:
+        return 0.0, 0.0, 1.0
+    # Further atoms are not known all around the far end of the path.
+    farthest = np.sqrt(reach**2 - length**2) - radii.max()
     count = 0
     for pair in range(offsets[site], offsets[site + 1]):
         other = indices[pair]
         along = (vectors[pair] * vectors[end]).sum() / length
-        if pair == end or along < TIE or along > length - TIE:
+        if pair == end:
             continue
-        off = np.sqrt(max(0.0, distances[pair] ** 2 - along**2))
-        to_end = np.sqrt(off**2 + (length - along) ** 2)
+        square = max(0.0, distances[pair] ** 2 - along**2)
+        to_end = np.sqrt(square + (length - along) ** 2)
+        # From the nearest point of the line between the two ends. Atoms beside the line come first.
+        off = np.sqrt(square + min(0.0, along, length - along) ** 2)
+        later = 0.0 if TIE < along < length - TIE and off < BESIDE else _LATER
         if exclude_each_other(
             occupancies[site], occupancies[other], distances[pair], bond_radii[site] + bond_radii[other]
         ) or exclude_each_other(occupancies[goal], occupancies[other], to_end, bond_radii[goal] + bond_radii[other]):
             continue
         for atom in range(firsts[other], firsts[other + 1]):
-            if off - radii[atom] < farthest:
-                gaps[count], owners[count], hosts[count] = off - radii[atom], atom, pair - offsets[site]
+            if later == 0 or off - radii[atom] < farthest:
+                gaps[count], owners[count], hosts[count] = later + off - radii[atom], atom, pair - offsets[site]
                 count += 1
     order = np.argsort(gaps[:count])
     none, width, value, start = 1.0, 0.0, 0.0, 0
@@ -60,7 +70,8 @@ def _width_along(
             mixed += weights[atom] * values[atom]
             stop += 1
         chance = none * (1 - free)
-        width += chance * max(0.0, gaps[order[start]])
+        gap = gaps[order[start]]
+        width += chance * max(0.0, gap if gap < _LATER / 2 else gap - _LATER)
         value += chance * mixed / together
         none -= chance
         start = stop
@@ -83,13 +94,12 @@ def straight_paths(
     :param sites: (n,) whole occupancies and (n,) covalent radii (Å) of the sites.
     :param atoms: offsets of the species of each site; and of each species its occupancy, radius (Å) and
         electronegativity.
-    :returns: means over the mobile ions of the distance from the line to the surface of the atom that comes closest,
-        zero where it lies across (Å), and of the electronegativity of that atom; and the largest chance that one was
-        not found within reach.
+    :returns: means over the mobile ions of the distance from the line to the surface of the atom that comes closest
+        of those beside it, or else of those beyond its ends, zero where the atom lies across (Å), and of the
+        electronegativity of that atom; and the largest chance that one was not found within reach.
     """
     offsets, indices, vectors, distances = pairs
     occupancies, bond_radii = sites
-    largest = atoms[2].max()
     total, widths, values, worst = 0.0, 0.0, 0.0, 0.0
     for site in range(mobile.shape[0]):
         if mobile[site] <= 0:
@@ -106,10 +116,8 @@ def straight_paths(
                 ):
                     free *= 1 - min(1.0, mobile[other])
                     together += mobile[other]
-                    # Further atoms are not known all around the far end of the path.
-                    farthest = np.sqrt(max(0.0, reach**2 - distances[stop] ** 2)) - largest
                     path = (offsets, indices, vectors, distances, site, stop)
-                    wide, electronegativity, open_ended = _width_along(path, sites, atoms, farthest)
+                    wide, electronegativity, open_ended = _width_along(path, sites, atoms, reach)
                     worst = max(worst, open_ended * none * (1 - free))
                     if open_ended < 1:
                         weight = mobile[other] / (1 - open_ended)

@@ -6,7 +6,10 @@ supplementary information. Here every periodic image counts, so that no feature 
 Words: two atoms are bonded if they are closer than 4 Å; the sublattice is all atoms but the mobile ones; the anions are
 the atoms of the most electronegative element; the ionicity of a bond is the difference of the Pauling
 electronegativities of its ends; the sphere of an atom has its covalent radius (B. Cordero et al., Dalton Trans. 2008,
-2832; the radii of the paper are not available to us, with these the published means of PF, SPF, SLPW and SLPE are met).
+2832; the radii of the paper are not available to us, with these the published means of PF, SPF, SLPW and SLPE come out
+within a quarter of their standard deviations). A straight path goes from a mobile ion to the nearest other one, all of
+them in turn where several are equally near; its width is the gap to the nearest sphere beside it, none if that lies
+across. Where no atom lies beside it within 4 Å, those beyond its ends count.
 
 ``SBI`` looks at bonds with both ends in the sublattice. The probabilities that the paper publishes follow only if the
 bonds to Li count as well: that number is ``SBIL``, and :data:`PUBLISHED_FIVE` are the features of the published model.
@@ -72,8 +75,11 @@ SENDEK_MEANINGS: Mapping[str, tuple[str, str]] = MappingProxyType(
         'ENS': ('', 'mean electronegativity of the sublattice (S1.14)'),
         'PF': ('', 'part of the volume within the spheres of the atoms (S1.15)'),
         'SPF': ('', 'part of the volume within the spheres of the sublattice (S1.16)'),
-        'SLPW': ('Å', 'mean width of the straight lines from each Li to the nearest other one (S1.17)'),
-        'SLPE': ('', 'mean electronegativity of the atoms that bound these lines most tightly (S1.18)'),
+        'SLPW': (
+            'Å',
+            'mean gap between the line from each Li to the nearest other one and a sphere (S1.17)',
+        ),
+        'SLPE': ('', 'mean electronegativity of the atoms whose spheres come closest to these lines (S1.18)'),
         'RBI': ('', 'LBI / SBI (S1.19)'),
         'RNC': ('', 'LNC / SNC (S1.20)'),
         'SBIL': (
