@@ -18,6 +18,7 @@ from benchmarks.phonons import phonons
 from benchmarks.published import published
 from benchmarks.refinement import refinement
 from benchmarks.scale import scale
+from benchmarks.screening_enumeration import screening_enumeration
 from benchmarks.screening_features import screening_features
 from benchmarks.training import grid, training
 from benchmarks.worth import worth
@@ -36,6 +37,7 @@ PARTS = (
     grid,
     phonons,
     screening_features,
+    screening_enumeration,
 )
 #: They make a profile of AiiDA, which a process can do once.
 ALONE = (overhead, scale)

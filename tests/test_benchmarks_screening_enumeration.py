@@ -1,0 +1,38 @@
+"""The benchmark of the enumeration runs on few elements and leaves readable results."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+def benchmark(*arguments: str) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [sys.executable, '-W', 'ignore', '-m', 'benchmarks', 'screening_enumeration', *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=ROOT,
+        timeout=600,
+    )
+
+
+def test_a_screen_of_few_elements_is_measured(tmp_path):
+    pytest.importorskip('matminer')
+    options = ['--partners', '8', '--case', 'one state', '--case', 'one state, count all', '--peer-compositions', '5']
+    done = benchmark('--embedded', '--output', str(tmp_path), *options)
+    assert done.returncode == 0, done.stderr
+    assert '(screening_enumeration.py)' in (ROOT / 'benchmarks' / 'README.md').read_text()
+    document = json.loads((tmp_path / 'screening_enumeration.json').read_text())
+    runs = {name: repeated[0] for name, repeated in document['runs'].items()}
+    assert {run['compositions'] for run in runs.values()} == {56 * 156_849 + 28 * 4851}
+    assert 0 < runs['one state, count all']['counts']['fast'] < 56 * 156_849 + 28 * 4851
+    assert runs['one state']['counts'].items() <= runs['one state, count all']['counts'].items()
+    assert document['peer']['seconds'] > 0
+    assert 'LiNaMg3O5' in (tmp_path / 'screening_enumeration.md').read_text()
