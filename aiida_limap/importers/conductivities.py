@@ -36,6 +36,10 @@ COLLECTIONS: dict[str, dict[str, str]] = {
 }
 
 
+#: What the readers note of a disordered crystal.
+_DISORDERED = 'disordered'
+
+
 @dataclass(frozen=True)
 class ConductivityOptions:
     """How a file of conductivities is read and what is made of it.
@@ -176,6 +180,8 @@ def import_conductivities(
             citations=labelled.citations,
         )
     uuids = {} if report is None else _structure_uuids(labelled, told, known, report)
+    if report is not None:
+        labelled = _with_ordering(labelled, told, set(report.tally.ordered))
     table = _stored_table(labelled, uuids, name=name, chosen_by=chosen_by, report=report)
     return ConductivityReport(labelled, table, report)
 
@@ -219,6 +225,17 @@ def _structure_uuids(
         if uuid is not None:
             found[row.id] = by_content.setdefault(content, uuid)
     return found
+
+
+def _with_ordering(labelled: LabelledSet, told: Mapping[str, Mapping[str, Any]], ordered: set[str]) -> LabelledSet:
+    """Say in the notes which rows have one ordered arrangement in the place of their disordered crystal."""
+    rows = []
+    for row in labelled:
+        if row.structure is not None and str(told[row.id]['id']) in ordered:
+            notes = [note for note in row.match_note.split('; ') if note not in {'', _DISORDERED}]
+            row = replace(row, match_note='; '.join([*notes, 'one ordered arrangement of the disordered crystal']))
+        rows.append(row)
+    return replace(labelled, rows=tuple(rows))
 
 
 def _stored_table(

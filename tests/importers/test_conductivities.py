@@ -97,6 +97,7 @@ def test_ordered_structures_take_the_place_of_disordered_ones(table, name):
     kinds = orm.load_node(uuid).base.attributes.get('kinds')
     assert all(len(kind['symbols']) == 1 for kind in kinds)
     assert report.table.ids[1] == uuid
+    assert report.table.column('match_note').tolist() == ['', 'one ordered arrangement of the disordered crystal', '']
 
 
 def test_rows_without_structures_make_a_table_alone(tmp_path, name):
