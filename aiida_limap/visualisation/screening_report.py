@@ -169,7 +169,7 @@ def _summary(report: ScreeningReport) -> list[str]:
     phrases = [f'{big_number(report.n_hits)} hits' if report.n_hits != 1 else 'one hit']
     counted = [stage for stage in report.funnel if stage.count is not None]
     if counted:
-        phrases.append(f'{big_number(counted[0].count or 0)} compositions')
+        phrases.append(f'{big_number(counted[0].count or 0)} compositions of the grid')
     models = list(dict.fromkeys(entry.model for entry in report.models if entry.scores))
     if models:
         phrases.append(f'models: {", ".join(models)}')
@@ -185,6 +185,8 @@ def _strip(report: ScreeningReport) -> list[Block]:
             continue
         kept = '' if share is None else f'<span class="share">{_percent(share)}</span>'
         paper = f'<span class="paper">published {big_number(stage.published)}</span>' if stage.published else ''
+        if stage.integers:
+            paper += f'<span class="paper">+ {big_number(stage.integers)} of small integers</span>'
         items.append(f'<li>{kept}<b>{big_number(stage.count)}</b><span>{html.escape(stage.label)}</span>{paper}</li>')
     return [Markup(f'<ol class="strip">{"".join(items)}</ol>')] if items else []
 

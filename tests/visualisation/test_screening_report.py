@@ -65,9 +65,10 @@ def test_the_page_says_what_was_found_without_a_script(pictures):
     report = invented_screening()
     text = screening_html(report, pictures)
     assert '<h1>Invented screening</h1>' in text
-    assert '<li>1\u202f732 hits</li><li>1.97 × 10¹⁰ compositions</li><li>models: sML, eML, esML, atom2vec</li>' in text
+    assert '<li>1\u202f732 hits</li><li>1.97 × 10¹⁰ compositions of the grid</li><li>models: sML, eML, esML, atom2vec</li>' in text
     assert '<span class="share">9.2 %</span><b>1.81 × 10⁹</b><span>charge neutral</span>' in text
     assert 'published 2.00 × 10⁹' in text
+    assert '<span class="paper">+ 310 of small integers</span>' in text
     assert '<td>leave-one-out</td><td class="number">40</td><td class="number">0.850 ± 0.079</td>' in text
     assert '1\u202f732 compositions passed all stages; 60 of them, the best, are listed here.' in text
     assert text.count('<tr><td>Li') == 25
