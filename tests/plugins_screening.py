@@ -79,3 +79,30 @@ def known_map(aiida_profile) -> Any:
     heatmap = Heatmap(np.arange(2.0), np.arange(2.0), np.zeros((2, 2)), 'Predicted', 'eV')
     facts = {'target': 'barrier_2d_eV', 'model_uuid': model.uuid}
     return MapData.from_points([node.uuid for node in structures], values, heatmap=heatmap, facts=facts).store()
+
+
+_SCREENED: dict[str, dict[str, str]] = {}
+
+
+@pytest.fixture
+def screened(aiida_profile, screening_code, labelled) -> SimpleNamespace:
+    """Return a finished screening of the stand-in, which no test changes: its hits, chain, labels and structures."""
+    from aiida import orm
+    from aiida.engine import run_get_node
+    from plugins_aiida import is_stored
+
+    from aiida_limap.workflows.screen import ScreenWorkChain
+
+    known = _SCREENED.get(aiida_profile.name)
+    # Another test of the same process may have emptied the profile since.
+    if known is None or not is_stored(known['chain']):
+        code = screening_code()
+        builder = ScreenWorkChain.get_builder_from_protocol(code, labelled.labels, labelled.dataset, 'fast')
+        outputs, chain = run_get_node(builder)
+        assert chain.exit_status == 0, chain.exit_message
+        known = {'chain': chain.uuid, 'hits': outputs['hits'].uuid}
+        _SCREENED[aiida_profile.name] = known
+    chain, hits = orm.load_node(known['chain']), orm.load_node(known['hits'])
+    labels = chain.inputs.labels
+    structures = [orm.load_node(uuid) for uuid in labels.column('structure_uuid').tolist() if uuid]
+    return SimpleNamespace(hits=hits, chain=chain, labels=labels, known=structures, code=chain.inputs.code)

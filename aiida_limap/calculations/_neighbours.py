@@ -13,7 +13,7 @@ __all__ = ['atomic_fractions', 'nearest_codes', 'nearest_compositions']
 _CHUNK = 200
 
 
-def atomic_fractions(formulas: Sequence[str]) -> NDArray[np.float32]:
+def atomic_fractions(formulas: Sequence[str]) -> NDArray[np.float64]:
     """Return the atomic fractions of formulas.
 
     :param formulas: chemical formulas.
@@ -21,7 +21,7 @@ def atomic_fractions(formulas: Sequence[str]) -> NDArray[np.float32]:
     """
     from pymatgen.core import Composition
 
-    rows = np.zeros((len(formulas), 118), dtype=np.float32)
+    rows = np.zeros((len(formulas), 118), dtype=np.float64)
     for row, formula in zip(rows, formulas, strict=True):
         try:
             found = Composition(formula).fractional_composition
@@ -57,11 +57,11 @@ def nearest_compositions(
         return places, distances
     for start in range(0, wanted.size, _CHUNK):
         part = wanted[start : start + _CHUNK]
-        found = 0.5 * cdist(rows[part], library[readable], 'cityblock')
+        # Rounded, so that equal distances are equal whatever the order of their sums.
+        found = np.round(0.5 * cdist(rows[part], library[readable], 'cityblock'), 9)
         best = found.argmin(axis=1)
         places[part], distances[part] = readable[best], found[np.arange(part.size), best]
-    # Single precision leaves a rest where two compositions are the same.
-    return places, np.round(distances, 6)
+    return places, distances
 
 
 def nearest_codes(codes: ArrayLike, known: ArrayLike, k: int = 5) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
