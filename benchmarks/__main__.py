@@ -20,6 +20,7 @@ from benchmarks.refinement import refinement
 from benchmarks.scale import scale
 from benchmarks.screening_enumeration import screening_enumeration
 from benchmarks.screening_features import screening_features
+from benchmarks.screening_models import screening_models
 from benchmarks.training import grid, training
 from benchmarks.worth import worth
 
@@ -37,6 +38,7 @@ PARTS = (
     grid,
     phonons,
     screening_features,
+    screening_models,
     screening_enumeration,
 )
 #: They make a profile of AiiDA, which a process can do once.

@@ -17,6 +17,8 @@ NEIGHBOURS = 5
 PERCENTILE = 95.0
 #: Training rows that are kept; of more a sample.
 _MOST_ROWS = 5000
+#: Of these, the rows whose distances give the limit.
+_LIMIT_ROWS = 1000
 #: How far beyond the range of the training a feature may lie, in units of that range.
 _BEYOND = 0.1
 _SMALLEST = 1e-9
@@ -70,8 +72,9 @@ class Applicability:
             chosen = np.sort(np.random.default_rng(0).choice(len(distinct), _MOST_ROWS, replace=False))
             distinct, member = distinct[chosen], member[chosen]
         points = (distinct - centre) / scale
-        # Equal rows of other groups count as one point: their twin is at distance zero, which says nothing.
-        distances = _mean_distances(points, points, member)
+        # Equal rows count as one point: a twin is at distance zero, which says nothing.
+        asked = np.linspace(0, len(points) - 1, min(len(points), _LIMIT_ROWS)).astype(int)
+        distances = _mean_distances(points[asked], points, (member[asked], member))
         found = distances[np.isfinite(distances)]
         limit = float(np.percentile(found, PERCENTILE)) if found.size else 0.0
         return cls(points, centre, scale, rows.min(axis=0), rows.max(axis=0), max(limit, _SMALLEST))
@@ -123,9 +126,11 @@ class Applicability:
 
 
 def _mean_distances(
-    points: NDArray[np.float64], known: NDArray[np.float64], groups: NDArray[np.int64] | None
+    points: NDArray[np.float64],
+    known: NDArray[np.float64],
+    groups: tuple[NDArray[np.int64], NDArray[np.int64]] | None,
 ) -> NDArray[np.float64]:
-    """Return (n,) the mean distance to the nearest known points; with groups both are the same rows."""
+    """Return (n,) the mean distance to the nearest known points; with groups of both, to those of other groups."""
     from scipy.spatial.distance import cdist
 
     means = np.full(len(points), np.inf)
@@ -133,7 +138,7 @@ def _mean_distances(
         part = slice(start, start + 512)
         distances = cdist(points[part], known)
         if groups is not None:
-            distances[groups[part, None] == groups[None, :]] = np.inf
+            distances[groups[0][part, None] == groups[1][None, :]] = np.inf
         count = min(NEIGHBOURS, distances.shape[1])
         nearest = np.partition(distances, count - 1, axis=1)[:, :count]
         finite = np.isfinite(nearest)
