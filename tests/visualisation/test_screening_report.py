@@ -65,7 +65,8 @@ def test_the_page_says_what_was_found_without_a_script(pictures):
     report = invented_screening()
     text = screening_html(report, pictures)
     assert '<h1>Invented screening</h1>' in text
-    assert '<li>1\u202f732 hits</li><li>1.97 × 10¹⁰ compositions of the grid</li><li>models: sML, eML, esML, atom2vec</li>' in text
+    assert '<li>1\u202f732 hits</li><li>1.97 × 10¹⁰ compositions of the grid</li>' in text
+    assert '<li>models: sML, eML, esML, atom2vec</li>' in text
     assert '<span class="share">9.2 %</span><b>1.81 × 10⁹</b><span>charge neutral</span>' in text
     assert 'published 2.00 × 10⁹' in text
     assert '<span class="paper">+ 310 of small integers</span>' in text
@@ -143,6 +144,13 @@ def test_a_browser_shows_it_without_requests_and_errors(open_report, pictures, s
     assert page.evaluate('getComputedStyle(document.body).backgroundColor') != ground
     page.reload()
     assert page.evaluate('getComputedStyle(document.body).backgroundColor') != ground
+    # On paper the ink is dark, whatever the screen shows.
+    for _ in range(2):
+        page.locator('#theme').click()
+        page.emulate_media(media='print')
+        assert page.evaluate('getComputedStyle(document.body).color') == 'rgb(29, 36, 48)'
+        assert page.locator('#explore').is_hidden()
+        page.emulate_media(media='screen')
 
 
 @pytest.mark.browser
