@@ -157,9 +157,8 @@ def _read(screening: str | None, source: Path | None, systems: tuple[str, ...], 
     if source is not None:
         return _of_file(source, screening, systems, title)
     load_profile((click.get_current_context().find_root().obj or {}).get('profile'))
-    from aiida_limap.tools._screening_ternaries import read_systems
     from aiida_limap.tools.hits import load_hits
-    from aiida_limap.tools.screening import screening_report
+    from aiida_limap.tools.screening import read_systems, screening_report
 
     wanted = read_systems(systems)
     return screening_report(load_hits(screening), title=title, systems=wanted)

@@ -21,7 +21,7 @@ from aiida_limap.tools._screening_parts import (
     model_scores,
 )
 from aiida_limap.tools._screening_published import BIBTEX
-from aiida_limap.tools._screening_ternaries import chosen_systems, load_screening_model, ternaries
+from aiida_limap.tools._screening_ternaries import chosen_systems, load_screening_model, read_systems, ternaries
 from aiida_limap.tools.hits import chain_of, models_of
 from aiida_limap.tools.provenance import input_of
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from aiida_limap.data.table import TableData
 
-__all__ = ['screening_report']
+__all__ = ['read_systems', 'screening_report']
 
 _JOB = 'ScreenCalculation'
 _MOST_JOBS = 20
