@@ -194,7 +194,7 @@ def _sum_points(
     for site in range(n_sites):
         # Shell by shell, since on shared sites the chance jumps at the radius of each species.
         inner = 0.0
-        for outer in np.sort(radii[firsts[site] : firsts[site + 1]]):
+        for outer in np.unique(radii[firsts[site] : firsts[site + 1]]):
             for node in range(nodes.shape[0]):
                 length = inner + (outer - inner) * nodes[node]
                 weight = (outer - inner) * shares[node] * 4 * np.pi * length**2 / directions.shape[0]

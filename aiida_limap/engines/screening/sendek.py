@@ -7,7 +7,7 @@ Words: two atoms are bonded if they are closer than 4 Å; the sublattice is all 
 the atoms of the most electronegative element; the ionicity of a bond is the difference of the Pauling
 electronegativities of its ends; the sphere of an atom has its covalent radius (B. Cordero et al., Dalton Trans. 2008,
 2832; the radii of the paper are not available to us, with these the published means of PF, SPF, SLPW and SLPE come out
-within a quarter of their standard deviations). A straight path goes from a mobile ion to the nearest other one, all of
+within a third of their standard deviations). A straight path goes from a mobile ion to the nearest other one, all of
 them in turn where several are equally near; its width is the gap to the nearest sphere beside it, none if that lies
 across. Where no atom lies beside it within 4 Å, those beyond its ends count.
 

@@ -104,6 +104,13 @@ def test_volumes_of_spheres_in_closed_form():
     assert union_volume(np.eye(3) * 3, np.zeros((1, 3)), np.array([2.7])) == pytest.approx(27, rel=1e-12)
 
 
+def test_species_of_one_radius_share_a_site():
+    # Se and Br have 1.20 Å both.
+    found = sendek_features(antifluorite('Li', {'Se': 0.5, 'Br': 0.5}, a=6.0), names=['PF', 'SPF'])
+    assert found['SPF'] == pytest.approx(4 * 4 / 3 * np.pi * 1.2**3 / 6.0**3, rel=1e-3)
+    assert found['SPF'] < found['PF'] < 1
+
+
 def test_both_ways_to_a_volume_agree():
     generator = np.random.default_rng(2)
     cell = np.diag([6.0, 7.0, 8.0]) + generator.random((3, 3))
