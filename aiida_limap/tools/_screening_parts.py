@@ -170,14 +170,14 @@ def _subsets(train: Document) -> CurveSet | None:
     curves = [search]
     nested = (train.get('nested_selection') or {}).get('accuracy')
     # The size is part of the choice: one number, whatever the size.
-    judged = _curve('chosen and judged on different rows', ((size, nested) for size in (search.x[0], search.x[-1])))
+    judged = _curve('chosen without the judged row', ((size, nested) for size in (search.x[0], search.x[-1])))
     if judged is not None:
         curves.append(judged)
     curves.append(Curve('published, leave-one-out', (BEST_SUBSET[0],), (BEST_SUBSET[1],), is_published=True))
     tried = sum(int(row.get('subsets') or 0) for row in best)
     text = f'{tried} subsets were tried: ' if tried else ''
-    note = f'{text}the best of so many looks better than it is on compounds that nobody has seen.'
-    return CurveSet('Features in the subset', 'Accuracy on measured compounds', tuple(curves), _capital(note))
+    note = f'{text}the best of so many looks better on measured compounds than it is on others.'
+    return CurveSet('Features in the subset', 'Accuracy', tuple(curves), _capital(note))
 
 
 def _capital(text: str) -> str:

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 __all__ = ['STEP_PERCENT', 'chosen_systems', 'load_screening_model', 'read_systems', 'ternaries']
 
 STEP_PERCENT = 2
+_MOST_OWN = 4
 _MOST = 6
-_FEWEST = 3
-#: Drawn where the hits have few ternary systems of their own: well-known families of conductors.
+#: Drawn beside the systems of the hits, to compare with: well-known families of conductors.
 _USUAL = (('P', 'S'), ('P', 'O'), ('Y', 'Cl'), ('Ge', 'S'))
 _SIZE = 3
 
@@ -42,24 +42,28 @@ def read_systems(words: Sequence[str]) -> list[tuple[str, str, str]]:
 
 
 def chosen_systems(systems: Sequence[str], elements: Sequence[str], base: str | None) -> list[tuple[str, str, str]]:
-    """Return the ternary systems of the best hits, filled up with well-known ones.
+    """Return the ternary systems of the best hits, and well-known ones beside them.
 
     :param systems: systems of the hits, elements joined by hyphens, the best first.
     :param elements: elements of the screening; empty where they are not known, then all are taken.
     :param base: the element that all compositions hold.
     """
     own = [tuple(word.split('-')) for word in dict.fromkeys(systems) if word.count('-') == _SIZE - 1]
-    found = [_based(system, base) for system in own[:_MOST]]
+    found = [_based(system, base) for system in own[:_MOST_OWN]]
     for pair in _USUAL:
         system = (base or 'Li', *pair)
         is_known = not elements or set(system) <= set(elements)
-        if len(found) < _FEWEST and is_known and set(system) not in [set(entry) for entry in found]:
+        if len(found) < _MOST and is_known and set(system) not in [set(entry) for entry in found]:
             found.append(system)
     return [(first, second, third) for first, second, third in found]
 
 
 def _based(system: tuple[str, ...], base: str | None) -> tuple[str, ...]:
-    return tuple(sorted(system, key=lambda symbol: symbol != base))
+    """Return a system with its base first, and the most electronegative element last."""
+    from aiida_limap.engines.screening.element_properties import element_property_table
+
+    values = dict(zip(system, element_property_table(system, ('electronegativity',))[:, 0].tolist(), strict=True))
+    return tuple(sorted(system, key=lambda symbol: (symbol != base, values[symbol])))
 
 
 def load_screening_model(node: ScreeningModelData) -> Any:

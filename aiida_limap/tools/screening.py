@@ -49,6 +49,9 @@ _LABELS = {
 #: Columns whose 1 and 0 are words to a reader.
 _WORDS = {'agrees': {1.0: 'yes', 0.0: 'no'}, 'nearest_label': {1.0: 'fast', 0.0: 'slow'}}
 _UNITS = {'mean_mass_g_per_mol': 'g/mol'}
+_DESCRIPTIONS = {
+    'agrees': 'whether the second model calls it fast too; empty where it has not seen one of the elements'
+}
 
 
 def screening_report(
@@ -158,7 +161,7 @@ def _hits(table: TableData, jobs: Sequence[orm.CalcJobNode]) -> dict[str, MapPro
         words = _WORDS.get(name)
         values = tuple(given if words is None else (words.get(value) for value in given))
         label = _LABELS.get(name, name.replace('_', ' '))
-        columns[name] = MapProperty(values, label, unit, known.get('description', ''))
+        columns[name] = MapProperty(values, label, unit, _DESCRIPTIONS.get(name) or known.get('description', ''))
     if 'formula' not in columns or 'score' not in columns:
         return {}
     if 'system' not in columns:

@@ -22,6 +22,7 @@ _CURVE_INCH = 2.5
 _MOST_TICKS = 12
 _DATA_SETS = ('exp', 'MP', 'DFT')
 _GROUND = '#f4f5f7'
+_LONG_LABEL = 22
 
 
 def models(report: ScreeningReport) -> Drawing:
@@ -198,7 +199,9 @@ def _curves(report: ScreeningReport, name: str, otherwise: str) -> Drawing:
             axes.fill_between(curve.x, low, high, color=colour, alpha=0.18, linewidth=0)
         axes.plot(curve.x, curve.y, marker=marker, markersize=3.5, color=colour, linewidth=1.1, label=curve.label)
     _curve_axes(axes, entry)
-    figure.legend(loc='outside upper center', ncols=2 if len(entry.curves) > 1 else 1, handlelength=1.6)
+    # Two long labels are wider than the figure.
+    is_long = max(len(curve.label) for curve in entry.curves) > _LONG_LABEL
+    figure.legend(loc='outside upper center', ncols=1 if is_long or len(entry.curves) == 1 else 2, handlelength=1.6)
     style.settle(figure)
     rows: list[Sequence[object]] = [('curve', entry.x_label, entry.y_label, 'standard_deviation', 'published')]
     for curve in entry.curves:
