@@ -11,13 +11,13 @@ from typing import Any
 import click
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.base import clone
 
 from aiida_limap.engines.screening.models import ElementModel, Sendek2017, StructureModel, TransferModel
 from aiida_limap.engines.screening.nested import nested_selection, permuted_searches
 from aiida_limap.engines.screening.reductions import feature_labels
 from aiida_limap.engines.screening.selection import SearchOptions, Subset, search_subsets
 from aiida_limap.engines.screening.validation import (
-    METRICS,
     bootstrap_intervals,
     chance_levels,
     classification_scores,
@@ -28,14 +28,12 @@ from aiida_limap.engines.screening.validation import (
     share_in_folds,
     summarised,
 )
-from benchmarks.common import print_table, shared_options, write_markdown, write_result
+from benchmarks.common import shared_options, write_result
 from benchmarks.screening_sets import Materials, MeasuredSet, dynamics_set, materials, measured_sets
+from benchmarks.screening_tables import PUBLISHED, report
 
 __all__ = ['screening_models']
 
-#: Share of correct answers in per cent by set (measured, labelled by sML, molecular dynamics): Cubuk, Sendek & Reed
-#: (2019), Table I.
-PUBLISHED = {'sML': (90.0, None, 90.5), 'eML': (97.5, 13.0, 52.4), 'esML': (87.5, 92.0, 85.7)}
 TRANSFER_FOLDS = 10
 #: Sets of more rows are searched by five folds, in subsets of at most so many columns.
 _FEW_ROWS = 100
@@ -93,7 +91,7 @@ def screening_models(
         result['sets'].append(_judged(measured, known, dynamics, budget))
     if known is not None and dynamics is not None:
         result['preset'] = _preset(known, dynamics)
-    _report(output, result)
+    report(output, result, RULES[0][0])
     write_result(output, 'screening_models', result)
 
 
@@ -246,6 +244,7 @@ def _esml(
             'by_fold': summarised(by_fold),
             'hold_out': classification_scores(told[held_out], run.predicted[held_out]),
             'measured': _with_intervals(crystals.labels, full.predict(crystals.elements), crystals.formulas),
+            'measured_apart': _apart(crystals, teacher, model, known, budget),
             'dynamics': _with_intervals(dynamics.labels, full.predict(dynamics.elements), dynamics.formulas),
             'wall_s': time.perf_counter() - started,
         }
@@ -259,6 +258,25 @@ def _esml(
         curve_model, known.elements, told, known.formulas, shares=CURVE_SHARES, repeats=1, seed=budget.seed
     )
     return found
+
+
+def _apart(
+    crystals: MeasuredSet, teacher: StructureModel, student: TransferModel, known: Materials, budget: _Budget
+) -> dict[str, Any]:
+    """Judge by measurements that neither teacher nor student have seen, nor any structure of their formulas."""
+    member = np.unique(crystals.formulas, return_inverse=True)[1]
+    least = min(len(np.unique(member[crystals.labels == label])) for label in (0, 1))
+    folds = share_in_folds(crystals.labels, member, min(5, least), budget.seed)
+    predicted = np.empty_like(crystals.labels)
+    for fold in range(folds.max() + 1):
+        inside, held_out = folds != fold, np.flatnonzero(folds == fold)
+        hidden = {crystals.formulas[row] for row in held_out}
+        shown = np.array([formula not in hidden for formula in known.formulas])
+        groups = np.asarray(crystals.formulas)[inside].tolist()
+        one = clone(teacher).fit(crystals.five[inside], crystals.labels[inside], groups=groups)
+        other = clone(student).fit(known.elements[shown], one.predict(known.five[shown]))
+        predicted[held_out] = other.predict(crystals.elements[held_out])
+    return _with_intervals(crystals.labels, predicted, crystals.formulas)
 
 
 def _ceiling(rows: NDArray[np.float64], labels: NDArray[np.int64]) -> float:
@@ -276,104 +294,3 @@ def _preset(known: Materials, dynamics: MeasuredSet) -> dict[str, Any]:
         'fast_share': float(model.predict(known.published).mean()),
         'dynamics': _with_intervals(crystal.labels, model.predict(crystal.published), crystal.formulas),
     }
-
-
-def _report(output: Path, result: dict[str, Any]) -> None:
-    tables = [
-        _table_one(result),
-        *(_sml_table(entry) for entry in result['sets']),
-        *(_eml_table(entry) for entry in result['sets']),
-        *(_esml_table(entry, weight) for entry in result['sets'] for weight in entry.get('esml', {})),
-    ]
-    for title, headings, rows in tables:
-        print_table(title, headings, rows)
-    write_markdown(output / 'screening_models.md', tables)
-
-
-Table = tuple[str, list[str], list[list[Any]]]
-
-
-def _table_one(result: dict[str, Any]) -> Table:
-    """Return accuracies in per cent, the paper's and ours."""
-    rows: list[list[Any]] = [[f'{name}, paper', *values] for name, values in PUBLISHED.items()]
-    for entry in result['sets']:
-        esml = entry.get('esml', {}).get('None')
-        rule = {} if esml is None else esml['rules'][RULES[0][0]]
-        sml, eml = entry['sml']['None'], entry['eml']['all']
-        best = max(item['accuracy'] for item in eml['search']['best'])
-        rows += [
-            [f'sML, {entry["name"]}', _percent(sml['leave_one_out']), None, _percent(sml.get('dynamics'))],
-            [f'eML, {entry["name"]}', 100 * best, _percent(eml.get('materials')), _percent(eml.get('dynamics'))],
-            [f'eML nested, {entry["name"]}', _percent(eml['nested']), None, None],
-            [
-                f'esML, {entry["name"]}',
-                *(_percent(rule.get(key)) for key in ('measured', 'cross_validation', 'dynamics')),
-            ],
-        ]
-    return 'Correct answers in per cent', ['model, labels', 'measured', 'labels of sML', 'molecular dynamics'], rows
-
-
-def _percent(scores: dict[str, float] | None) -> float | None:
-    return None if scores is None else 100 * scores['accuracy']
-
-
-def _sml_table(entry: dict[str, Any]) -> Table:
-    headings = ['sML', *(name for name in METRICS[:4])]
-    chance = entry['chance']
-    rows = [[f'chance: {way}', *(chance[way][name] for name in METRICS[:4])] for way in chance]
-    rows.append(['Sendek 2017, to be verified', *(entry['preset'][name] for name in METRICS[:4])])
-    for weight, sml in entry['sml'].items():
-        told = 'balanced' if weight == 'balanced' else 'plain'
-        rows.append([f'{told}, leave one formula out', *(_interval(sml, name) for name in METRICS[:4])])
-        rows.append([f'{told}, five folds repeated', *(_spread(sml['repeated'][name]) for name in METRICS[:4])])
-    counts = f'{entry["rows_with_structure"]} rows, {entry["fast_with_structure"]} fast'
-    return f'{entry["name"]}: {counts}', headings, rows
-
-
-def _interval(sml: dict[str, Any], name: str) -> str:
-    low, high = sml['intervals'][name]
-    return f'{sml["leave_one_out"][name]:.3f} ({low:.2f} to {high:.2f})'
-
-
-def _spread(values: dict[str, float]) -> str:
-    return f'{values["mean"]:.3f} ± {values["sd"]:.3f}'
-
-
-def _eml_table(entry: dict[str, Any]) -> Table:
-    headings = ['columns', 'size', 'subsets', 'best accuracy', 'ties', 'features']
-    rows = []
-    for name, eml in entry['eml'].items():
-        for best in eml['search']['best']:
-            words = ', '.join(best['features'])
-            rows.append([name, best['size'], best['subsets'], best['accuracy'], best['ties'], words])
-        shuffled = np.asarray(eml['shuffled'])
-        rows.append([f'{name}: shuffled labels', '', '', f'{shuffled.mean():.3f} (max {shuffled.max():.3f})', '', ''])
-        low, high = eml['nested']['intervals']['accuracy']
-        told = f'{eml["nested"]["accuracy"]:.3f} ({low:.2f} to {high:.2f})'
-        rows.append([f'{name}: nested', '', '', told, '', f'the searches promised {eml["nested_promised"]:.3f}'])
-    all_slow = entry['chance']['all_slow']['accuracy']
-    title = f'eML, {entry["name"]}: {entry["rows_with_structure"]} rows, all slow {all_slow:.3f}'
-    return title, headings, rows
-
-
-def _esml_table(entry: dict[str, Any], weight: str) -> Table:
-    esml = entry['esml'][weight]
-    headings = ['esML', 'accuracy', 'by fold', 'F1', 'MCC', 'hold-out', 'measured', 'molecular dynamics']
-    rows: list[list[Any]] = [
-        ['all slow', esml['chance']['all_slow']['accuracy'], None, 0.0, 0.0, None, None, None],
-        ['composition known by heart', esml['ceiling'], None, None, None, None, None, None],
-    ]
-    for words, rule in esml['rules'].items():
-        scores = rule['cross_validation']
-        rows.append(
-            [
-                words,
-                scores['accuracy'],
-                _spread(rule['by_fold']['accuracy']),
-                scores['f1'],
-                scores['mcc'],
-                *(rule[key]['accuracy'] for key in ('hold_out', 'measured', 'dynamics')),
-            ]
-        )
-    told = f'{100 * esml["fast_share"]:.1f} % fast'
-    return f'esML from sML of {entry["name"]} (class weight {weight}): {esml["rows"]} rows, {told}', headings, rows
