@@ -36,7 +36,7 @@ def results(folder: Path, part: str, *arguments: str) -> dict:
     return document
 
 
-@pytest.mark.parametrize('part', [*PARTS, 'phonons', 'overhead', 'scale'])
+@pytest.mark.parametrize('part', [*PARTS, 'phonons', 'screening_features', 'overhead', 'scale'])
 def test_every_part_has_help_with_an_example(part):
     done = benchmark(part, '--help')
     assert done.returncode == 0, done.stderr
