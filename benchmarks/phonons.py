@@ -64,16 +64,18 @@ def phonons(data: Path | None, output: Path, limit: int | None, tetrahedron: int
         )
     archives = sorted((data / FOLDER / 'phonondb_li').iterdir(), key=lambda path: (path.stat().st_size, path.name))
     rows = _finished(output, afresh, _chosen(archives, limit), _row)
-    compared = _finished(
-        output / 'tetrahedron',
-        afresh,
-        _chosen([path for path in archives if _id(path) in _ok(rows)], tetrahedron),
-        _dos,
-    )
     references = {
         'recomputed': _table(data / FOLDER / 'recomputed_index.csv'),
         'published': _table(data / FOLDER / 'data_labelled_kasper.csv'),
         'mismatched': _table(data / FOLDER / 'li_index_mismatch.csv'),
+    }
+    readable = [path for path in archives if _id(path) in _ok(rows)]
+    compared = {
+        name: _finished(output / 'tetrahedron' / name.replace(' ', '_'), afresh, chosen, _dos)
+        for name, chosen in (
+            ('evenly chosen', _chosen(readable, tetrahedron)),
+            ('largest deviations', _worst(readable, _ok(rows), references['recomputed'])[:tetrahedron]),
+        )
     }
     result = _summary(rows, compared, references)
     tables = _tables(result)
@@ -185,6 +187,16 @@ def _ok(rows: Sequence[Row]) -> dict[str, dict[str, Any]]:
     return {row['id']: row['values'] for row in rows if row['status'] == 'ok'}
 
 
+def _worst(
+    archives: Sequence[Path], ours: dict[str, dict[str, Any]], recomputed: dict[str, dict[str, str]]
+) -> list[Path]:
+    """Return the archives whose band centre of lithium is farthest from the recomputed one, twenty at most."""
+    theirs = _column(recomputed, 'li_band_centre')
+    deviations = _deviations(ours, 'mobile_band_centre_THz', theirs)
+    known = [path for path in archives if _id(path) in deviations]
+    return sorted(known, key=lambda path: -abs(deviations[_id(path)]))[:20]
+
+
 def _deviations(ours: dict[str, dict[str, Any]], name: str, theirs: dict[str, float]) -> dict[str, float]:
     """Return relative deviations of ours from theirs, in per cent."""
     return {
@@ -206,7 +218,9 @@ def _spread(values: dict[str, float]) -> dict[str, Any]:
     }
 
 
-def _summary(rows: list[Row], compared: list[Row], references: dict[str, dict[str, dict[str, str]]]) -> dict[str, Any]:
+def _summary(
+    rows: list[Row], compared: dict[str, list[Row]], references: dict[str, dict[str, dict[str, str]]]
+) -> dict[str, Any]:
     ours = _ok(rows)
     recomputed, published = references['recomputed'], references['published']
     stable = {key: values for key, values in ours.items() if values['total_imaginary_share'] < 0.001}
@@ -246,13 +260,16 @@ def _summary(rows: list[Row], compared: list[Row], references: dict[str, dict[st
         'imaginary_over_1_percent': sum(values['total_imaginary_share'] > 0.01 for values in ours.values()),
         'deviations_percent': deviations,
         'tetrahedron': {
-            'rows': compared,
-            'norm_deviation_percent': _spread({row['id']: 100 * row['norm_deviation'] for row in compared}),
-            'centres': {
-                name: _through_densities(ours, name, compared, _column(recomputed, column))
-                for name, column, _ in COLUMNS
-                if name.startswith('mobile')
-            },
+            name: {
+                'rows': chosen,
+                'norm_deviation_percent': _spread({row['id']: 100 * row['norm_deviation'] for row in chosen}),
+                'centres': {
+                    own: _through_densities(ours, own, chosen, _column(recomputed, column))
+                    for own, column, _ in COLUMNS
+                    if own.startswith('mobile')
+                },
+            }
+            for name, chosen in compared.items()
         },
     }
 
@@ -274,15 +291,13 @@ def _tables(result: dict[str, Any]) -> list[tuple[str, list[str], list[list[Any]
         for name in names
         for column in MEANINGS
     ]
-    other = result['tetrahedron']
-    for name, centres in other['centres'].items():
-        cells += [
-            ['tetrahedron densities, from recomputed', MEANINGS[name], *_cells(centres['from_recomputed'])],
-            ['modes, from tetrahedron densities', MEANINGS[name], *_cells(centres['modes_from_tetrahedron'])],
-        ]
-    cells += [
-        ['norm of tetrahedron densities', 'Li', *_cells(other['norm_deviation_percent'])],
-    ]
+    for chosen, other in result['tetrahedron'].items():
+        for name, centres in other['centres'].items():
+            cells += [
+                [f'densities from recomputed, {chosen}', MEANINGS[name], *_cells(centres['from_recomputed'])],
+                [f'modes from densities, {chosen}', MEANINGS[name], *_cells(centres['modes_from_tetrahedron'])],
+            ]
+        cells += [[f'norm of densities, {chosen}', 'Li', *_cells(other['norm_deviation_percent'])]]
     seconds = [
         [name, value['count'], value['median'], value['mean'], value['p90'], value['max']]
         for name, value in result['seconds'].items()

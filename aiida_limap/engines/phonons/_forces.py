@@ -17,7 +17,7 @@ from aiida_limap.engines.phonons.files import PhononFiles
 __all__ = ['MAX_ASYMMETRY', 'add_born_charges', 'add_force_constants']
 
 #: Force constants between different atoms that must change by more than this part of their norm to have the symmetry of
-#: the crystal belong to another crystal or supercell. Those of the archives of PhononDB change by less than 0.02.
+#: the crystal belong to another crystal or supercell. Those of archives of PhononDB change by 0.03 at most.
 MAX_ASYMMETRY = 0.15
 
 

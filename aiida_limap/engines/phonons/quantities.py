@@ -44,7 +44,7 @@ WIDTH_LEVEL = 0.01
 ONSET_SHARE = 0.01
 #: Larger deviations of the norm of a density of states from three for each atom are told.
 NORM_TOLERANCE = 0.05
-#: A larger share of imaginary modes is told.
+#: A larger share of imaginary modes is told, of all atoms or of the element.
 IMAGINARY_TOLERANCE = 0.01
 
 
@@ -161,11 +161,11 @@ def band_quantities(
         part = _numbers(name, lines, temperatures, MODES_CUT_THZ if modes else DOS_CUT_THZ)
         part |= _shape(dos, element)
         parts.append(part | _norm(name, part['norm'], source.count(element), notes))
-    imaginary = parts[1]['imaginary_share']
-    if imaginary > IMAGINARY_TOLERANCE:
+    own, whole = (part['imaginary_share'] for part in parts)
+    if max(own, whole) > IMAGINARY_TOLERANCE:
         notes.append(
-            f'{imaginary:.1%} of the modes are imaginary (down to {parts[1]["lowest_THz"]:.1f} THz): they count as '
-            'negative in band centres, and not at all in thermal ones'
+            f'{whole:.1%} of the modes, and {own:.1%} of the motion of {mobile} in them, are imaginary (down to '
+            f'{parts[1]["lowest_THz"]:.1f} THz): they count as negative in band centres, and not at all in thermal ones'
         )
     return BandQuantities(mobile, 'modes' if modes else 'dos', parts[0], parts[1], temperatures, tuple(notes))
 

@@ -74,7 +74,7 @@ def test_imaginary_modes_count_as_negative_and_not_thermally():
     assert found.mobile_part['lowest_THz'] == -3.0
     weights = occupation(np.array([4.0, 8.0]), 298)
     assert found.thermal_band_centres_THz[0] == pytest.approx(weights @ [4, 8] / weights.sum())
-    assert '16.7% of the modes are imaginary' in found.notes[0]
+    assert '16.7% of the modes, and 33.3% of the motion of Li in them, are imaginary' in found.notes[0]
 
 
 def test_a_crystal_without_a_real_mode_has_no_thermal_band_centre():
