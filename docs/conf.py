@@ -38,7 +38,8 @@ def _write_exit_codes() -> None:
     from aiida.plugins import CalculationFactory, WorkflowFactory
 
     jobs = ('limap.bvff', 'limap.descriptors', 'limap.train', 'limap.encode')
-    chains = ('limap.bvff.base', 'limap.train.base', 'limap.featurize', 'limap.map', 'limap.encode')
+    jobs += ('limap.screen_train', 'limap.screen', 'limap.place_compositions')
+    chains = ('limap.bvff.base', 'limap.train.base', 'limap.featurize', 'limap.map', 'limap.encode', 'limap.screen')
     names = [(name, CalculationFactory, name) for name in jobs]
     # A job and a work chain share a name.
     names += [(name, WorkflowFactory, f'{name} (work chain)' if name in jobs else name) for name in chains]
