@@ -18,6 +18,7 @@ from benchmarks.phonons import phonons
 from benchmarks.published import published
 from benchmarks.refinement import refinement
 from benchmarks.scale import scale
+from benchmarks.screening_atom2vec import screening_atom2vec
 from benchmarks.screening_enumeration import screening_enumeration
 from benchmarks.screening_features import screening_features
 from benchmarks.screening_models import screening_models
@@ -39,6 +40,7 @@ PARTS = (
     phonons,
     screening_features,
     screening_models,
+    screening_atom2vec,
     screening_enumeration,
 )
 #: They make a profile of AiiDA, which a process can do once.

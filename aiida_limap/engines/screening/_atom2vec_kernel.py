@@ -30,8 +30,8 @@ def score_rows(  # noqa: PLR0913
 ) -> None:
     """Write the mean score of some networks for each composition.
 
-    :param places: (n, m) places of elements, any type of whole numbers.
-    :param amounts: (n, m) amounts, any type of numbers.
+    :param places: (n, m) places of elements.
+    :param amounts: (n, m) amounts, single precision.
     :param scale: what turns amounts into fractions, single precision.
     :param vectors: (K, n_elements, D) element vectors, single precision.
     :param kinds: (R,) numbers of the reductions.
@@ -56,7 +56,7 @@ def score_rows(  # noqa: PLR0913
         size = min(BLOCK, n_rows - start)
         for slot in range(width):
             for row in range(size):
-                shares[slot, row] = np.float32(amounts[start + row, slot]) * scale
+                shares[slot, row] = amounts[start + row, slot] * scale
         total[:] = 0
         for network in range(count):
             for axis in range(dimension):

@@ -168,9 +168,9 @@ def reduce_rows(vectors: Tensor, places: Tensor, amounts: Tensor, reductions: Se
     """Return what is kept of the rows ``c_e v_e`` of compositions.
 
     With fractions c: ``mean`` is the sum of the rows, which is the mean of v over the atoms; ``std`` is the standard
-    deviation of v over the atoms, ``sqrt(sum c (v - mean)^2)``; ``min`` and ``max`` are the least and the largest row,
-    where the rows of elements that the composition does not hold are zero. All are continuous in c: an element that
-    is all but absent has no say.
+    deviation of v over the atoms, ``sqrt(sum c (v - mean)^2)``; ``min`` and ``max`` are the least and the largest of
+    the rows and of zero, the row of an absent element. All are continuous in c: an element that is all but absent has
+    no say.
 
     :param vectors: (n_elements, K, D) element vectors.
     :param places: (n, m) places of elements.

@@ -33,13 +33,13 @@ class Plateau:
     :param dimensions: (k,) lengths.
     :param agreement: (k, n_networks) share of held-out rows that each network names right.
     :param committee: (k,) the same for the mean score of the networks that did not see a row, over all rows.
-    :param n_rows: number of rows.
+    :param scores: (k, n) this mean score of each row.
     """
 
     dimensions: tuple[int, ...]
     agreement: NDArray[np.float64]
     committee: NDArray[np.float64]
-    n_rows: int
+    scores: NDArray[np.float64]
 
     @property
     def reached_at(self) -> int:
@@ -55,7 +55,7 @@ class Plateau:
             {'dimension': size, 'mean': float(row.mean()), 'spread': float(row.std(ddof=1)), 'committee': float(joint)}
             for size, row, joint in zip(self.dimensions, self.agreement, self.committee, strict=True)
         ]
-        return {'dimensions': rows, 'reached_at': self.reached_at, 'n_rows': self.n_rows}
+        return {'dimensions': rows, 'reached_at': self.reached_at, 'n_rows': self.scores.shape[1]}
 
 
 def dimension_plateau(
@@ -90,15 +90,16 @@ def dimension_plateau(
     held_out = [fold for fold in range(int(shared.max()) + 1) for _ in range(starts)]
     seeds = seeds_of(data.options['seed'], len(held_out))
     counts = masked(class_counts(data.labels, data.options['class_weight']), shared, held_out)
-    agreement, committee = [], []
+    agreement, committee, means = [], [], []
     for dimension in dimensions:
         check_whole('dimension', dimension, 1)
         scores = data.train(counts, seeds, dimension=int(dimension)).scores(data.rows)
         right = (scores > 0) == (data.labels == 1)
         agreement.append([row[shared == fold].mean() for row, fold in zip(right, held_out, strict=True)])
         unseen = np.array(held_out)[:, None] == shared
-        committee.append((((scores * unseen).sum(axis=0) > 0) == (data.labels == 1)).mean())
-    return Plateau(tuple(int(d) for d in dimensions), np.array(agreement), np.array(committee), len(data.labels))
+        means.append((scores * unseen).sum(axis=0) / starts)
+        committee.append(((means[-1] > 0) == (data.labels == 1)).mean())
+    return Plateau(tuple(int(d) for d in dimensions), np.array(agreement), np.array(committee), np.array(means))
 
 
 @dataclass(frozen=True, eq=False)

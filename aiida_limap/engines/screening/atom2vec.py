@@ -22,7 +22,7 @@ from aiida_limap.engines.errors import InputError
 from aiida_limap.engines.screening._atom2vec_network import REDUCTIONS, Networks, train_networks
 from aiida_limap.engines.screening._atom2vec_options import check_options, seeds_of
 from aiida_limap.engines.screening._atom2vec_range import CompositionRange
-from aiida_limap.engines.screening._atom2vec_rows import SparseRows, read_fractions
+from aiida_limap.engines.screening._atom2vec_rows import SparseRows, check_elements, read_fractions
 from aiida_limap.engines.screening._atom2vec_studies import (
     ElementContributions,
     Plateau,
@@ -53,8 +53,9 @@ class Atom2VecClassifier(ClassifierMixin, BaseEstimator):
     scores of compositions that were held out (Platt, 1999). Compositions may be given as formulas, pymatgen
     compositions or amounts by symbol, or as a matrix with one column per element.
 
-    After ``fit`` there are ``elements`` (symbols of the columns), ``element_vectors``, ``classes_`` (0, 1),
-    ``calibration_``, ``range_`` (the compositions of the training), ``data_hash_``, ``n_rows_`` and ``n_fast_``.
+    After ``fit`` there are ``elements`` (those that the training holds), ``element_vectors``, ``columns_`` (symbols of
+    the columns of fractions), ``classes_`` (0, 1), ``calibration_``, ``range_`` (the compositions of the training),
+    ``data_hash_``, ``n_rows_`` and ``n_fast_``.
 
     :param dimension: length D of the element vectors.
     :param reductions: what is kept of each column of the rows ``c_e v_e``: any of mean, std, min, max.
@@ -103,7 +104,7 @@ class Atom2VecClassifier(ClassifierMixin, BaseEstimator):
         """
         options = self.get_params()
         check_options(options)
-        fractions, self.elements_ = read_fractions(X, elements)
+        fractions, self.columns_ = read_fractions(X, elements)
         labels = check_labels(y, len(fractions))
         _, targets = settled(fractions, labels, self.contradictions)
         rows = SparseRows.from_fractions(fractions)
@@ -111,7 +112,7 @@ class Atom2VecClassifier(ClassifierMixin, BaseEstimator):
         held_out = [-1, *range(0 if folds is None else int(folds.max()) + 1)]
         shares = np.zeros(len(targets), dtype=np.int64) if folds is None else folds
         counts = masked(class_counts(targets, self.class_weight), shares, held_out)
-        shape, schedule = plan_of(options, len(self.elements_))
+        shape, schedule = plan_of(options, len(self.columns_))
         # All members of a fold start from the weights of the members that see all rows.
         seeds = seeds_of(self.seed, self.members) * len(held_out)
         counts = np.repeat(counts, self.members, axis=0)
@@ -131,26 +132,26 @@ class Atom2VecClassifier(ClassifierMixin, BaseEstimator):
 
     @property
     def elements(self) -> tuple[str, ...]:
-        """Symbols of the columns of fractions, and of the rows of the element vectors."""
+        """Symbols of the elements that the training holds: only of these a vector was learnt."""
         check_is_fitted(self, 'networks_')
-        return self.elements_
+        return tuple(np.array(self.columns_)[self._seen].tolist())
 
     @property
     def element_vectors(self) -> NDArray[np.float32]:
-        """(n_elements, D) vectors of the first member; zero for elements that the training does not hold."""
+        """(n_elements, D) vectors of ``elements`` in the first member."""
         return self.member_vectors[0]
 
     @property
     def member_vectors(self) -> NDArray[np.float32]:
         """(members, n_elements, D) vectors of all members."""
         check_is_fitted(self, 'networks_')
-        return self.networks_.tensors(slice(None))['vectors']
+        return self.networks_.tensors(slice(None))['vectors'][:, self._seen]
 
     def decision_function(self, X: Any) -> NDArray[np.float64]:
         """Return the score of compositions, above zero where they are called fast.
 
-        Elements that the training does not hold have vectors of zeros, so that their share of the atoms says nothing;
-        :meth:`applicability` tells which rows hold some.
+        Elements that the training does not hold count as vectors of zeros, so that their share of the atoms says
+        nothing; :meth:`applicability` tells which rows hold some.
 
         :param X: (n,) compositions, or (n, n_elements) fractions or amounts in the columns of ``fit``.
         :returns: (n,) scores, the mean over the members.
@@ -199,15 +200,15 @@ class Atom2VecClassifier(ClassifierMixin, BaseEstimator):
         :param X: as for :meth:`decision_function`.
         :raises InputError: as :meth:`decision_function`.
         """
-        return self.range_.scores(self._fractions(X), self.elements_)
+        return self.range_.scores(self._fractions(X), self.columns_)
 
     def scorer(self) -> CompositionScorer:
         """Return what scores hundreds of millions of compositions, compiled, in single precision."""
         from aiida_limap.engines.screening.atom2vec_scoring import CompositionScorer
 
         check_is_fitted(self, 'networks_')
-        tensors = self.networks_.tensors(slice(None))
-        return CompositionScorer(self.elements_, tuple(self.reductions), tensors)
+        tensors = self.networks_.tensors(slice(None)) | {'vectors': self.member_vectors}
+        return CompositionScorer(self.elements, tuple(self.reductions), tensors)
 
     def save(self, path: Path | str) -> None:
         """Write the model in the safetensors format, with a header that says what the weights mean.
@@ -224,7 +225,7 @@ class Atom2VecClassifier(ClassifierMixin, BaseEstimator):
         }
         header = {
             'kind': self.kind,
-            'architecture': {'model': 'atom2vec', 'elements': list(self.elements_)},
+            'architecture': {'model': 'atom2vec', 'elements': list(self.columns_)},
             'columns': {'features': []},
             'scaling': {
                 'calibration': None if self.calibration_ is None else list(self.calibration_),
@@ -267,8 +268,8 @@ class Atom2VecClassifier(ClassifierMixin, BaseEstimator):
         }
         model = cls(**parameters | {'device': device})
         check_options(model.get_params())
-        model.elements_ = tuple(header['architecture']['elements'])
-        shape, _ = plan_of(model.get_params(), len(model.elements_))
+        model.columns_ = check_elements(header['architecture']['elements'])
+        shape, _ = plan_of(model.get_params(), len(model.columns_))
         model.networks_ = Networks.from_tensors(shape, tensors, device)
         places, amounts = tensors['range.places'].astype(np.int64), tensors['range.amounts']
         known = np.zeros((len(places), shape.n_elements), dtype=np.float32)
@@ -284,4 +285,9 @@ class Atom2VecClassifier(ClassifierMixin, BaseEstimator):
 
     def _fractions(self, X: Any) -> NDArray[np.float64]:
         check_is_fitted(self, 'networks_')
-        return read_fractions(X, self.elements_)[0]
+        return read_fractions(X, self.columns_)[0]
+
+    @property
+    def _seen(self) -> NDArray[np.bool_]:
+        """(n_columns,) whether the training holds the element of a column."""
+        return np.asarray((self.range_.fractions > 0).any(axis=0))

@@ -90,7 +90,8 @@ class CompositionScorer:
         parts = [slice(start, start + _ROWS_PER_TASK) for start in range(0, len(shares), _ROWS_PER_TASK)]
         workers = min(len(parts), available_threads() if threads is None else max(1, threads))
         if workers < 2:
-            self._run(where, shares, scale, scores)
+            for part in parts:
+                self._run(where[part], shares[part], scale, scores[part])
             return scores
         with ThreadPoolExecutor(workers) as pool:
             # Consumed, so that an error is raised here.
@@ -101,7 +102,10 @@ class CompositionScorer:
         # Here, since numba is slow to load.
         from aiida_limap.engines.screening._atom2vec_kernel import score_rows
 
-        score_rows(places, amounts, scale, self._vectors, self._kinds, self._widths, self._weights, scores)
+        # One type and one order in memory, so that the kernel is compiled once.
+        where = np.ascontiguousarray(places, dtype=np.int16)
+        shares = np.ascontiguousarray(amounts, dtype=np.float32)
+        score_rows(where, shares, scale, self._vectors, self._kinds, self._widths, self._weights, scores)
 
 
 def _packed(tensors: Mapping[str, NDArray]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
