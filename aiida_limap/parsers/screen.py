@@ -91,7 +91,9 @@ def _hits(results: Results, facts: Mapping[str, Any]) -> TableData:
     block = arrays.pop(HIT_BLOCK.removeprefix(HIT), np.zeros(0))
     finished = {int(item.values['first']) for item in results.items}
     rows = _first_of_each(arrays.get('formula', np.zeros(0, dtype='U1')), np.isin(block, sorted(finished)))
-    columns = {name: array[rows] for name, array in arrays.items()}
+    # In the order in which people read them, not in that of the letters; what is not known comes last.
+    names = sorted(arrays, key=lambda name: list(HIT_COLUMNS).index(name) if name in HIT_COLUMNS else len(HIT_COLUMNS))
+    columns = {name: arrays[name][rows] for name in names}
     return TableData.from_arrays(
         columns['formula'].tolist() if rows.size else [],
         columns,
