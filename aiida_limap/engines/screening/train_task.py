@@ -12,7 +12,8 @@ import numpy as np
 
 from aiida_limap.common.status import Status
 from aiida_limap.engines.errors import InputError
-from aiida_limap.engines.screening.training import ScreeningData, train_models
+from aiida_limap.engines.screening.training import train_models
+from aiida_limap.engines.screening.training_data import ScreeningData
 from aiida_limap.engines.screening.training_options import TrainingOptions
 from aiida_limap.formats._files import FormatError, read_json
 from aiida_limap.formats.arrays import read_arrays
