@@ -64,6 +64,7 @@ def test_hits_become_a_table_and_counts_are_added_up(parse):
     outputs = parse('screen', 'ok', inputs_of('screen')).outputs
     hits, facts = outputs['hits'], outputs['output_parameters'].get_dict()
     assert hits.ids == ['Li3PS4', 'Li6PS5Cl', 'Li4SiO4']
+    assert hits.column_names[:3] == ['formula', 'system', 'score']
     assert hits.row('Li6PS5Cl')['agrees'] == 0
     assert all(entry['description'] for entry in hits.info)
     assert facts['counts'] == [['all', 225], ['neutral', 20], ['neutral_fast', 4]]
