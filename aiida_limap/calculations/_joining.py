@@ -14,7 +14,7 @@ from aiida_limap.data.table import TableData
 __all__ = ['join', 'merge']
 
 #: Columns that tell how a row was computed, not what was found: they differ between two runs of one computation.
-_CIRCUMSTANCES = frozenset({'wall_s'})
+_CIRCUMSTANCES = frozenset({'wall_s', 'read_s'})
 #: Keys of a block whose values must agree, with the words for a message; the layout itself may differ in its title.
 _MEANING = {
     'layout_checksum': 'another layout',

@@ -11,6 +11,7 @@ from typing import Any
 
 from aiida_limap.common._parameter import NUMBER, Parameter, check_value, unknown
 from aiida_limap.common.layouts import check_layout
+from aiida_limap.common.phonons import CLUSTER_PHONONS, PHONONS
 from aiida_limap.common.screening import PLACE, SCREEN, SCREEN_TRAIN
 from aiida_limap.common.training import TRAIN
 
@@ -106,6 +107,8 @@ PARAMETERS: dict[str, dict[str, Parameter]] = {
     'screen_train': SCREEN_TRAIN,
     'screen': SCREEN,
     'place_compositions': PLACE,
+    'phonons': PHONONS,
+    'cluster_phonons': CLUSTER_PHONONS,
 }
 
 

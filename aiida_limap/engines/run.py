@@ -28,6 +28,7 @@ TASK_MODULES = {
     'screen_train': 'aiida_limap.engines.screening.train_task',
     'screen': 'aiida_limap.engines.screening.screen_task',
     'place_compositions': 'aiida_limap.engines.placing.task',
+    'phonons': 'aiida_limap.engines.phonons.task',
     'cluster_phonons': 'aiida_limap.engines.phonons.cluster_task',
 }
 

@@ -14,7 +14,17 @@ __all__ = ['JOB_FILE', 'TASKS', 'Job', 'read_job', 'write_job']
 JOB_FILE = 'job.json'
 SCHEMA = 'limap.job'
 SCHEMA_VERSION = 1
-TASKS = ('bvff', 'descriptors', 'train', 'encode', 'screen_train', 'screen', 'place_compositions', 'cluster_phonons')
+TASKS = (
+    'bvff',
+    'descriptors',
+    'train',
+    'encode',
+    'screen_train',
+    'screen',
+    'place_compositions',
+    'phonons',
+    'cluster_phonons',
+)
 
 
 @dataclass(frozen=True)

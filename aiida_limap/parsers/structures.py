@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import ClassVar
 
 from aiida.engine import ExitCode
 
@@ -13,12 +14,12 @@ from aiida_limap.parsers.base import EngineParser, count_items, has_answer
 
 __all__ = ['StructuresParser']
 
-#: How the labels of the links to structures begin.
-_STRUCTURES = 'structures__'
-
 
 class StructuresParser(EngineParser):
     """Build the table, count the status words, and say what is missing."""
+
+    #: How the labels of the links begin that hold the UUIDs of structures.
+    LINKS: ClassVar[str] = 'structures__'
 
     def table(self, results: Results) -> TableData:
         """Return the unstored table of the results.
@@ -74,5 +75,5 @@ class StructuresParser(EngineParser):
 
     def _requested(self) -> set[str]:
         """Return the UUIDs of the structures of the job, from the labels of its links and without loading a node."""
-        links = self.node.base.links.get_incoming(link_label_filter=f'{_STRUCTURES}%', only_uuid=True)
-        return {uuid_of_key(label.removeprefix(_STRUCTURES)) for label in links.all_link_labels()}
+        links = self.node.base.links.get_incoming(link_label_filter=f'{self.LINKS}%', only_uuid=True)
+        return {uuid_of_key(label.removeprefix(self.LINKS)) for label in links.all_link_labels()}

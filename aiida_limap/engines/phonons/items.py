@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from aiida_limap.common.status import Status
@@ -64,16 +65,24 @@ def phonon_quantities(
     return spectrum, found
 
 
-def compute_item(identifier: str, path: Path | str, options: PhononOptions | None = None) -> ItemResult:
+def compute_item(
+    identifier: str,
+    path: Path | str,
+    options: PhononOptions | None = None,
+    *,
+    on_spectrum: Callable[[PhononModes | PhononDos], None] | None = None,
+) -> ItemResult:
     """Compute one compound and turn whatever happens to it into a result row.
 
     :param identifier: id of the row.
     :param path: its folder, archive or file; see :func:`~aiida_limap.engines.phonons.sources.read_phonons`.
     :param options: all options.
-    :returns: the row. Beside the numbers of :meth:`~.quantities.BandQuantities.values` its values tell which files were
-        read, the mesh, and the time; its rows are the band centres at 10, 20 ... 990 K in THz
-        (``mobile_band_centres_THz``, ``total_band_centres_THz``) and the densities of states as vectors of 180 numbers
-        per THz and atom (``mobile_dos``, ``total_dos``).
+    :param on_spectrum: called with the modes, or the density of states, of a compound that has numbers.
+    :returns: the row. Beside the numbers of
+        :meth:`~aiida_limap.engines.phonons.quantities.BandQuantities.values` its values tell which files were read, the
+        mesh, and the time; its rows are the band centres at 10, 20 ... 990 K in THz (``mobile_band_centres_THz``,
+        ``total_band_centres_THz``) and the densities of states as vectors of 180 numbers per THz and atom
+        (``mobile_dos``, ``total_dos``).
     """
     options = options or PhononOptions()
     started = time.monotonic()
@@ -90,6 +99,8 @@ def compute_item(identifier: str, path: Path | str, options: PhononOptions | Non
             'mobile_dos': dos_fingerprint(spectrum, options.mobile, smearing_THz=options.smearing_THz),
             'total_dos': dos_fingerprint(spectrum, smearing_THz=options.smearing_THz),
         }
+        if on_spectrum is not None:
+            on_spectrum(spectrum)
     except LimapError as error:
         return ItemResult(identifier, error.status, str(error), {'wall_s': time.monotonic() - started})
     except Exception as error:

@@ -1,0 +1,97 @@
+"""The engine task ``phonons``: band centres and densities of states of a batch of compounds."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from aiida_limap.engines.errors import InputError
+from aiida_limap.engines.phonons.dos import PhononDos, density_of_states
+from aiida_limap.engines.phonons.fingerprint import FINGERPRINT_FREQUENCIES_THZ
+from aiida_limap.engines.phonons.items import compute_item
+from aiida_limap.engines.phonons.modes import PhononModes
+from aiida_limap.engines.phonons.options import PhononOptions
+from aiida_limap.engines.phonons.quantities import TEMPERATURES_K
+from aiida_limap.formats._files import write_bytes_atomic
+from aiida_limap.formats.job import Job
+from aiida_limap.formats.phonon_files import DENSITIES_FOLDER, DosArrays, PhononEntry, dos_bytes, read_phonon_files
+from aiida_limap.formats.results import ItemResult, ResultsWriter
+
+__all__ = ['PHONONS_ROLE', 'dos_arrays', 'run']
+
+LOGGER = logging.getLogger(__name__)
+PHONONS_ROLE = 'phonons'
+_DENSITIES = 'densities'
+
+
+def run(job: Job, directory: Path, writer: ResultsWriter) -> None:
+    """Compute the phonon quantities of every compound; one without an answer costs its own row only.
+
+    :param job: its ``inputs['phonons']`` names a list of compounds with their files; its parameters are those of
+        :class:`~aiida_limap.engines.phonons.options.PhononOptions`, and ``densities``: whether the density of states
+        of each compound is written to ``densities/ID.npz``.
+    :param directory: folder of the input files.
+    :param writer: takes one item per compound, and the summary.
+    :raises InputError: if a parameter is unknown or unusable, or the job names no compounds.
+    :raises FormatError: if the list of compounds is unusable.
+    """
+    if set(job.inputs) != {PHONONS_ROLE}:
+        raise InputError(f'a phonons job reads the input {PHONONS_ROLE!r}, not {sorted(job.inputs)}')
+    options, densities = _options(job.parameters)
+    entries = read_phonon_files(Path(directory) / job.inputs[PHONONS_ROLE])
+    writer.summary(
+        options={**options.settings(), _DENSITIES: densities},
+        temperatures_K=TEMPERATURES_K,
+        frequencies_THz=FINGERPRINT_FREQUENCIES_THZ,
+    )
+    writer.flush()
+    counts: Counter[str] = Counter()
+    for number, entry in enumerate(entries, start=1):
+        item = _compute(entry, Path(directory), options, densities)
+        writer.add(item)
+        counts[str(item.status)] += 1
+        LOGGER.info('%d/%d %s %s %s', number, len(entries), item.id, item.status, item.message)
+    writer.summary(counts=dict(counts))
+
+
+def dos_arrays(spectrum: PhononModes | PhononDos, smearing_THz: float) -> DosArrays:
+    """Return the density of states of a spectrum as it is written to files.
+
+    :param spectrum: modes, each of which becomes a Gaussian, or a density of states, which stays as it is.
+    :param smearing_THz: standard deviation of the Gaussian, THz.
+    """
+    dos = spectrum if isinstance(spectrum, PhononDos) else density_of_states(spectrum, smearing_THz=smearing_THz)
+    elements = tuple(dos.by_element)
+    return DosArrays(
+        frequencies_THz=dos.frequencies_THz,
+        total=dos.total,
+        elements=elements,
+        by_element=np.array([dos.by_element[element] for element in elements]).reshape(len(elements), -1),
+        counts=tuple(int(dos.count(element) or 0) for element in elements),
+    )
+
+
+def _compute(entry: PhononEntry, directory: Path, options: PhononOptions, densities: bool) -> ItemResult:
+    path = directory / entry.path
+    kept: list[PhononModes | PhononDos] = []
+    item = compute_item(entry.id, path, options, on_spectrum=kept.append if densities else None)
+    for spectrum in kept:
+        folder = directory / DENSITIES_FOLDER
+        folder.mkdir(exist_ok=True)
+        write_bytes_atomic(folder / f'{entry.id}.npz', dos_bytes(dos_arrays(spectrum, options.smearing_THz)))
+    # Where the job ran says nothing to a person who looks for a file.
+    return replace(item, message=item.message.replace(str(path), path.name))
+
+
+def _options(parameters: Mapping[str, Any]) -> tuple[PhononOptions, bool]:
+    own = {name: value for name, value in parameters.items() if name != _DENSITIES}
+    densities = parameters.get(_DENSITIES, False)
+    if not isinstance(densities, bool):
+        raise InputError(f'option {_DENSITIES} must be true or false, not {densities!r}')
+    return PhononOptions.from_mapping(own), densities

@@ -1,0 +1,98 @@
+"""Parser of ``limap.phonons``."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+from aiida.engine import ExitCode
+from numpy.typing import NDArray
+
+from aiida_limap.common.keys import structure_key
+from aiida_limap.common.phonons import DENSITIES, phonon_block_info, phonon_column_info
+from aiida_limap.common.status import Status
+from aiida_limap.data.phonon_dos import PhononDosData
+from aiida_limap.data.table import TableData
+from aiida_limap.formats._files import FormatError
+from aiida_limap.formats.phonon_files import DENSITIES_FOLDER, read_dos
+from aiida_limap.formats.results import Results
+from aiida_limap.parsers._tables import item_columns, rows_by_item
+from aiida_limap.parsers.structures import StructuresParser
+
+__all__ = ['PhononsParser']
+
+_DEFAULT_MOBILE = 'Li'
+
+
+class PhononsParser(StructuresParser):
+    """One row of phonon quantities per compound."""
+
+    LINKS = 'phonons__'
+
+    def table(self, results: Results) -> TableData:
+        """Return the unstored table of the results.
+
+        :param results: the results.
+        """
+        columns = item_columns(results.items)
+        info = phonon_block_info(results.summary)
+        return TableData.from_arrays(
+            [item.id for item in results.items],
+            columns,
+            column_info=phonon_column_info(list(columns)),
+            blocks={name: _block(results, name, len(entry['labels'])) for name, entry in info.items()},
+            block_info=info,
+            metadata={
+                'task': results.task,
+                'engine_version': results.engine_version,
+                'options': results.summary.get('options') or {},
+            },
+        )
+
+    def build(self, results: Results, directory: Path) -> ExitCode | None:
+        """Attach table, counts and densities.
+
+        :param results: the results.
+        :param directory: folder with the retrieved files.
+        :returns: an exit code, or None where all went well.
+        """
+        exit_code = super().build(results, directory)
+        if 'table' not in self.outputs or not self.parameters.get(DENSITIES):
+            return exit_code
+        missing = []
+        for item in results.items:
+            if item.status is not Status.OK:
+                continue
+            try:
+                dos = read_dos(directory / DENSITIES_FOLDER / f'{item.id}.npz')
+            except FormatError as error:
+                self.logger.warning('no density of states of %s: %s', item.id, error)
+                missing.append(item.id)
+                continue
+            self.out(f'{DENSITIES}.{structure_key(item.id)}', PhononDosData(dos, structure_uuid=item.id))
+        if exit_code is None and missing:
+            return self.exit_codes.ERROR_DENSITIES_MISSING.format(count=len(missing), uuid=missing[0])
+        return exit_code
+
+    def no_answer(self, results: Results) -> ExitCode:
+        """Return the exit code for a batch in which no compound has an answer.
+
+        :param results: the results.
+        """
+        if all(item.status is Status.NO_MOBILE_ION for item in results.items):
+            mobile = self.parameters.get('mobile', _DEFAULT_MOBILE)
+            return self.exit_codes.ERROR_NO_MOBILE_ION_IN_STRUCTURES.format(mobile=mobile)
+        return super().no_answer(results)
+
+    def _collect(self, directory: Path, temporary: str | None) -> None:
+        """Also take the densities."""
+        super()._collect(directory, temporary)
+        if temporary is not None and (Path(temporary) / DENSITIES_FOLDER).is_dir():
+            shutil.copytree(Path(temporary) / DENSITIES_FOLDER, directory / DENSITIES_FOLDER)
+
+
+def _block(results: Results, name: str, n_columns: int) -> NDArray:
+    """Return a block; a batch without any answer has one too, so that it fits below those of other batches."""
+    found = rows_by_item(results, name)
+    return np.full((len(results.items), n_columns), np.nan) if found is None else found
