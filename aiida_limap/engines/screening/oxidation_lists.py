@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from aiida_limap.engines.errors import InputError
 from aiida_limap.engines.screening._neutral_kernels import Charges
 
-__all__ = ['GREATEST_CHARGE', 'STATE_LISTS', 'allowed_states', 'neutral_states', 'states_for_kernels']
+__all__ = ['GREATEST_CHARGE', 'NOBLE_GASES', 'STATE_LISTS', 'allowed_states', 'neutral_states', 'states_for_kernels']
 
 #: Lists of pymatgen by name: those that are usual, those that the ICSD holds often, and all that are known.
 STATE_LISTS: dict[str, str] = {
@@ -18,6 +18,9 @@ STATE_LISTS: dict[str, str] = {
     'icsd': 'icsd_oxidation_states',
     'all': 'oxidation_states',
 }
+#: They have no oxidation states unless one's own list gives some: pymatgen lists +2 of krypton as usual,
+#: but the few fluorides that exist make no oxide with krypton neutral.
+NOBLE_GASES = frozenset(('He', 'Ne', 'Ar', 'Kr', 'Xe', 'Rn'))
 #: Oxidation states beyond it are refused: no element has them.
 GREATEST_CHARGE = 9
 
@@ -25,12 +28,14 @@ GREATEST_CHARGE = 9
 def allowed_states(
     symbols: Sequence[str], which: str = 'common', own: Mapping[str, Sequence[int]] | None = None
 ) -> dict[str, tuple[int, ...]]:
-    """Return the oxidation states of elements, ascending; lithium has +1 alone unless one's own list says otherwise.
+    """Return the oxidation states of elements, ascending.
+
+    Lithium has +1 alone and noble gases have none, unless one's own list says otherwise.
 
     :param symbols: element symbols.
     :param which: name of a list of :data:`STATE_LISTS`.
     :param own: states by symbol, in the place of those of the list.
-    :returns: states by symbol; none for noble gases and others that form no ions.
+    :returns: states by symbol; none for noble gases.
     :raises InputError: if a name is unknown or a state is no whole number.
     """
     from pymatgen.core import Element
@@ -38,6 +43,7 @@ def allowed_states(
     if which not in STATE_LISTS:
         raise InputError(f'oxidation_states is one of {", ".join(STATE_LISTS)}, not {which!r}')
     states = {symbol: tuple(sorted(set(getattr(Element(symbol), STATE_LISTS[which])))) for symbol in symbols}
+    states |= {symbol: () for symbol in states if symbol in NOBLE_GASES}
     if 'Li' in states:
         states['Li'] = (1,)
     for symbol, values in (own or {}).items():

@@ -65,6 +65,11 @@ class ScreenResult:
     plan: Plan
     block: Block
 
+    @property
+    def n_passed(self) -> int:
+        """Number of compositions of both kinds that passed all stages, of which ``hits`` holds the best."""
+        return list(self.counts.values())[-1] + list(self.integer_counts.values())[-1]
+
     def funnel(self) -> list[dict[str, Any]]:
         """Return the stages in order: name, label, count of the grid, count of further formulas, published count."""
         return [

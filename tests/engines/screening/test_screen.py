@@ -16,6 +16,7 @@ from screen_to_be_killed import MODEL, OPTIONS
 from aiida_limap.engines.errors import InputError, LimapError
 from aiida_limap.engines.screening.funnel import STAGES, ScreenOptions, anion_class, anions_of
 from aiida_limap.engines.screening.linear import LinearModel
+from aiida_limap.engines.screening.oxidation_lists import allowed_states
 from aiida_limap.engines.screening.screen import merge_results, screen
 
 TESTS = Path(__file__).resolve().parents[2]
@@ -132,7 +133,7 @@ def test_a_second_model_sees_everything_that_passes(whole, tmp_path):
     options = replace(OPTIONS, best_per_system=1000, best_total=100_000)
     everything = screen(MODEL, options)
     n_left = everything.counts['anions'] + everything.integer_counts['anions']
-    assert len(everything.hits['formula']) == n_left
+    assert len(everything.hits['formula']) == n_left == everything.n_passed == whole.n_passed
     asked = screen(MODEL, options, second=Threshold(0.325), directory=tmp_path)
     from pymatgen.core import Composition
 
@@ -252,6 +253,18 @@ def test_options_survive_json():
     again = ScreenOptions.from_dict(json.loads(json.dumps(options.as_dict())))
     assert again.as_dict() == options.as_dict()
     assert_same(screen(MODEL, again, last=20), screen(MODEL, options, last=20))
+
+
+def test_noble_gases_are_never_neutral():
+    gases = ('He', 'Ne', 'Ar', 'Kr', 'Xe', 'Rn')
+    for which in ('common', 'icsd', 'all'):
+        assert allowed_states(('Li', *gases), which) == {'Li': (1,), **dict.fromkeys(gases, ())}
+    few = ScreenOptions(elements=('Li', 'O', 'Kr', 'Xe'), step_percent=5, anion_classes=(), mixed_valence=True)
+    found = screen(MODEL, few)
+    assert found.n_compositions > 0
+    assert found.counts['neutral'] == found.integer_counts['neutral'] == 0
+    assert found.message.startswith('no composition is left after the stage "charge neutral"')
+    assert screen(MODEL, replace(few, own_states={'Xe': (6,)})).counts['neutral'] > 0
 
 
 def test_classes_of_anions():
