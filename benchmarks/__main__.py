@@ -14,6 +14,7 @@ from benchmarks.literature import literature
 from benchmarks.map import map_
 from benchmarks.overhead import overhead
 from benchmarks.peer import peer
+from benchmarks.phonon_clusters import phonon_clusters
 from benchmarks.phonons import phonons
 from benchmarks.published import published
 from benchmarks.refinement import refinement
@@ -38,6 +39,7 @@ PARTS = (
     training,
     grid,
     phonons,
+    phonon_clusters,
     screening_features,
     screening_models,
     screening_atom2vec,
