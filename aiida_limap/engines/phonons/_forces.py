@@ -14,7 +14,7 @@ from aiida_limap.engines.phonons._crystals import PARSER_ERRORS, Crystal, first_
 from aiida_limap.engines.phonons.errors import PhononSourceError
 from aiida_limap.engines.phonons.files import PhononFiles
 
-__all__ = ['MAX_ASYMMETRY', 'add_born_charges', 'add_force_constants']
+__all__ = ['MAX_ASYMMETRY', 'add_born_charges', 'add_force_constants', 'produce_force_constants']
 
 #: Force constants between different atoms that must change by more than this part of their norm to have the symmetry of
 #: the crystal belong to another crystal or supercell. Those of archives of PhononDB change by 0.03 at most.
@@ -52,7 +52,7 @@ def add_force_constants(
         dataset = _read_force_sets(files.name, folder / source, len(phonopy.supercell))
         notes = _compared(dataset, None if content is None else content.dataset, crystal.file)
     _check_dataset(files.name, source, dataset, len(phonopy.supercell))
-    return source, _produce(phonopy, files.name, source, dataset), notes
+    return source, produce_force_constants(phonopy, files.name, source, dataset), notes
 
 
 def add_born_charges(phonopy: Any, crystal: Crystal, files: PhononFiles, folder: Path) -> str:
@@ -177,8 +177,16 @@ def _compared(dataset: Mapping[str, Any], planned: Mapping[str, Any] | None, fil
     return () if same else (f'the displacements of FORCE_SETS are not those of {file}; those of FORCE_SETS count',)
 
 
-def _produce(phonopy: Any, name: str, source: str, dataset: Any) -> float:
-    """Make force constants of forces, and return how much symmetry changed them."""
+def produce_force_constants(phonopy: Any, name: str, source: str, dataset: Any) -> float:
+    """Make force constants of forces.
+
+    :param phonopy: the ``Phonopy``, which gets them.
+    :param name: of the compound, for messages.
+    :param source: what gave the forces, for messages.
+    :param dataset: displacements and forces as phonopy holds them.
+    :returns: the part of the norm of the force constants between different atoms that symmetry changed.
+    :raises PhononSourceError: if the displacements are too few, or the forces do not fit the crystal.
+    """
     try:
         phonopy.dataset = dataset
         with warnings.catch_warnings():

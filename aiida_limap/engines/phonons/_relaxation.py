@@ -1,0 +1,111 @@
+"""Relaxation of a crystal by ASE, with its symmetry kept."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from aiida_limap.engines.errors import InputError, LimapError
+
+if TYPE_CHECKING:
+    from pymatgen.core import Structure
+
+    from aiida_limap.engines.phonons.calculators import CalculatorOptions
+
+__all__ = ['RELAXATIONS', 'Relaxed', 'atoms_of', 'relaxed']
+
+RELAXATIONS = ('cell', 'positions', 'none')
+#: Symmetry of a relaxed crystal is that of the given one to this distance, Å, which is what phonopy asks for.
+_SYMPREC_ANGSTROM = 1e-5
+
+
+@dataclass(frozen=True, eq=False)
+class Relaxed:
+    """A relaxed crystal.
+
+    :param atoms: ``ase.Atoms``.
+    :param steps: number of steps; None where nothing was to be relaxed.
+    :param how: in words.
+    :param notes: sentences about what is doubtful.
+    """
+
+    atoms: Any
+    steps: int | None
+    how: str = ''
+    notes: tuple[str, ...] = ()
+
+
+def atoms_of(symbols: ArrayLike, cell: ArrayLike, positions: ArrayLike) -> Any:
+    """Return ``ase.Atoms`` of a crystal.
+
+    :param symbols: elements.
+    :param cell: (3, 3) lattice vectors as rows, Å.
+    :param positions: (n, 3) fractional positions.
+    :raises InputError: if ASE is not installed.
+    """
+    try:
+        from ase import Atoms
+    except ImportError as error:
+        raise InputError(
+            'calculators need ASE, which is not installed; install the optional extra with: pip install '
+            "'aiida-limap[mlip]'"
+        ) from error
+    return Atoms(symbols=list(np.asarray(symbols)), cell=np.asarray(cell), scaled_positions=positions, pbc=True)
+
+
+def relaxed(name: str, structure: Structure, calculator: Any, options: CalculatorOptions) -> Relaxed:
+    """Relax a crystal as the options say.
+
+    :param name: of the compound, for messages.
+    :param structure: the crystal.
+    :param calculator: calculator of ASE.
+    :param options: all options.
+    :returns: the crystal; its space group is the one it had.
+    :raises InputError: if ASE is not installed, or the calculator computes no stress.
+    :raises LimapError: if the calculator fails, or the relaxation does not end.
+    """
+    import spglib
+
+    symbols = [site.specie.symbol for site in structure]
+    atoms = atoms_of(symbols, structure.lattice.matrix, structure.frac_coords)
+    from ase.constraints import FixSymmetry
+    from ase.filters import FrechetCellFilter
+    from ase.optimize import BFGS
+
+    if options.relax == 'none':
+        return Relaxed(atoms, None)
+    numbers = atoms.get_atomic_numbers()
+    with warnings.catch_warnings():
+        # spglib announces a change of its error handling at every call.
+        warnings.filterwarnings('ignore', category=DeprecationWarning)
+        atoms.set_constraint(FixSymmetry(atoms, symprec=options.symprec_angstrom))
+        given = spglib.get_spacegroup(
+            (structure.lattice.matrix, structure.frac_coords, numbers), options.symprec_angstrom
+        )
+        atoms.calc = calculator
+        moving = FrechetCellFilter(atoms) if options.relax == 'cell' else atoms
+        try:
+            optimiser = BFGS(moving, logfile=None)
+            converged = optimiser.run(fmax=options.force_limit_eV_per_angstrom, steps=options.max_steps)
+        except NotImplementedError as error:
+            raise InputError(f'{name}: the calculator computes no {error}; relax positions only, or nothing') from error
+        except Exception as error:
+            # A calculator is code of others, and may raise anything on a crystal that it does not know.
+            raise LimapError(f'{name}: the relaxation failed ({type(error).__name__}: {error})') from error
+        atoms.set_constraint()
+        cell = (atoms.cell[:], atoms.get_scaled_positions(), numbers)
+        found = spglib.get_spacegroup(cell, _SYMPREC_ANGSTROM)
+    if not converged:
+        raise LimapError(
+            f'{name}: the crystal is not relaxed after {options.max_steps} steps; raise max_steps or '
+            'force_limit_eV_per_angstrom'
+        )
+    notes = [] if found == given else [f'the relaxed crystal has the space group {found}, the given one {given}']
+    change = atoms.cell.volume / structure.lattice.volume - 1
+    notes.append(f'relaxed in {optimiser.nsteps} steps, volume {change:+.1%}')
+    atoms.calc = None
+    return Relaxed(atoms, optimiser.nsteps, 'relaxed by', tuple(notes))

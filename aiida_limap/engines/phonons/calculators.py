@@ -1,0 +1,234 @@
+"""Phonons computed here: any calculator of ASE, displacements and force constants by phonopy."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from importlib.metadata import EntryPoint, entry_points
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aiida_limap.engines.errors import DisorderedStructureError, InputError, LimapError, StructureTooLargeError
+from aiida_limap.engines.phonons._forces import produce_force_constants
+from aiida_limap.engines.phonons._relaxation import RELAXATIONS, Relaxed, atoms_of, relaxed
+from aiida_limap.engines.phonons.modes import lowers_symmetry
+from aiida_limap.engines.phonons.sources import PhononInput
+
+if TYPE_CHECKING:
+    from pymatgen.core import Structure
+
+__all__ = [
+    'CALCULATORS_GROUP',
+    'CalculatorOptions',
+    'calculator_names',
+    'load_calculator',
+    'phonons_from_calculator',
+]
+
+#: Entry points of this group give a calculator of ASE by name: functions whose keywords are its parameters. What they
+#: return may say what it is by a mapping ``limap_info`` with ``name``, ``package``, ``model`` and ``note``.
+CALCULATORS_GROUP = 'aiida_limap.calculators'
+_BOUNDS = {
+    'supercell_length_angstrom': (1.0, 100.0),
+    'displacement_angstrom': (1e-4, 0.2),
+    'force_limit_eV_per_angstrom': (1e-6, 1.0),
+    'max_steps': (1, 100_000),
+    'max_atoms': (1, 100_000),
+    'symprec_angstrom': (1e-8, 0.5),
+}
+
+
+@dataclass(frozen=True)
+class CalculatorOptions:
+    """How phonons are computed with a calculator; the names are those of the parameters of a job.
+
+    :param supercell_length_angstrom: least distance between a lattice plane of the supercell and the next one, Å; the
+        supercell is a multiple of the conventional cell.
+    :param displacement_angstrom: how far an atom is displaced, Å.
+    :param relax: ``cell`` (with the positions), ``positions``, or ``none``.
+    :param force_limit_eV_per_angstrom: a crystal is relaxed when no force, and no derivative of the energy by the
+        strain divided by the number of atoms, exceeds it, eV/Å.
+    :param max_steps: steps of the relaxation.
+    :param max_atoms: larger supercells are refused.
+    :param symprec_angstrom: distance within which atoms of the crystal that is given are symmetric, Å.
+    :raises InputError: if a value is unusable.
+    """
+
+    supercell_length_angstrom: float = 8.0
+    displacement_angstrom: float = 0.01
+    relax: str = 'cell'
+    force_limit_eV_per_angstrom: float = 0.001  # noqa: N815
+    max_steps: int = 500
+    max_atoms: int = 400
+    symprec_angstrom: float = 1e-2
+
+    def __post_init__(self) -> None:
+        for name, (least, most) in _BOUNDS.items():
+            value = getattr(self, name)
+            kinds = int if isinstance(least, int) else (int, float)
+            if isinstance(value, bool) or not isinstance(value, kinds) or not least <= value <= most:
+                raise InputError(f'option {name} must be between {least:g} and {most:g}, not {value!r}')
+        if self.relax not in RELAXATIONS:
+            raise InputError(f'option relax must be one of {", ".join(RELAXATIONS)}, not {self.relax!r}')
+
+    @classmethod
+    def from_mapping(cls, options: Mapping[str, Any]) -> CalculatorOptions:
+        """Build options from names and values; None stands for the default.
+
+        :param options: values by name.
+        :returns: the options.
+        :raises InputError: if a name is unknown or a value unusable.
+        """
+        known = tuple(entry.name for entry in fields(cls))
+        unknown = sorted(set(options) - set(known))
+        if unknown:
+            raise InputError(f'there is no option {unknown[0]!r}; known are {", ".join(known)}')
+        return cls(**{name: value for name, value in options.items() if value is not None})
+
+    def settings(self) -> dict[str, Any]:
+        """Return the options as plain values, for results to record."""
+        return asdict(self)
+
+
+def calculator_names() -> tuple[str, ...]:
+    """Return the names of the calculators that entry points give; whether each is installed is not looked at."""
+    return tuple(sorted({entry.name for entry in entry_points(group=CALCULATORS_GROUP)}))
+
+
+def load_calculator(name: str, parameters: Mapping[str, Any] | None = None) -> Any:
+    """Return a calculator of ASE by the name of its entry point.
+
+    :param name: such as ``chgnet``.
+    :param parameters: keywords of the function that makes it.
+    :returns: the calculator.
+    :raises InputError: if there is none of this name, its packages are missing, or it refuses the parameters.
+    """
+    found: dict[str, EntryPoint] = {entry.name: entry for entry in entry_points(group=CALCULATORS_GROUP)}
+    if name not in found:
+        raise InputError(
+            f'there is no calculator {name!r}; known are {", ".join(sorted(found)) or "none"}. Packages add some by '
+            f'entry points of the group {CALCULATORS_GROUP}'
+        )
+    try:
+        return found[name].load()(**(parameters or {}))
+    except LimapError:
+        raise
+    except ImportError as error:
+        raise InputError(f'the calculator {name!r} needs a package that is not installed ({error})') from error
+    except (TypeError, ValueError, OSError, RuntimeError) as error:
+        raise InputError(f'the calculator {name!r} cannot be made with {dict(parameters or {})} ({error})') from error
+
+
+def phonons_from_calculator(
+    structure: Structure,
+    calculator: Any = 'chgnet',
+    *,
+    parameters: Mapping[str, Any] | None = None,
+    options: CalculatorOptions | None = None,
+    supercell_matrix: NDArray[np.int64] | None = None,
+    identifier: str | None = None,
+) -> PhononInput:
+    """Relax a crystal with its symmetry kept, displace its atoms, and make force constants of the forces.
+
+    Nothing is random: the same input gives the same numbers, but for the rounding of the calculator. The forces on the
+    crystal at rest are subtracted from those of every displacement.
+
+    :param structure: an ordered crystal; oxidation states do not matter.
+    :param calculator: name of an entry point, or a calculator of ASE.
+    :param parameters: keywords for the calculator of this name.
+    :param options: all options.
+    :param supercell_matrix: (3, 3) whole numbers: the supercell in multiples of the cell as it was given, in place of
+        the length.
+    :param identifier: name of the compound; the formula by default.
+    :returns: the input for :func:`~aiida_limap.engines.phonons.modes.phonon_modes`. Its ``files`` say what gave the
+        structure and the forces, its notes what is doubtful.
+    :raises InputError: if there is no such calculator, or it cannot compute this crystal.
+    :raises DisorderedStructureError: if sites are shared.
+    :raises StructureTooLargeError: if the supercell is.
+    :raises LimapError: if the relaxation or the forces fail.
+    """
+    options = options or CalculatorOptions()
+    name = identifier or str(structure.composition.reduced_formula)
+    if not structure.is_ordered:
+        raise DisorderedStructureError(f'{name}: sites are shared by several species; choose an ordered structure')
+    if isinstance(calculator, str):
+        calculator = load_calculator(calculator, parameters)
+    info: Mapping[str, Any] = getattr(calculator, 'limap_info', {})
+    title = ' '.join(str(info[key]) for key in ('package', 'model') if key in info) or type(calculator).__name__
+    crystal, matrix = _cells(structure, supercell_matrix, options)
+    count = round(abs(np.linalg.det(matrix)) * len(crystal))
+    if count > options.max_atoms:
+        raise StructureTooLargeError(
+            f'{name}: the supercell has {count} atoms, more than max_atoms {options.max_atoms}; take a smaller '
+            'supercell_length_angstrom'
+        )
+    found = relaxed(name, crystal, calculator, options)
+    phonopy = _displaced(name, found, matrix, options)
+    rest = _forces(name, phonopy.supercell, calculator)
+    phonopy.forces = [_forces(name, cell, calculator) - rest for cell in phonopy.supercells_with_displacements]
+    asymmetry = produce_force_constants(phonopy, name, title, phonopy.dataset)
+    notes = [info['note']] if 'note' in info else []
+    if lowers_symmetry(phonopy):
+        notes.append('the supercell has fewer symmetries than the crystal, and so have the force constants')
+    return PhononInput(
+        name,
+        phonopy,
+        {'structure': f'{found.how} {title}'.strip() if found.steps is not None else 'as given', 'forces': title},
+        False,
+        asymmetry,
+        (*notes, *found.notes),
+    )
+
+
+def _cells(
+    structure: Structure, supercell_matrix: NDArray[np.int64] | None, options: CalculatorOptions
+) -> tuple[Structure, NDArray[np.int64]]:
+    """Return the cell and the supercell in multiples of it."""
+    from pymatgen.core import Structure
+    from pymatgen.symmetry.analyzer import SpacegroupAnalyzer
+
+    plain = Structure(structure.lattice, [site.specie.symbol for site in structure], structure.frac_coords)
+    if supercell_matrix is not None:
+        matrix = np.array(supercell_matrix)
+        if matrix.shape != (3, 3) or not np.array_equal(matrix, np.rint(matrix)) or not np.linalg.det(matrix) > 0:
+            raise InputError(f'the supercell must be 3 x 3 whole numbers with a volume, not {matrix.tolist()}')
+        return plain, matrix.astype(np.int64)
+    crystal = SpacegroupAnalyzer(plain, symprec=options.symprec_angstrom).get_conventional_standard_structure()
+    distances = 1.0 / np.linalg.norm(np.linalg.inv(crystal.lattice.matrix), axis=0)
+    # A cell that lacks a thousandth of the length is long enough.
+    return crystal, np.diag(np.ceil(options.supercell_length_angstrom / distances - 1e-3).astype(np.int64))
+
+
+def _displaced(name: str, found: Relaxed, matrix: NDArray[np.int64], options: CalculatorOptions) -> Any:
+    """Return a ``Phonopy`` with displacements of the relaxed crystal."""
+    from phonopy import Phonopy
+    from phonopy.structure.atoms import PhonopyAtoms
+    from phonopy.structure.cells import guess_primitive_matrix
+
+    atoms = found.atoms
+    cell = PhonopyAtoms(symbols=atoms.symbols, cell=atoms.cell[:], scaled_positions=atoms.get_scaled_positions())
+    try:
+        with warnings.catch_warnings():
+            # Said in a note in place of a warning.
+            warnings.filterwarnings('ignore', message='Warning: Point group symmetries')
+            phonopy = Phonopy(cell, matrix, primitive_matrix=guess_primitive_matrix(cell))
+            phonopy.generate_displacements(distance=options.displacement_angstrom)
+    except (RuntimeError, ValueError, TypeError) as error:
+        raise LimapError(f'{name}: phonopy finds no supercell or displacements ({error})') from error
+    return phonopy
+
+
+def _forces(name: str, cell: Any, calculator: Any) -> NDArray[np.float64]:
+    atoms = atoms_of(cell.symbols, cell.cell, cell.scaled_positions)
+    atoms.calc = calculator
+    try:
+        forces = np.array(atoms.get_forces(), dtype=np.float64)
+    except Exception as error:
+        # A calculator is code of others, and may raise anything on a crystal that it does not know.
+        raise LimapError(f'{name}: the calculator gives no forces ({type(error).__name__}: {error})') from error
+    if forces.shape != (len(atoms), 3) or not np.isfinite(forces).all():
+        raise LimapError(f'{name}: a force of the calculator is no number')
+    return forces

@@ -1,0 +1,223 @@
+"""Phonons computed here: forces of springs give the modes of springs, whatever else the calculator is."""
+
+from __future__ import annotations
+
+import sys
+from importlib.metadata import EntryPoint
+
+import numpy as np
+import pytest
+from plugins_springs import Springs
+from pymatgen.core import Lattice, Structure
+
+from aiida_limap.common.status import Status
+from aiida_limap.engines.errors import DisorderedStructureError, InputError, LimapError, StructureTooLargeError
+from aiida_limap.engines.phonons import calculators as module
+from aiida_limap.engines.phonons import chgnet as chgnet_module
+from aiida_limap.engines.phonons import phonon_modes
+from aiida_limap.engines.phonons.calculators import (
+    CalculatorOptions,
+    calculator_names,
+    load_calculator,
+    phonons_from_calculator,
+)
+
+pytest.importorskip('ase', reason='calculators need ASE, of the extra mlip')
+
+from ase.calculators.calculator import Calculator, all_changes
+from ase.calculators.lj import LennardJones
+
+FIXED = CalculatorOptions(relax='none', supercell_length_angstrom=8.0)
+
+
+class SpringCalculator(Calculator):
+    """Forces of the springs of rock salt around its ideal places, and those of a constant push beside."""
+
+    implemented_properties = ('energy', 'forces')
+
+    def __init__(self, springs: Springs, push: float = 0.0) -> None:
+        super().__init__()
+        self.springs = springs
+        self.push = push
+
+    def calculate(self, atoms=None, properties=('forces',), system_changes=all_changes):
+        super().calculate(atoms, properties, system_changes)
+        pitch = self.springs.lattice / 2
+        ideal = np.rint(atoms.positions / pitch) * pitch
+        fractions = np.linalg.solve(atoms.cell[:].T, ideal.T).T
+        cell = type('Cell', (), {'scaled_positions': fractions, 'cell': atoms.cell[:]})
+        constants = self.springs.constants(cell)
+        moved = atoms.positions - ideal
+        forces = -np.einsum('ijxy,jy->ix', constants, moved)
+        self.results = {'energy': float(-0.5 * (forces * moved).sum()), 'forces': forces + self.push}
+
+
+@pytest.fixture
+def rock_salt():
+    return Structure.from_spacegroup('Fm-3m', Lattice.cubic(4.0), ['Li+', 'F-'], [[0.5, 0.5, 0.5], [0, 0, 0]])
+
+
+@pytest.mark.parametrize('push', [0.0, 0.3])
+def test_springs_give_the_modes_of_springs_also_under_a_push_that_displacements_do_not_change(rock_salt, push):
+    springs = Springs()
+    source = phonons_from_calculator(rock_salt, SpringCalculator(springs, push), options=FIXED)
+    assert len(source.phonopy.supercell) == 64
+    assert len(source.phonopy.primitive) == 2
+    modes = phonon_modes(source.phonopy, mesh=(4, 4, 4), refinements=0)
+    frequencies, share = springs.modes(4)
+    centre = modes.weights @ (modes.shares('Li') * modes.frequencies_THz).sum(axis=1) / 3
+    assert centre == pytest.approx((frequencies * share).sum() / share.sum(), rel=1e-6)
+    assert source.identifier == 'LiF'
+    assert source.files == {'structure': 'as given', 'forces': 'SpringCalculator'}
+    assert source.notes == ()
+
+
+def test_a_supercell_may_be_given_in_multiples_of_the_cell_as_it_is(rock_salt):
+    primitive = rock_salt.get_primitive_structure()
+    assert len(primitive) == 2
+    matrix = np.array([[-2, 2, 2], [2, -2, 2], [2, 2, -2]])
+    source = phonons_from_calculator(
+        primitive, SpringCalculator(Springs()), options=FIXED, supercell_matrix=matrix, identifier='mine'
+    )
+    assert len(source.phonopy.supercell) == 64
+    assert source.identifier == 'mine'
+    with pytest.raises(InputError, match='3 x 3 whole numbers'):
+        phonons_from_calculator(primitive, SpringCalculator(Springs()), supercell_matrix=-matrix)
+
+
+def test_cell_and_positions_relax_to_the_least_energy_and_keep_the_symmetry():
+    calculator = LennardJones(sigma=2.7, epsilon=0.1, rc=6.0, smooth=True)
+    given = Structure.from_spacegroup('Fm-3m', Lattice.cubic(4.0), ['Li'], [[0, 0, 0]])
+    source = phonons_from_calculator(given, calculator, options=CalculatorOptions(supercell_length_angstrom=7.0))
+    lattice = source.phonopy.unitcell.cell[0, 0]
+
+    def energy(length):
+        from ase import Atoms
+
+        atoms = Atoms('Li4', cell=np.eye(3) * length, scaled_positions=given.frac_coords, pbc=True)
+        atoms.calc = calculator
+        return atoms.get_potential_energy()
+
+    lengths = lattice + np.array([-0.02, 0.0, 0.02])
+    curve = np.polyfit(lengths, [energy(length) for length in lengths], 2)
+    assert lattice == pytest.approx(-curve[1] / (2 * curve[0]), abs=2e-3)
+    assert abs(lattice - 4.0) > 0.02
+    assert source.phonopy.symmetry.dataset.number == 225
+    assert source.files['structure'] == 'relaxed by LennardJones'
+    assert source.notes[0].startswith('relaxed in ') and 'volume' in source.notes[0]
+    assert phonon_modes(source.phonopy, mesh_length_angstrom=10.0).frequencies_THz.min() > -0.05
+
+
+def test_positions_alone_relax_in_the_given_cell():
+    calculator = LennardJones(sigma=2.7, epsilon=0.1, rc=6.0, smooth=True)
+    given = Structure(Lattice.tetragonal(2.9, 8.0), ['Li'] * 3, [[0, 0, 0], [0.5, 0.5, 0.24], [0.5, 0.5, 0.76]])
+    options = CalculatorOptions(relax='positions', supercell_length_angstrom=5.0)
+    source = phonons_from_calculator(given, calculator, options=options)
+    np.testing.assert_allclose(source.phonopy.unitcell.cell, given.lattice.matrix, atol=1e-12)
+    heights = np.sort(source.phonopy.unitcell.scaled_positions[:, 2])
+    assert heights[1] + heights[2] == pytest.approx(1.0, abs=1e-6)
+    assert abs(heights[1] - 0.24) > 1e-3
+
+
+@pytest.mark.parametrize(
+    ('options', 'error', 'words'),
+    [
+        (CalculatorOptions(relax='cell'), InputError, 'computes no .*stress.*; relax positions only'),
+        (CalculatorOptions(supercell_length_angstrom=20.0), StructureTooLargeError, '1000 atoms, more than max_atoms'),
+    ],
+)
+def test_what_cannot_be_computed_is_told(rock_salt, options, error, words):
+    with pytest.raises(error, match=words):
+        phonons_from_calculator(rock_salt, SpringCalculator(Springs()), options=options)
+
+
+def test_forces_that_are_no_numbers_are_refused(rock_salt):
+    with pytest.raises(LimapError, match='LiF: a force of the calculator is no number'):
+        phonons_from_calculator(rock_salt, SpringCalculator(Springs(), np.nan), options=FIXED)
+
+
+def test_what_a_calculator_raises_names_the_compound(rock_salt):
+    class Broken(SpringCalculator):
+        def calculate(self, *args, **kwargs):
+            raise KeyError('Li')
+
+    with pytest.raises(LimapError, match="LiF: the calculator gives no forces \\(KeyError: 'Li'\\)"):
+        phonons_from_calculator(rock_salt, Broken(Springs()), options=FIXED)
+
+
+def test_a_relaxation_that_does_not_end_is_told():
+    given = Structure.from_spacegroup('Fm-3m', Lattice.cubic(4.6), ['Li'], [[0, 0, 0]])
+    options = CalculatorOptions(max_steps=1, supercell_length_angstrom=3.0)
+    with pytest.raises(LimapError, match='not relaxed after 1 steps; raise max_steps'):
+        phonons_from_calculator(given, LennardJones(sigma=2.7, epsilon=0.1), options=options)
+
+
+def test_shared_sites_are_refused():
+    given = Structure(Lattice.cubic(4.0), [{'Li': 0.5, 'Na': 0.5}], [[0, 0, 0]])
+    with pytest.raises(DisorderedStructureError, match='sites are shared') as caught:
+        phonons_from_calculator(given, 'none of this name')
+    assert caught.value.status is Status.DISORDERED
+
+
+def test_calculators_come_by_the_names_of_entry_points(monkeypatch, rock_salt):
+    target = f'{chgnet_module.__name__}:chgnet_calculator'
+    entries = {
+        'chgnet': EntryPoint('chgnet', target, module.CALCULATORS_GROUP),
+        'springs': EntryPoint('springs', 'plugins_springs:Springs', module.CALCULATORS_GROUP),
+        'absent': EntryPoint('absent', 'a_package_that_nobody_has:make', module.CALCULATORS_GROUP),
+    }
+    monkeypatch.setattr(module, 'entry_points', lambda group: list(entries.values()))
+    assert calculator_names() == ('absent', 'chgnet', 'springs')
+    assert load_calculator('springs', {'spring': 5.0}).spring == 5.0
+    with pytest.raises(InputError, match="no calculator 'nobody'; known are absent, chgnet, springs"):
+        phonons_from_calculator(rock_salt, 'nobody')
+    with pytest.raises(InputError, match="'absent' needs a package that is not installed"):
+        load_calculator('absent')
+    with pytest.raises(InputError, match="'springs' cannot be made with"):
+        load_calculator('springs', {'colour': 'red'})
+    with pytest.raises(InputError, match=r"no model '9\.9'; known are 0\.3\.0"):
+        load_calculator('chgnet', {'model': '9.9'})
+    with pytest.raises(InputError, match=r'no file of weights mine\.pth'):
+        load_calculator('chgnet', {'weights': 'mine.pth'})
+
+
+def test_the_extra_is_named_where_chgnet_is_not_installed(monkeypatch):
+    chgnet_module._calculator_class.cache_clear()
+    monkeypatch.setitem(sys.modules, 'chgnet', None)
+    monkeypatch.setitem(sys.modules, 'chgnet.model.dynamics', None)
+    with pytest.raises(InputError, match=r"pip install 'aiida-limap\[mlip\]'"):
+        chgnet_module.chgnet_calculator()
+
+
+@pytest.mark.parametrize(
+    ('given', 'words'),
+    [
+        ({'relax': 'all'}, 'relax must be one of cell, positions, none'),
+        ({'displacement_angstrom': 0.0}, 'displacement_angstrom must be between'),
+        ({'max_steps': 2.5}, 'max_steps must be between'),
+        ({'colour': 1}, "no option 'colour'; known are supercell_length_angstrom"),
+    ],
+)
+def test_options_are_checked(given, words):
+    with pytest.raises(InputError, match=words):
+        CalculatorOptions.from_mapping(given)
+
+
+def test_options_tell_themselves():
+    assert CalculatorOptions.from_mapping({'relax': None}).settings() == CalculatorOptions().settings()
+    assert CalculatorOptions.from_mapping(CalculatorOptions(max_steps=7).settings()).max_steps == 7
+
+
+def test_chgnet_computes_phonons_and_says_that_they_are_qualitative(capfd):
+    pytest.importorskip('chgnet', reason='CHGNet is of the extra mlip')
+    calculator = chgnet_module.chgnet_calculator()
+    assert capfd.readouterr().out == ''
+    given = Structure.from_spacegroup('Fm-3m', Lattice.cubic(5.1), ['Li', 'Cl'], [[0.5, 0.5, 0.5], [0, 0, 0]])
+    source = phonons_from_calculator(given, calculator, options=CalculatorOptions(supercell_length_angstrom=3.0))
+    assert len(source.phonopy.supercell) == 8
+    assert source.files['forces'].startswith('chgnet 0.') and source.files['forces'].endswith(' 0.3.0')
+    assert 'qualitative' in source.notes[0]
+    # The lattice parameter of the functional that CHGNet learned from is 5.15 Å.
+    assert source.phonopy.unitcell.cell[0, 0] == pytest.approx(5.15, abs=0.03)
+    modes = phonon_modes(source.phonopy, mesh=(1, 1, 1), refinements=0)
+    assert 4.0 < modes.frequencies_THz.max() < 9.0
