@@ -21,6 +21,7 @@ _COMMANDS = {
     'conductivities': ('importing_conductivities', 'conductivities_group'),
     'mp': ('importing_mp', 'mp_command'),
     'optimade': ('importing_optimade', 'optimade_command'),
+    'phonons': ('importing_phonons', 'phonons_command'),
 }
 #: Lines on the screen; the report in a file holds them all.
 _SHOWN = 30
@@ -52,6 +53,7 @@ def import_group() -> None:
       aiida-limap import files my-cifs/ --name oxides
       aiida-limap import files published.tar.gz --metadata table.csv --order --report import.md
       aiida-limap import prototypes
+      aiida-limap import phonons phonondb/ --name phonondb
     """
 
 

@@ -17,7 +17,7 @@ from aiida_limap.engines.phonons._archives import (
 )
 from aiida_limap.engines.phonons.errors import PhononSourceError
 
-__all__ = ['DOS_FILES', 'FILES', 'YAML_FILES', 'PhononFiles', 'collect_files']
+__all__ = ['DOS_FILES', 'FILES', 'YAML_FILES', 'PhononFiles', 'collect_files', 'known_name']
 
 #: Files that hold a crystal and its supercell, and perhaps forces, the richest first.
 YAML_FILES = ('phonopy_params.yaml', 'phonopy.yaml', 'phonopy_disp.yaml', 'phonon.yaml')
@@ -34,7 +34,7 @@ FILES = (
     'POSCAR',
     *DOS_FILES,
 )
-_PHONONDB_FOLDER = re.compile(r'(?P<id>(?:mp|mvc)-\d+)-\d{8}$')
+_PHONONDB_FOLDER = re.compile(r'(?P<id>(?:mp|mvc)-\d+)-(?P<release>\d{8})$')
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,11 +44,13 @@ class PhononFiles:
     :param name: what was named, for messages.
     :param identifier: the identifier that the data give themselves (folders of PhononDB), else the name of the file.
     :param contents: the bytes, decompressed, by the name that phonopy gives such a file.
+    :param release: release of PhononDB that the folder names, e.g. ``20180417``; empty for other data.
     """
 
     name: str
     identifier: str
     contents: Mapping[str, bytes]
+    release: str = ''
 
 
 def collect_files(path: Path, max_bytes: int = DEFAULT_MAX_BYTES) -> PhononFiles:
@@ -74,18 +76,18 @@ def collect_files(path: Path, max_bytes: int = DEFAULT_MAX_BYTES) -> PhononFiles
         raise PhononSourceError(f'{path}: it cannot be read ({error.strerror})') from error
     if not is_archive(data):
         return PhononFiles(str(path), _stem(path.name), {_single(path.name, data): data})
-    found = members(str(path), data, lambda name: _known(name) is not None, max_bytes)
+    found = members(str(path), data, lambda name: known_name(name) is not None, max_bytes)
     if not found:
         raise PhononSourceError(f'{path}: the archive holds no file of phonopy, such as {_examples()}')
     folder = _folder(path, {entry.parent for entry in found})
     chosen = {entry.name: content for entry, content in found.items() if entry.parent == folder}
     match = _PHONONDB_FOLDER.match(folder.name)
-    return _named(str(path), match['id'] if match else _stem(path.name), chosen, max_bytes)
+    return _named(str(path), match, _stem(path.name), chosen, max_bytes)
 
 
 def _from_folder(path: Path, max_bytes: int) -> PhononFiles:
     try:
-        files = sorted(entry for entry in path.iterdir() if _known(entry.name) is not None and entry.is_file())
+        files = sorted(entry for entry in path.iterdir() if known_name(entry.name) is not None and entry.is_file())
         if sum(entry.stat().st_size for entry in files) > max_bytes:
             raise PhononSourceError(f'{path}: its files exceed {max_bytes / 1024**2:.0f} MiB; raise max_bytes')
         contents = {entry.name: entry.read_bytes() for entry in files}
@@ -94,20 +96,22 @@ def _from_folder(path: Path, max_bytes: int) -> PhononFiles:
     if not contents:
         raise PhononSourceError(f'{path}: the folder holds no file of phonopy, such as {_examples()}')
     match = _PHONONDB_FOLDER.match(path.name)
-    return _named(str(path), match['id'] if match else path.resolve().name, contents, max_bytes)
+    return _named(str(path), match, path.resolve().name, contents, max_bytes)
 
 
-def _named(name: str, identifier: str, contents: Mapping[str, bytes], max_bytes: int) -> PhononFiles:
+def _named(
+    name: str, match: re.Match[str] | None, stem: str, contents: Mapping[str, bytes], max_bytes: int
+) -> PhononFiles:
     """Give the files the names of phonopy, and decompress them."""
     found: dict[str, bytes] = {}
     left = max_bytes
     for given, data in sorted(contents.items()):
-        known = str(_known(given))
+        known = str(known_name(given))
         if known in found:
             raise PhononSourceError(f'{name}: it holds more than one {known}; leave one of them')
         found[known] = decompressed(f'{name}/{given}', data, left)
         left -= len(found[known])
-    return PhononFiles(name, identifier, found)
+    return PhononFiles(name, match['id'] if match else stem, found, match['release'] if match else '')
 
 
 def _folder(path: Path, folders: set[PurePosixPath]) -> PurePosixPath:
@@ -120,8 +124,12 @@ def _folder(path: Path, folders: set[PurePosixPath]) -> PurePosixPath:
     return ordered[0]
 
 
-def _known(name: str) -> str | None:
-    """Return the name that phonopy gives a file, also where it is compressed or has a prefix that ends in a dot."""
+def known_name(name: str) -> str | None:
+    """Return the name that phonopy gives a file, also where it is compressed or has a prefix that ends in a dot.
+
+    :param name: name of the file.
+    :returns: one of :data:`FILES`, or None for any other file.
+    """
     for suffix in COMPRESSED_SUFFIXES:
         if name.lower().endswith(suffix):
             name = name[: -len(suffix)]
@@ -131,7 +139,7 @@ def _known(name: str) -> str | None:
 
 def _single(name: str, data: bytes) -> str:
     """Return what a single file is, by its name, else by its content."""
-    known = _known(name)
+    known = known_name(name)
     if known is not None:
         return known
     head = data[:100_000].decode('utf-8', errors='replace')

@@ -1,0 +1,62 @@
+"""``aiida-limap import phonons``: phonon files with the structures that they belong to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from aiida_limap.cli.base import counting_bar, with_profile
+
+__all__ = ['phonons_command']
+
+#: What may come out of the files of one compound, MiB.
+_MAX_UNPACKED = 512
+
+
+@click.command('phonons')
+@click.argument('paths', metavar='PATH...', nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option('--name', help='Name of the dataset; by default the name of the first folder or file.')
+@click.option('--license', 'licence', default='', help='Licence of data that are not of PhononDB, e.g. CC-BY-4.0.')
+@click.option('--database', default='phonon files', show_default=True, help='Where such data come from.')
+@click.option(
+    '--max-unpacked',
+    type=click.IntRange(min=1),
+    default=_MAX_UNPACKED,
+    show_default=True,
+    help='What may come out of the files of one compound, MiB.',
+)
+@click.option('--report', type=click.Path(path_type=Path), help='Write the report to this file (.md or .json).')
+@click.option('--json', 'as_json', is_flag=True, help='Print the report as JSON.')
+@with_profile
+def phonons_command(
+    paths: tuple[Path, ...],
+    name: str | None,
+    licence: str,
+    database: str,
+    max_unpacked: int,
+    report: Path | None,
+    as_json: bool,
+) -> None:
+    """Import phonon files: archives of PhononDB, and files or folders of phonopy; one compound each.
+
+    Stored are the files as they are, and the crystal that they tell, with their origin; archives of PhononDB carry
+    their identifier and licence. What is damaged, unsafe or holds no phonons is reported and left out.
+
+    \b
+    Examples:
+      aiida-limap import phonons phonondb/ --name phonondb
+      aiida-limap import phonons li3n/ mine.phonopy_params.yaml --name mine --license CC-BY-4.0
+    """
+    from aiida_limap.cli.importing import print_report
+    from aiida_limap.importers._archives import stem_of
+    from aiida_limap.importers.base import check_name, check_report_path
+    from aiida_limap.importers.phonons import PhononOptions, import_phonons
+
+    check_report_path(report)
+    label = stem_of(paths[0].resolve().name) if name is None else name
+    check_name(label)
+    options = PhononOptions(license=licence, database=database, max_bytes=max_unpacked * 1024**2)
+    with counting_bar('importing phonons') as (on_start, on_progress):
+        done = import_phonons(paths, name=label, options=options, on_start=on_start, on_progress=on_progress)
+    print_report(done, as_json, report)
