@@ -82,7 +82,7 @@ def density(matrix: Matrix, options: ClusterOptions) -> tuple[Labels, Matrix]:
     :returns: (m,) number of the cluster, -1 for rows in none; and (m,) strength of membership, 0 to 1.
     :raises InputError: if the least size of a cluster exceeds the number of rows.
     """
-    least = options.min_cluster_size or max(5, round(len(matrix) / 20))
+    least = options.min_cluster_size or min(max(5, round(len(matrix) / 20)), len(matrix) // 2)
     if least > len(matrix):
         raise InputError(f'min_cluster_size is {least}, but there are only {len(matrix)} rows; ask for less')
     found = HDBSCAN(min_cluster_size=least, allow_single_cluster=options.single_cluster, copy=True).fit(matrix)
@@ -117,8 +117,8 @@ def _spectral_embedding(matrix: Matrix, size: int, options: ClusterOptions) -> M
 def _affinity(matrix: Matrix, options: ClusterOptions) -> Matrix:
     """Return how near rows are to each other, 0 to 1."""
     if options.neighbours:
-        # Each row counts as a neighbour of itself.
-        near = min(options.neighbours, len(matrix))
+        # Where every row is a neighbour of every other, the graph says nothing.
+        near = min(options.neighbours, max(2, len(matrix) // 2))
         graph = kneighbors_graph(matrix, near, include_self=True)
         return np.asarray((0.5 * (graph + graph.T)).toarray())
     distances = pdist(matrix)

@@ -40,9 +40,11 @@ class ClusterOptions:
         Tibshirani, Walther and Hastie), or ``within_ss`` (the bend of the sum of squares within clusters).
     :param largest_k: the largest number of clusters that is tried.
     :param restarts: starts of k-means, the best of which counts.
-    :param neighbours: spectral: number of neighbours to which each row is joined in the graph, itself being one; 0 for
-        a Gaussian of the distance in place of a graph, whose width is the median distance.
-    :param min_cluster_size: density: the least size of a cluster; None for a twentieth of the rows, five at least.
+    :param neighbours: spectral: number of neighbours to which each row is joined in the graph, itself being one, and
+        half of all rows at most; 0 for a Gaussian of the distance in place of a graph, whose width is the median
+        distance.
+    :param min_cluster_size: density: the least size of a cluster; None for a twentieth of the rows, five at least,
+        or half of them where they are fewer than ten.
     :param single_cluster: density: whether all rows may be one cluster.
     :param gap_references: number of uniform sets that the gap statistic compares with.
     :raises InputError: if a value is unusable.

@@ -106,7 +106,7 @@ def stability(
 def _again(matrix: Matrix, k: int, options: ClusterOptions, counts: Counter[int]) -> Labels | None:
     """Return clusters of a resample, or None if there are too few different rows; count the number chosen."""
     if options.method == 'density':
-        if (options.min_cluster_size or 5) > len(matrix):
+        if len(matrix) < max(4, options.min_cluster_size or 4):
             return None
         labels, _ = density(matrix, options)
         counts[int(labels.max()) + 1] += 1

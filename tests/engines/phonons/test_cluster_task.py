@@ -176,3 +176,19 @@ def test_clusters_are_numbered_by_another_array(results):
     found = results({'order_by': 'number', 'methods': ['ward'], 'resamples': 0}, number=rising)
     assert found.items[0].values['cluster_ward'] == 1
     assert found.summary['features'] == ['band_centre_THz', 'band_centres_THz']
+
+
+@pytest.mark.parametrize('rows', [4, 5, 7])
+def test_a_handful_of_compounds_is_enough(results, rows):
+    values = np.concatenate([np.linspace(5, 5.3, rows // 2), np.linspace(11, 11.4, rows - rows // 2)])
+    few = {'ids': np.array([f'c{row}' for row in range(rows)]), 'band_centre_THz': values}
+    found = results({'features': ['band_centre_THz'], 'resamples': 10}, band_centres_THz=np.ones(rows), **few)
+    assert found.complete
+    for method in ('ward', 'kmeans', 'spectral'):
+        assert [item.values[f'cluster_{method}'] for item in found.items] == [int(value > 6) for value in values]
+
+
+def test_too_few_compounds_are_told(results, compounds):
+    few = {name: array[[0, 1, 39]] for name, array in compounds.items()}
+    words = results({}, code=2, **few).error
+    assert words.startswith('2 of 3 rows have all features; 4 are the least; the first that lacks one: row 2')
