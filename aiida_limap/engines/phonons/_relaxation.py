@@ -82,6 +82,8 @@ def relaxed(name: str, structure: Structure, calculator: Any, options: Calculato
     with warnings.catch_warnings():
         # spglib announces a change of its error handling at every call.
         warnings.filterwarnings('ignore', category=DeprecationWarning)
+        # Of the logarithm of a strain that is zero but for rounding.
+        warnings.filterwarnings('ignore', message='logm result may be inaccurate')
         atoms.set_constraint(FixSymmetry(atoms, symprec=options.symprec_angstrom))
         given = spglib.get_spacegroup(
             (structure.lattice.matrix, structure.frac_coords, numbers), options.symprec_angstrom
