@@ -29,8 +29,11 @@ __all__ = [
 ]
 
 #: Entry points of this group give a calculator of ASE by name: functions whose keywords are its parameters. What they
-#: return may say what it is by a mapping ``limap_info`` with ``name``, ``package``, ``model`` and ``note``.
+#: return may say what it is by a mapping ``limap_info`` with ``name``, ``package``, ``model`` and ``note``, and the
+#: displacement that suits it, ``displacement_angstrom``.
 CALCULATORS_GROUP = 'aiida_limap.calculators'
+#: Displacement for calculators that say nothing of their own, Å.
+DEFAULT_DISPLACEMENT_ANGSTROM = 0.01
 _BOUNDS = {
     'supercell_length_angstrom': (1.0, 100.0),
     'displacement_angstrom': (1e-4, 0.2),
@@ -47,7 +50,7 @@ class CalculatorOptions:
 
     :param supercell_length_angstrom: least distance between a lattice plane of the supercell and the next one, Å; the
         supercell is a multiple of the conventional cell.
-    :param displacement_angstrom: how far an atom is displaced, Å.
+    :param displacement_angstrom: how far an atom is displaced, Å; None for what the calculator recommends, else 0.01.
     :param relax: ``cell`` (with the positions), ``positions``, or ``none``.
     :param force_limit_eV_per_angstrom: a crystal is relaxed when no force, and no derivative of the energy by the
         strain divided by the number of atoms, exceeds it, eV/Å.
@@ -58,7 +61,7 @@ class CalculatorOptions:
     """
 
     supercell_length_angstrom: float = 8.0
-    displacement_angstrom: float = 0.01
+    displacement_angstrom: float | None = None
     relax: str = 'cell'
     force_limit_eV_per_angstrom: float = 0.001  # noqa: N815
     max_steps: int = 500
@@ -68,6 +71,8 @@ class CalculatorOptions:
     def __post_init__(self) -> None:
         for name, (least, most) in _BOUNDS.items():
             value = getattr(self, name)
+            if value is None and name == 'displacement_angstrom':
+                continue
             kinds = int if isinstance(least, int) else (int, float)
             if isinstance(value, bool) or not isinstance(value, kinds) or not least <= value <= most:
                 raise InputError(f'option {name} must be between {least:g} and {most:g}, not {value!r}')
@@ -166,7 +171,8 @@ def phonons_from_calculator(
             'supercell_length_angstrom'
         )
     found = relaxed(name, crystal, calculator, options)
-    phonopy = _displaced(name, found, matrix, options)
+    distance = options.displacement_angstrom or info.get('displacement_angstrom', DEFAULT_DISPLACEMENT_ANGSTROM)
+    phonopy = _displaced(name, found, matrix, float(distance))
     rest = _forces(name, phonopy.supercell, calculator)
     phonopy.forces = [_forces(name, cell, calculator) - rest for cell in phonopy.supercells_with_displacements]
     asymmetry = produce_force_constants(phonopy, name, title, phonopy.dataset)
@@ -202,7 +208,7 @@ def _cells(
     return crystal, np.diag(np.ceil(options.supercell_length_angstrom / distances - 1e-3).astype(np.int64))
 
 
-def _displaced(name: str, found: Relaxed, matrix: NDArray[np.int64], options: CalculatorOptions) -> Any:
+def _displaced(name: str, found: Relaxed, matrix: NDArray[np.int64], distance: float) -> Any:
     """Return a ``Phonopy`` with displacements of the relaxed crystal."""
     from phonopy import Phonopy
     from phonopy.structure.atoms import PhonopyAtoms
@@ -215,7 +221,7 @@ def _displaced(name: str, found: Relaxed, matrix: NDArray[np.int64], options: Ca
             # Said in a note in place of a warning.
             warnings.filterwarnings('ignore', message='Warning: Point group symmetries')
             phonopy = Phonopy(cell, matrix, primitive_matrix=guess_primitive_matrix(cell))
-            phonopy.generate_displacements(distance=options.displacement_angstrom)
+            phonopy.generate_displacements(distance=distance)
     except (RuntimeError, ValueError, TypeError) as error:
         raise LimapError(f'{name}: phonopy finds no supercell or displacements ({error})') from error
     return phonopy

@@ -12,7 +12,7 @@ from typing import Any
 
 from aiida_limap.engines.errors import InputError
 
-__all__ = ['MODELS', 'NOTE', 'chgnet_calculator']
+__all__ = ['DISPLACEMENT_ANGSTROM', 'MODELS', 'NOTE', 'chgnet_calculator']
 
 #: Models whose weights come with the wheel of CHGNet.
 MODELS = ('0.3.0', '0.2.0', 'r2scan')
@@ -20,6 +20,9 @@ NOTE = (
     'forces of CHGNet, a universal potential that softens the energy surface: frequencies are mostly too low and '
     'qualitative'
 )
+#: CHGNet takes the arccosine of angles between bonds, so that its energy has kinks where a line of three atoms bends,
+#: which smaller displacements feel as stiffness, Å.
+DISPLACEMENT_ANGSTROM = 0.03
 
 
 def chgnet_calculator(*, model: str = '0.3.0', weights: str | None = None, device: str = 'cpu') -> Any:
@@ -53,6 +56,7 @@ def chgnet_calculator(*, model: str = '0.3.0', weights: str | None = None, devic
         'package': f'chgnet {version("chgnet")}',
         'model': Path(weights).name if weights else model,
         'note': NOTE,
+        'displacement_angstrom': DISPLACEMENT_ANGSTROM,
     }
     return calculator
 

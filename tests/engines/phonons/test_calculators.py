@@ -203,6 +203,20 @@ def test_options_are_checked(given, words):
         CalculatorOptions.from_mapping(given)
 
 
+def test_the_displacement_is_that_of_the_options_else_of_the_calculator_else_small(rock_salt):
+    calculator = SpringCalculator(Springs())
+
+    def moved(**given):
+        options = CalculatorOptions(relax='none', supercell_length_angstrom=8.0, **given)
+        (entry, *_) = phonons_from_calculator(rock_salt, calculator, options=options).phonopy.dataset['first_atoms']
+        return float(np.linalg.norm(entry['displacement']))
+
+    assert moved() == pytest.approx(0.01)
+    calculator.limap_info = {'package': 'springs 1', 'model': 'soft', 'displacement_angstrom': 0.05}
+    assert moved() == pytest.approx(0.05)
+    assert moved(displacement_angstrom=0.02) == pytest.approx(0.02)
+
+
 def test_options_tell_themselves():
     assert CalculatorOptions.from_mapping({'relax': None}).settings() == CalculatorOptions().settings()
     assert CalculatorOptions.from_mapping(CalculatorOptions(max_steps=7).settings()).max_steps == 7
