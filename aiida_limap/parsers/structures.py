@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import ClassVar
 
+from aiida.common import LinkType
 from aiida.engine import ExitCode
 
 from aiida_limap.common.keys import uuid_of_key
@@ -75,5 +76,6 @@ class StructuresParser(EngineParser):
 
     def _requested(self) -> set[str]:
         """Return the UUIDs of the structures of the job, from the labels of its links and without loading a node."""
-        links = self.node.base.links.get_incoming(link_label_filter=f'{self.LINKS}%', only_uuid=True)
-        return {uuid_of_key(label.removeprefix(self.LINKS)) for label in links.all_link_labels()}
+        links = self.node.base.links.get_incoming(link_type=LinkType.INPUT_CALC, only_uuid=True)
+        labels = [label for label in links.all_link_labels() if label.startswith(self.LINKS)]
+        return {uuid_of_key(label.removeprefix(self.LINKS)) for label in labels}

@@ -28,6 +28,7 @@ __all__ = [
 GOOD_WORDS: dict[str, frozenset[str]] = {
     'bvff': frozenset(str(word) for word in ANSWERS),
     'descriptors': frozenset({'ok'}),
+    'phonons': frozenset({'ok'}),
 }
 #: Counts structures that were given up beside the status words of rows.
 UNFINISHED = 'unfinished'

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from aiida import orm
 from plugins_phonons import make_phonon_node
 
 from aiida_limap.calculations._phonon_files import find_phonon_files
 from aiida_limap.common.keys import structure_key
+from aiida_limap.data.table import TableData
+from aiida_limap.formats.arrays import read_arrays
 from aiida_limap.formats.job import read_job
 from aiida_limap.formats.phonon_files import read_phonon_files
 
@@ -74,3 +77,71 @@ def test_files_are_found_by_their_structures(nodes, tmp_path):
     make_phonon_node(tmp_path / 'two', two)
     found = find_phonon_files([two.uuid, one.uuid, '00000000-0000-4000-8000-000000000001'])
     assert found == {one.uuid: archive.pk, two.uuid: folder.pk}
+
+
+IDS = [f'0000000{number}-aaaa-4bbb-8ccc-000000000000' for number in range(1, 5)]
+
+
+@pytest.fixture
+def quantities(aiida_profile):
+    """Return a table of four compounds, the last of which has no numbers."""
+    columns = {
+        'status': ['ok', 'ok', 'ok', 'unreadable'],
+        'formula': ['Li2O', 'LiF', 'LiF', ''],
+        'source_id': ['mp-1', 'mp-2', 'mp-3', ''],
+        'mobile_band_centre_THz': [8.0, 9.0, 10.0, None],
+    }
+    block = np.arange(8.0).reshape(4, 2)
+    block[3] = np.nan
+    table = TableData.from_arrays(IDS, columns, blocks={'mobile_band_centres_THz': block})
+    return table.store()
+
+
+def diffusivities(rows: list[str], temperatures: list[float] | None) -> TableData:
+    info = {} if temperatures is None else {'temperatures_K': temperatures}
+    block = np.arange(2.0 * len(rows)).reshape(-1, 2)
+    return TableData.from_arrays(
+        rows, {}, blocks={'diffusivity_cm2_per_s': block}, block_info={'diffusivity_cm2_per_s': info}
+    ).store()
+
+
+def test_features_labels_and_diffusivities_are_written(prepare, quantities):
+    # A formula that is known as fast and slow counts as fast; a structure that is named knows better.
+    columns = {
+        'formula': ['LiF', 'LiF', 'LiF', 'Li2O'],
+        'label': [1, 0, 0, None],
+        'structure_uuid': ['', '', IDS[2], ''],
+    }
+    labels = TableData.from_arrays(['a', 'b', 'c', 'd'], columns).store()
+    done = prepare(
+        'limap.cluster_phonons',
+        phonons=quantities,
+        labels=labels,
+        diffusivities=diffusivities(['mp-3', IDS[0], 'mp-9'], [300.0, 800.0]),
+        parameters={'order_by': 'mobile_band_centre_THz', 'methods': ['ward']},
+    )
+    job = read_job(done.folder / 'job.json')
+    assert job.parameters['features'] == ['mobile_band_centres_THz']
+    features, known, moving = (read_arrays(done.folder / job.inputs[role]) for role in job.inputs)
+    assert set(features) == {'ids', 'mobile_band_centres_THz', 'mobile_band_centre_THz'}
+    assert features['ids'].tolist() == IDS
+    assert dict(zip(known['ids'].tolist(), known['conductor'].tolist(), strict=True)) == {IDS[1]: 1.0, IDS[2]: 0.0}
+    assert moving['ids'].tolist() == [IDS[0], IDS[2]]
+    assert moving['diffusivity_cm2_per_s'].tolist() == [[2.0, 3.0], [0.0, 1.0]]
+    assert moving['temperatures_K'].tolist() == [300.0, 800.0]
+
+
+def test_wrong_inputs_of_a_clustering_are_refused(prepare, quantities):
+    slow = TableData.from_arrays(['a', 'b'], {'formula': ['LiF', 'Li2O'], 'label': [0, 0]}).store()
+    for given, words in (
+        ({'parameters': {'features': ['width']}}, "no column of numbers or block 'width'; it has mobile_band_centres"),
+        ({'parameters': {'features': ['formula']}}, "no column of numbers 'formula'"),
+        ({'parameters': {'order_by': 'nothing'}}, "no column of numbers or block 'nothing'"),
+        ({'parameters': {'clusters': 3}}, "unknown parameter 'clusters'"),
+        ({'labels': slow}, 'all 2 labelled rows are slow'),
+        ({'labels': quantities}, "no column of numbers 'label'"),
+        ({'diffusivities': quantities}, "no block 'diffusivity_cm2_per_s'"),
+        ({'diffusivities': diffusivities(['a'], [300.0])}, 'must tell the 2 temperatures_K of its columns'),
+    ):
+        with pytest.raises(ValueError, match=words):
+            prepare('limap.cluster_phonons', phonons=quantities, **given)

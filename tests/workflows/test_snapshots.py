@@ -40,7 +40,7 @@ CHAINS = {
     'map': (MapWorkChain, arguments_of_dataset),
 }
 #: Those that need more than structures stand with their tests.
-ELSEWHERE = ('encode', 'screen')
+ELSEWHERE = ('encode', 'phonon_clusters', 'screen')
 
 
 @pytest.fixture

@@ -1,0 +1,149 @@
+"""Inputs, outputs and exit codes of ``limap.phonon_clusters``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+from aiida import orm
+from aiida.engine.processes.workchains.workchain import WorkChainSpec
+
+from aiida_limap.calculations._labels import check_labels
+from aiida_limap.calculations._phonon_tables import check_diffusivities
+from aiida_limap.calculations.base import add_inputs_validator
+from aiida_limap.calculations.cluster_phonons import ClusterPhononsCalculation
+from aiida_limap.calculations.phonons import PhononsCalculation
+from aiida_limap.data.dataset import DatasetData
+from aiida_limap.data.phonon_dos import PhononDosData
+from aiida_limap.data.table import TableData
+from aiida_limap.workflows._batches import default_options, positive
+from aiida_limap.workflows._checks import check_code, check_options
+from aiida_limap.workflows._restart import define_cleaning
+from aiida_limap.workflows._rules import define_no_job_can_run, validate_switches
+from aiida_limap.workflows._tolerance import define_tolerance
+
+__all__ = ['define_inputs', 'define_outputs']
+
+
+def define_inputs(spec: WorkChainSpec) -> None:
+    """Define the inputs, and what is checked of them.
+
+    :param spec: the specification to fill.
+    """
+    spec.input(
+        'dataset',
+        valid_type=DatasetData,
+        help='The compounds, as `aiida-limap import phonons` makes it: structures whose phonon files are in the '
+        'profile. Those without are left out.',
+    )
+    spec.input('code', valid_type=orm.AbstractCode, help='The code that runs limap-engine.')
+    for name, default, text in (
+        ('batch_size', 50, 'Compounds per job.'),
+        ('max_concurrent', 4, 'Jobs that run at a time.'),
+        ('max_attempts', 2, 'Jobs of its own that a compound gets, after it was found to stop a batch.'),
+    ):
+        spec.input(
+            name,
+            valid_type=orm.Int,
+            default=partial(orm.Int, default),
+            serializer=orm.to_aiida_type,
+            validator=positive,
+            help=text,
+        )
+    spec.input('options', valid_type=dict, non_db=True, default=default_options, help='Scheduler options of each job.')
+    define_tolerance(spec)
+    define_cleaning(spec)
+    spec.input(
+        'handler_overrides',
+        valid_type=orm.Dict,
+        required=False,
+        serializer=orm.to_aiida_type,
+        validator=validate_switches,
+        help='By name of a rule of resubmission {"enabled": False}: what a job leaves for which it holds is given up.',
+    )
+    spec.expose_inputs(PhononsCalculation, namespace='phonons', include=('parameters',))
+    spec.inputs['phonons'].help = 'What the jobs have in common that compute phonon quantities.'
+    spec.expose_inputs(
+        ClusterPhononsCalculation, namespace='cluster', include=('parameters', 'labels', 'diffusivities')
+    )
+    spec.input(
+        'cluster.options',
+        valid_type=dict,
+        non_db=True,
+        default=default_options,
+        help='Scheduler options of the clustering.',
+    )
+    spec.inputs['cluster'].help = 'How compounds are clustered, and which of them are known conductors.'
+    add_inputs_validator(spec, _validate_inputs)
+
+
+def define_outputs(spec: WorkChainSpec) -> None:
+    """Define outputs and exit codes.
+
+    :param spec: the specification to fill.
+    """
+    spec.output(
+        'phonons',
+        valid_type=TableData,
+        help='Phonon quantities by structure (THz), and their status words; blocks with vectors.',
+    )
+    spec.output('clusters', valid_type=TableData, required=False, help='Clusters, conductors and candidates.')
+    spec.output(
+        'arrays', valid_type=orm.ArrayData, required=False, help='Dendrogram, plane, and curves of the clustering.'
+    )
+    spec.output_namespace(
+        'densities',
+        valid_type=PhononDosData,
+        dynamic=True,
+        required=False,
+        help='Densities of states by the key of the structure, where they are asked for.',
+    )
+    spec.output(
+        'output_parameters',
+        valid_type=orm.Dict,
+        help='Counts by status word, compounds that no job finished, and facts by method of clustering.',
+    )
+    spec.exit_code(201, 'ERROR_DATASET_EMPTY', 'The dataset holds no structures.')
+    spec.exit_code(
+        205,
+        'ERROR_NO_PHONON_FILES',
+        'None of the {count} structures of the dataset has phonon files in this profile; import them with '
+        '`aiida-limap import phonons`.',
+        invalidates_cache=True,
+    )
+    define_no_job_can_run(spec)
+    spec.exit_code(
+        410,
+        'ERROR_NO_RESULTS',
+        'No job brought anything back; the last one ended with: {reason}',
+        invalidates_cache=True,
+    )
+    spec.exit_code(
+        411,
+        'ERROR_ALL_STRUCTURES_FAILED',
+        'No compound gave an answer ({counts}); the column message of the table says why.',
+    )
+    spec.exit_code(
+        420, 'ERROR_TABLES_DIFFER', 'The tables of the batches do not fit together: {reason}', invalidates_cache=True
+    )
+    spec.exit_code(452, 'ERROR_CLUSTERING_FAILED', 'The clustering failed with {reason}', invalidates_cache=True)
+    spec.exit_code(
+        710,
+        'WARNING_STRUCTURES_UNFINISHED',
+        'The tables are complete but for {count} compounds, which no job finished; output_parameters names them.',
+        invalidates_cache=True,
+    )
+
+
+def _validate_inputs(inputs: Mapping[str, Any], _namespace: Any) -> str | None:
+    """Check what no port can check by itself."""
+    code, cluster = inputs.get('code'), inputs.get('cluster') or {}
+    labels, diffusivities = cluster.get('labels'), cluster.get('diffusivities')
+    return (
+        check_code(code)
+        or check_options(inputs.get('options'), code)
+        or check_options(cluster.get('options'), code, 'cluster.options')
+        or (None if labels is None else check_labels(labels))
+        or (None if diffusivities is None else check_diffusivities(diffusivities))
+    )
