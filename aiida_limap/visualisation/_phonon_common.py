@@ -19,6 +19,7 @@ __all__ = [
     'cluster_marker',
     'cluster_means',
     'first_grouping',
+    'probability',
     'reason',
     'scatter_clusters',
 ]
@@ -28,6 +29,9 @@ METHOD_NAMES = {'ward': 'Ward', 'kmeans': 'k-means', 'spectral': 'spectral', 'de
 #: From low band centres to high ones: cold to warm, and readable with every kind of colour vision.
 _COLOURS = ('#0072b2', '#d55e00', '#009e73', '#cc79a7', '#e69f00', '#56b4e9', '#7a5195', '#8c8c00')
 _MARKERS = ('o', '^', 's', 'D', 'v', 'P', 'X', 'h')
+_SUPERSCRIPTS = str.maketrans('-0123456789', '⁻⁰¹²³⁴⁵⁶⁷⁸⁹')
+#: Smaller probabilities are written as powers of ten.
+_SMALL = 1e-3
 #: Compounds that are in no cluster.
 NOISE_COLOUR = '#9a9a9a'
 
@@ -56,6 +60,17 @@ def reason(report: PhononReport, name: str, otherwise: str) -> str:
     :param otherwise: what is said where the report gives no reason.
     """
     return report.missing.get(name, otherwise).rstrip('.')
+
+
+def probability(value: float) -> str:
+    """Return a p-value as a person reads it.
+
+    :param value: the value.
+    """
+    if value >= _SMALL or value == 0:
+        return f'{value:.2g}'
+    mantissa, exponent = f'{value:.1e}'.split('e')
+    return f'{mantissa} × 10{str(int(exponent)).translate(_SUPERSCRIPTS)}'
 
 
 def first_grouping(report: PhononReport, name: str) -> Grouping:

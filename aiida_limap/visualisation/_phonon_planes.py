@@ -17,6 +17,7 @@ from aiida_limap.visualisation._phonon_common import (
     cluster_handles,
     cluster_means,
     first_grouping,
+    probability,
     reason,
     scatter_clusters,
 )
@@ -174,13 +175,13 @@ def _correlation(report: PhononReport, column: str, x: np.ndarray, y: np.ndarray
     if told is not None and told.low is not None and told.high is not None and told.p_value is not None:
         return (
             f'{label}: Spearman {_signed(told.rho or 0.0)} (95 % interval {_signed(told.low)} to {_signed(told.high)}, '
-            f'p = {told.p_value:.1g}, n = {told.n}).'
+            f'p = {probability(told.p_value)}, n = {told.n}).'
         )
     both = np.isfinite(x) & np.isfinite(y)
     if both.sum() < _FEWEST or np.ptp(x[both]) == 0 or np.ptp(y[both]) == 0:
         return f'{label}: {both.sum()} compounds, too few different ones for a rank correlation.'
     found = spearmanr(x[both], y[both])
-    return f'{label}: Spearman {_signed(found.statistic)} (p = {found.pvalue:.1g}, n = {both.sum()}).'
+    return f'{label}: Spearman {_signed(found.statistic)} (p = {probability(found.pvalue)}, n = {both.sum()}).'
 
 
 def _signed(value: float) -> str:

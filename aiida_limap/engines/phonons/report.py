@@ -46,7 +46,7 @@ _MEANING = {
     'conductor': 'Known conductor',
     'diffusivity_cm2_per_s': 'Diffusivity',
     'conductivity_S_per_cm': 'Conductivity',
-    'candidate_rank': 'Candidate',
+    'candidate_rank': 'Candidate rank',
     'nearest_conductor': 'Nearest conductor',
     'nearest_conductor_distance': 'Distance to it',
 }
