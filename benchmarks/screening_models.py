@@ -57,7 +57,7 @@ class _Budget:
 @click.command('screening_models')
 @shared_options
 @click.option('--structures', default=None, type=int, help='Structures that sML labels  [default: all]')
-@click.option('--subset-size', default=4, show_default=True, help='Largest subset of all 36 columns that is tried.')
+@click.option('--subset-size', default=3, show_default=True, help='Largest subset of all 36 columns that is tried.')
 @click.option('--repeats', default=10, show_default=True, help='Repeats of five-fold cross-validation.')
 @click.option('--draws', default=5, show_default=True, help='Searches on shuffled labels.')
 @click.option('--seed', default=0, show_default=True, help='Of all folds, shuffles and bootstraps.')
@@ -75,7 +75,7 @@ def screening_models(
     \b
     Examples:
       python -m benchmarks screening_models --data my-data-folder
-      python -m benchmarks screening_models --embedded --subset-size 3
+      python -m benchmarks screening_models --embedded --subset-size 2
     """
     budget = _Budget(repeats, subset_size, draws, seed)
     known = None if data is None else materials(data, structures)
@@ -139,17 +139,22 @@ def _sml(
 
 def _repeated(model: Any, rows: NDArray[np.float64], measured: MeasuredSet, budget: _Budget) -> dict[str, Any]:
     """Return the scores of repeated cross-validation; five folds, or as many as the rarer class allows."""
-    groups = [len({f for f, y in zip(measured.formulas, measured.labels, strict=True) if y == k}) for k in (0, 1)]
     runs = repeated_cross_validation(
         model,
         rows,
         measured.labels,
         measured.formulas,
-        n_folds=min(5, *groups),
+        n_folds=_possible(measured, 5),
         repeats=budget.repeats,
         seed=budget.seed,
     )
     return summarised([run.scores(measured.labels) for run in runs])
+
+
+def _possible(measured: MeasuredSet, folds: int) -> int:
+    """Return a number of folds that the formulas of the rarer class allow."""
+    formulas = np.asarray(measured.formulas)
+    return min(folds, *(len(set(formulas[measured.labels == label].tolist())) for label in (0, 1)))
 
 
 def _with_intervals(labels: NDArray[np.int64], predicted: NDArray[np.int64], groups: Sequence[str]) -> dict[str, Any]:
@@ -170,6 +175,7 @@ def _eml(
     # Leave one formula out, and all sizes, where that is affordable.
     many = len(measured.labels) > _FEW_ROWS
     n_folds = 5 if many else None
+    outer = _possible(measured, 5 if many else 10)
     found: dict[str, Any] = {}
     for name, (places, size) in pools.items():
         rows, names = measured.elements[:, places], [labels[place] for place in places]
@@ -178,7 +184,7 @@ def _eml(
         search = search_subsets(rows, measured.labels, names, options, measured.formulas)
         click.echo(f'{measured.name}, {name}: {sum(search.n_subsets.values())} subsets in {search.wall_s:.0f} s')
         started = time.perf_counter()
-        nested = nested_selection(rows, measured.labels, names, options, measured.formulas, n_folds=5 if many else 10)
+        nested = nested_selection(rows, measured.labels, names, options, measured.formulas, n_folds=outer)
         entry = {
             'columns': len(places),
             'max_size': size,
@@ -186,6 +192,7 @@ def _eml(
             'search': search.as_dict(),
             'shuffled': permuted_searches(rows, measured.labels, names, options, draws=budget.draws, seed=budget.seed),
             'nested': _with_intervals(measured.labels, nested.predicted, measured.formulas),
+            'nested_folds': outer,
             'nested_promised': nested.promised,
             'nested_chosen': dict(nested.counts().most_common()),
             'nested_wall_s': time.perf_counter() - started,
@@ -265,8 +272,7 @@ def _apart(
 ) -> dict[str, Any]:
     """Judge by measurements that neither teacher nor student have seen, nor any structure of their formulas."""
     member = np.unique(crystals.formulas, return_inverse=True)[1]
-    least = min(len(np.unique(member[crystals.labels == label])) for label in (0, 1))
-    folds = share_in_folds(crystals.labels, member, min(5, least), budget.seed)
+    folds = share_in_folds(crystals.labels, member, _possible(crystals, 5), budget.seed)
     predicted = np.empty_like(crystals.labels)
     for fold in range(folds.max() + 1):
         inside, held_out = folds != fold, np.flatnonzero(folds == fold)
