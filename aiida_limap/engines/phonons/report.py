@@ -22,10 +22,21 @@ from aiida_limap.formats.phononparts import Choice, Correlation, Densities, Enri
 from aiida_limap.formats.phonons import PhononReport
 from aiida_limap.formats.results import ItemResult, Results, ResultsWriter, read_results
 
-__all__ = ['CLUSTERED_BY_DEFAULT', 'cluster_items', 'phonon_report']
+__all__ = ['CLUSTERED_BY_DEFAULT', 'PHONON_CITATIONS', 'cluster_items', 'phonon_report']
 
 #: The vector of thermal band centres, as in the publication.
 CLUSTERED_BY_DEFAULT = ('mobile_band_centres_THz',)
+#: What stands behind every report of phonons.
+PHONON_CITATIONS = (
+    '@article{togo2023, author = {Togo, Atsushi and Chaput, Laurent and Tadano, Terumasa and Tanaka, Isao}, title = '
+    '{Implementation strategies in phonopy and phono3py}, journal = {Journal of Physics: Condensed Matter}, volume = '
+    '{35}, pages = {353001}, year = {2023}, doi = {10.1088/1361-648X/acd831}}',
+    '@article{togo2023b, author = {Togo, Atsushi}, title = {First-principles phonon calculations with phonopy and '
+    'phono3py}, journal = {Journal of the Physical Society of Japan}, volume = {92}, pages = {012001}, year = {2023}, '
+    'doi = {10.7566/JPSJ.92.012001}}',
+    '@article{pedregosa2011, author = {Pedregosa, Fabian and others}, title = {Scikit-learn: Machine Learning in '
+    'Python}, journal = {Journal of Machine Learning Research}, volume = {12}, pages = {2825--2830}, year = {2011}}',
+)
 _TASK = 'cluster_phonons'
 #: Quantities of a report and their headings; the braces take the symbol of the mobile element.
 _QUANTITIES = {
@@ -131,7 +142,8 @@ def phonon_report(
     :param title: heading.
     :param columns: further columns by name, one value for each item, such as ``structure_uuid`` or
         ``conductivity_S_per_cm``.
-    :param known: further fields of the report: ``nodes``, ``bibtex``, ``sources``, ``facts``, ``settings``.
+    :param known: further fields of the report: ``nodes``, ``sources``, ``facts``, ``settings``, and ``bibtex``, which
+        is :data:`PHONON_CITATIONS` unless given.
     :returns: the report.
     :raises InputError: if no compound has numbers.
     :raises FormatError: if the parts do not fit together.
@@ -148,6 +160,7 @@ def phonon_report(
     row_of = {item.id: row for row, item in enumerate(kept)}
     rows = tuple(row_of[str(name)] for name in clustered.arrays['clustered_ids'])
     facts = {'Compounds': str(len(kept)), 'Without numbers': str(len(items) - len(kept)), 'Mobile element': mobile}
+    known.setdefault('bibtex', PHONON_CITATIONS)
     options = {name: _word(value) for name, value in clustered.summary.get('options', {}).items()}
     plane, missing = _plane(clustered, rows)
     return PhononReport(
