@@ -15,6 +15,8 @@ from benchmarks.map import map_
 from benchmarks.overhead import overhead
 from benchmarks.peer import peer
 from benchmarks.phonon_clusters import phonon_clusters
+from benchmarks.phonon_embedded import phonon_embedded
+from benchmarks.phonon_mlip import phonon_mlip
 from benchmarks.phonons import phonons
 from benchmarks.published import published
 from benchmarks.refinement import refinement
@@ -39,6 +41,8 @@ PARTS = (
     training,
     grid,
     phonons,
+    phonon_mlip,
+    phonon_embedded,
     phonon_clusters,
     screening_features,
     screening_models,

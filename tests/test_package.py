@@ -183,7 +183,7 @@ def test_the_wheel_brings_every_entry_point_and_file(installed_wheel, tmp_path):
     assert 'py.typed' in {path.name for path in package.iterdir()}
 
 
-DATA_FILES = ('.yaml', '.html', '.css', '.js')
+DATA_FILES = ('.yaml', '.html', '.css', '.js', '.xz')
 
 
 def commands(group: click.Group, path: tuple[str, ...] = ()) -> list[tuple[tuple[str, ...], click.Command]]:

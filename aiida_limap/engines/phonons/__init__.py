@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING
 from aiida_limap.common.lazy import lazy_attributes
 
 if TYPE_CHECKING:
+    from aiida_limap.engines.phonons._embedded import EmbeddedPhonons, embedded_phonons
+    from aiida_limap.engines.phonons.calculators import CalculatorOptions, phonons_from_calculator
+    from aiida_limap.engines.phonons.documents import dos_from_document
     from aiida_limap.engines.phonons.dos import PhononDos, density_of_states
     from aiida_limap.engines.phonons.errors import ImaginaryModesError, PhononSourceError
     from aiida_limap.engines.phonons.fingerprint import FINGERPRINT_FREQUENCIES_THZ, dos_fingerprint
@@ -23,7 +26,9 @@ __all__ = [
     'FINGERPRINT_FREQUENCIES_THZ',
     'TEMPERATURES_K',
     'BandQuantities',
+    'CalculatorOptions',
     'DosInput',
+    'EmbeddedPhonons',
     'ImaginaryModesError',
     'PhononDos',
     'PhononInput',
@@ -34,8 +39,11 @@ __all__ = [
     'compute_item',
     'density_of_states',
     'dos_fingerprint',
+    'dos_from_document',
+    'embedded_phonons',
     'phonon_modes',
     'phonon_quantities',
+    'phonons_from_calculator',
     'read_phonons',
 ]
 
@@ -45,7 +53,9 @@ __getattr__, __dir__ = lazy_attributes(
         'FINGERPRINT_FREQUENCIES_THZ': 'fingerprint',
         'TEMPERATURES_K': 'quantities',
         'BandQuantities': 'quantities',
+        'CalculatorOptions': 'calculators',
         'DosInput': 'sources',
+        'EmbeddedPhonons': '_embedded',
         'ImaginaryModesError': 'errors',
         'PhononDos': 'dos',
         'PhononInput': 'sources',
@@ -56,8 +66,11 @@ __getattr__, __dir__ = lazy_attributes(
         'compute_item': 'items',
         'density_of_states': 'dos',
         'dos_fingerprint': 'fingerprint',
+        'dos_from_document': 'documents',
+        'embedded_phonons': '_embedded',
         'phonon_modes': 'modes',
         'phonon_quantities': 'items',
+        'phonons_from_calculator': 'calculators',
         'read_phonons': 'sources',
     },
 )
