@@ -163,7 +163,10 @@ def print_screening(document: dict[str, Any]) -> None:
     facts = document['screen']
     click.echo(f'screening {document["pk"]} ({document["uuid"]})')
     n_systems, n_compositions = facts.get('n_systems') or 0, facts.get('n_compositions') or 0
-    click.echo(f'{document["hits"]} hits of {n_compositions:,} compositions in {n_systems:,} systems'.replace(',', ' '))
+    kept = document['hits']
+    passed = sum(facts[key][-1][1] for key in ('counts', 'integer_counts') if facts.get(key))
+    which = f'{passed:,} hits (the best {kept:,} are kept)' if passed > kept else f'{kept:,} hits'
+    click.echo(f'{which} of {n_compositions:,} compositions in {n_systems:,} systems'.replace(',', ' '))
     for stage, count in facts.get('counts') or ():
         click.echo(f'  {stage:<24} {count:>16,}'.replace(',', ' '))
     for entry in document['metrics']:
