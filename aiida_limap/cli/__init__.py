@@ -18,6 +18,7 @@ _COMMANDS = {
     'launch': ('launch', 'launch', 'Submit work to the daemon.'),
     'layouts': ('layouts', 'layouts', 'Print descriptor layouts and their columns, check your own.'),
     'map': ('maps', 'map_group', 'List, show and draw maps.'),
+    'phonons': ('phonons', 'phonons_group', 'List and show clusters of compounds by their phonons.'),
     'point': ('points', 'point_group', 'Show a point of a map and the way back to its structure.'),
     'report': ('report', 'report', 'Say in words what failed, why, and what to do.'),
     'screen': ('screen', 'screen_group', 'List and show screenings, and their hits.'),

@@ -17,6 +17,7 @@ from aiida_limap.cli.choosing import (
 )
 from aiida_limap.cli.launch_bvff import bvff_command
 from aiida_limap.cli.launch_encode import encode_command
+from aiida_limap.cli.launch_phonons import phonons_command
 from aiida_limap.cli.launch_screen import screen_command
 
 __all__ = ['launch', 'submit_map', 'why_unfinished']
@@ -35,12 +36,14 @@ def launch() -> None:
       aiida-limap launch bvff mp-10499 --wait
       aiida-limap launch encode --map 1234 --group sulfides --wait
       aiida-limap launch screen --demo --wait
+      aiida-limap launch phonons --group phonondb --wait
     """
 
 
 launch.add_command(bvff_command)
 launch.add_command(encode_command)
 launch.add_command(screen_command)
+launch.add_command(phonons_command)
 
 
 @launch.command('map')

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from aiida_limap.data.table import TableData
 
-__all__ = ['DEMO_ELEMENTS', 'screen_command']
+__all__ = ['DEMO_ELEMENTS', 'load_labels', 'screen_command']
 
 #: Elements, step and unlabelled structures of the demonstration: a minute on two cores.
 DEMO_ELEMENTS = ('Li', 'O', 'S', 'P', 'Cl', 'Si', 'Ge')
@@ -155,7 +155,7 @@ def _builder(code: Any, chosen: dict[str, Any], **nodes: Any) -> ProcessBuilder:
     if not nodes and chosen['models'] is not None:
         nodes['models'] = _models_of(chosen['models'])
     elif not nodes:
-        nodes['labels'] = _load_labels(chosen['labels'])
+        nodes['labels'] = load_labels(chosen['labels'])
         if chosen['group'] is not None:
             nodes['dataset'] = dataset_of_group(chosen['group'])
         elif chosen['dataset'] is not None:
@@ -183,9 +183,10 @@ def _check_options(parameters: dict[str, Any]) -> None:
     ScreenOptions.from_dict({name: value for name, value in parameters.items() if name not in RANGE})
 
 
-def _load_labels(identifier: str) -> TableData:
+def load_labels(identifier: str) -> TableData:
     """Return a table of measured conductivities.
 
+    :param identifier: its pk or UUID.
     :raises click.ClickException: if there is none, or models cannot learn from it.
     """
     from aiida import orm

@@ -17,6 +17,7 @@ CHAINS = {
     'FeaturizeWorkChain': 'work chain of migration energies',
     'EncodeWorkChain': 'work chain of an encoding',
     'ScreenWorkChain': 'work chain of a screening',
+    'PhononClustersWorkChain': 'work chain of phonon clusters',
 }
 _ENDED = frozenset({'finished', 'excepted', 'killed'})
 _CALLS = ['call_calc', 'call_work']

@@ -30,9 +30,12 @@ JOB_LABELS = {
     'ScreenTrainCalculation': 'training of models',
     'ScreenCalculation': 'screening',
     'PlaceCompositionsCalculation': 'placing on the map',
+    'PhononsCalculation': 'phonons',
+    'ClusterPhononsCalculation': 'clustering',
 }
 _OF_A_MAP = ('BvffCalculation', 'DescriptorsCalculation', 'TrainCalculation', 'EncodeCalculation')
-_BATCHED = ('BvffCalculation', 'DescriptorsCalculation')
+_FEATURES = ('BvffCalculation', 'DescriptorsCalculation')
+_BATCHED = (*_FEATURES, 'PhononsCalculation')
 _FEATURIZING = ('FeaturizeWorkChain', 'DescribeWorkChain')
 #: Inputs of a work chain that say how much there is to do, by the name that they have there or in a namespace.
 _SIZES = {
@@ -133,9 +136,11 @@ def _stages(label: str, jobs: Mapping[str, Sequence[ProcessFacts]], sizes: Mappi
     if label == 'TrainBaseWorkChain':
         return ['TrainCalculation']
     if label == 'FeaturizeWorkChain':
-        return list(_BATCHED) if sizes.get('with_descriptors', True) else ['BvffCalculation']
+        return list(_FEATURES) if sizes.get('with_descriptors', True) else ['BvffCalculation']
     if label == 'EncodeWorkChain':
         return [name for name in _OF_A_MAP if jobs[name] or name == 'EncodeCalculation']
+    if label == 'PhononClustersWorkChain':
+        return ['PhononsCalculation', 'ClusterPhononsCalculation']
     if label == 'ScreenWorkChain':
         # Models that were given spare what comes before them.
         first = [name for name in ('DescriptorsCalculation', 'ScreenTrainCalculation') if jobs[name]]

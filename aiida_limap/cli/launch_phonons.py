@@ -1,0 +1,138 @@
+"""``aiida-limap launch phonons``: phonon quantities of imported phonon files, and clusters of the compounds."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from aiida_limap.cli.base import load_code, require_daemon, with_profile
+from aiida_limap.cli.choosing import dataset_of_group, load_dataset, source_and_protocol_options
+from aiida_limap.common.phonons import CLUSTER_METHODS
+
+if TYPE_CHECKING:
+    from aiida.engine import ProcessBuilder
+
+__all__ = ['phonons_command']
+
+
+@click.command('phonons')
+@source_and_protocol_options
+@click.option('-L', '--labels', metavar='TABLE', help='Measured conductivities: pk or UUID of the table.')
+@click.option('--feature', 'features', multiple=True, help='Column or block that is clustered; several times.')
+@click.option('--method', 'methods', type=click.Choice(CLUSTER_METHODS), multiple=True, help='Only these methods.')
+@click.option('--clusters', type=click.IntRange(2), help='Number of clusters; else the one that silhouettes find best.')
+@click.option('--densities', is_flag=True, help='Also keep the density of states of each compound as a node.')
+@click.option('--batch-size', type=click.IntRange(1), help='Compounds per job.')
+@click.option('--wait', is_flag=True, help='Stay, show the progress and print the clusters.')
+@click.option('--raw', is_flag=True, help='Print only the pk of the work chain.')
+@click.option('--json', 'as_json', is_flag=True, help='Print JSON.')
+@with_profile
+def phonons_command(wait: bool, raw: bool, as_json: bool, **chosen: Any) -> None:
+    """Compute phonon quantities of compounds, and cluster the compounds by them.
+
+    \b
+    Examples:
+      aiida-limap launch phonons --group phonondb --wait
+      aiida-limap launch phonons --group phonondb --labels 1234 --protocol fast --wait
+      aiida-limap launch phonons --dataset 440 --feature mobile_band_centre_THz --method ward --clusters 3
+    """
+    if raw and as_json:
+        raise click.UsageError('choose --raw or --json')
+    if (chosen['group'] is None) == (chosen['dataset'] is None):
+        raise click.UsageError('name either --group or --dataset')
+    group = chosen['group']
+    dataset = dataset_of_group(group) if group is not None else load_dataset(str(chosen['dataset']))
+    builder = _builder(load_code(chosen['code']), dataset, chosen)
+    require_daemon()
+    from aiida.engine import submit
+
+    chain = submit(builder)
+    if raw:
+        click.echo(chain.pk)
+    elif as_json:
+        click.echo(json.dumps({'pk': chain.pk, 'uuid': chain.uuid}))
+    else:
+        click.echo(f'submitted work chain of phonon clusters {chain.pk}')
+    if wait:
+        _wait(chain, quiet=raw or as_json)
+    elif not (raw or as_json):
+        click.echo(f'progress: aiida-limap status {chain.pk} --watch')
+        click.echo(f'clusters, when it is finished: aiida-limap phonons show {chain.pk}')
+
+
+def _overrides_of(chosen: dict[str, Any]) -> dict[str, Any]:
+    """Return the options of the command as overrides of the protocol, nested as the inputs are."""
+    given = {
+        'features': list(dict.fromkeys(chosen['features'])),
+        'methods': list(dict.fromkeys(chosen['methods'])),
+        'n_clusters': chosen['clusters'],
+    }
+    overrides: dict[str, Any] = {'cluster': {'parameters': {name: value for name, value in given.items() if value}}}
+    if chosen['densities']:
+        overrides['phonons'] = {'parameters': {'densities': True}}
+    if chosen['batch_size'] is not None:
+        overrides['batch_size'] = chosen['batch_size']
+    return overrides
+
+
+def _builder(code: Any, dataset: Any, chosen: dict[str, Any]) -> ProcessBuilder:
+    """Return the inputs, checked against what the engine on this machine would take.
+
+    :raises click.ClickException: if the protocol or an override is unknown, a node is not there, or no phonon files
+        belong to the structures.
+    """
+    from aiida_limap.calculations._phonon_files import find_phonon_files
+    from aiida_limap.cli.launch_screen import load_labels
+    from aiida_limap.workflows.phonon_clusters import PhononClustersWorkChain
+    from aiida_limap.workflows.protocols.mixin import merge
+
+    if not find_phonon_files(dataset.structure_uuids):
+        raise click.ClickException(
+            f'none of the {len(dataset)} structures of the dataset {dataset.name!r} has phonon files; `aiida-limap '
+            'import phonons PATH` brings them with their structures'
+        )
+    labels = None if chosen['labels'] is None else load_labels(chosen['labels'])
+    try:
+        inputs = PhononClustersWorkChain.get_protocol_inputs(
+            chosen['protocol'], chosen['overrides'], _overrides_of(chosen)
+        )
+        _check_options(inputs)
+        return PhononClustersWorkChain.get_builder_from_protocol(
+            code, dataset, chosen['protocol'], merge({}, inputs), labels=labels
+        )
+    except ValueError as error:
+        raise click.ClickException(' '.join(str(error).split())) from error
+
+
+def _check_options(inputs: dict[str, Any]) -> None:
+    """Let the engine look at the options: it would refuse them as well, but only in the first job, or after the last.
+
+    :raises LimapError: if they are wrong.
+    """
+    from aiida_limap.common.phonons import DENSITIES
+    from aiida_limap.engines.phonons._cluster_job import options_of
+    from aiida_limap.engines.phonons.options import PhononOptions
+    from aiida_limap.formats.job import Job
+
+    given = inputs['phonons']['parameters']
+    PhononOptions.from_mapping({name: value for name, value in given.items() if name != DENSITIES})
+    options_of(Job('cluster_phonons', inputs['cluster']['parameters']))
+
+
+def _wait(chain: Any, *, quiet: bool) -> None:
+    from aiida_limap.cli.launch import why_unfinished
+    from aiida_limap.cli.phonons import print_clusters
+    from aiida_limap.cli.watching import watch
+    from aiida_limap.tools.phonons import load_phonon_clusters
+
+    watch(chain)
+    if 'phonons' not in chain.outputs:
+        raise click.ClickException(
+            f'there are no phonons: {why_unfinished(chain)}; `aiida-limap report {chain.pk}` says more'
+        )
+    if not chain.is_finished_ok:
+        click.echo(f'Warning: {why_unfinished(chain)}', err=True)
+    if not quiet:
+        print_clusters(load_phonon_clusters(chain.pk))

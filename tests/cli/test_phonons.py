@@ -1,0 +1,101 @@
+"""Commands of phonons: import, what a launch is given, list and show."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from plugins_aiida import make_dataset, make_structure
+from plugins_clusters import clustered
+from plugins_phonons import write_springs
+
+__all__ = ['clustered']
+
+
+def test_phonon_files_are_imported_and_refused(run, fails, tmp_path):
+    folder = tmp_path / 'data'
+    folder.mkdir()
+    write_springs(folder, 'soft', 0.6, ('Cl', 'Li'))
+    (folder / 'bad.tar.xz').write_bytes(b'nothing')
+    result = run('import', 'phonons', folder, '--name', 'springs', '--license', 'MIT')
+    assert 'phonon files of 1 compounds (1 new, 0 known)' in result.stdout
+    assert 'licences: MIT (1)' in result.stdout
+    assert 'bad.tar.xz' in result.stderr
+    document = json.loads(run('import', 'phonons', folder, '--name', 'springs', '--json').stdout)
+    assert (document['n_files'], document['n_new_files'], len(document['refused'])) == (1, 0, 1)
+    assert 'no such file or folder' in fails('import', 'phonons', tmp_path / 'gone')
+
+
+@pytest.fixture
+def submitted(monkeypatch, aiida_code_installed) -> list:
+    """Keep the builders that would be submitted."""
+    import aiida.engine
+
+    from aiida_limap.cli import launch_phonons
+
+    kept: list = []
+    aiida_code_installed(label='limap-test', filepath_executable='/bin/true')
+    monkeypatch.setattr(launch_phonons, 'require_daemon', lambda: None)
+
+    def submit(builder):
+        from aiida import orm
+
+        kept.append(builder)
+        return orm.WorkChainNode().store()
+
+    monkeypatch.setattr(aiida.engine, 'submit', submit)
+    return kept
+
+
+def test_a_launch_gives_the_options_as_inputs(run, submitted, tmp_path):
+    run('import', 'phonons', write_springs(tmp_path, 'soft', 0.6, ('Cl', 'Li')), '--name', 'one')
+    options = ['--group', 'one', '--code', 'limap-test@localhost', '--protocol', 'fast', '--raw']
+    chosen = ['--method', 'ward', '--clusters', '3', '--feature', 'mobile_band_centre_THz', '--densities']
+    assert run('launch', 'phonons', *options, *chosen, '--batch-size', '7').stdout.strip().isdecimal()
+    (builder,) = submitted
+    parameters = builder.cluster.parameters.get_dict()
+    assert (parameters['methods'], parameters['n_clusters']) == (['ward'], 3)
+    assert parameters['features'] == ['mobile_band_centre_THz']
+    assert builder.phonons.parameters['densities'] is True
+    assert builder.batch_size.value == 7
+    assert 'phonons show' in run('launch', 'phonons', *options[:-1]).stdout
+    assert submitted[1].cluster.parameters['methods'] == ['ward', 'kmeans']
+
+
+def test_a_launch_that_cannot_work_is_refused(fails, submitted, run, tmp_path):
+    code = ['--code', 'limap-test@localhost']
+    dataset = make_dataset([make_structure()])
+    assert 'name either --group or --dataset' in fails('launch', 'phonons')
+    assert 'has phonon files; `aiida-limap import' in fails('launch', 'phonons', '--dataset', dataset.pk, *code)
+    run('import', 'phonons', write_springs(tmp_path, 'soft', 0.6, ('Cl', 'Li')), '--name', 'two')
+    given = ['launch', 'phonons', '--group', 'two', *code]
+    overrides = tmp_path / 'mine.yaml'
+    for text, words in (
+        ('phonons: {parameters: {mesh: 3}}', 'unknown parameter'),
+        ('phonons: {parameters: {max_imaginary_share: 2}}', 'max_imaginary_share must be between 0 and 1'),
+        ('cluster: {parameters: {methods: [density], candidates_by: ward}}', 'option candidates_by is one of density'),
+    ):
+        overrides.write_text(text)
+        assert words in fails(*given, '--overrides', overrides)
+    assert 'unknown protocol' in fails(*given, '--protocol', 'slow')
+    assert 'no table of labels 9999' in fails(*given, '--labels', '9999')
+    assert not submitted
+
+
+def test_clusters_are_listed_and_shown(run, fails, clustered):
+    assert f'{clustered.chain.pk}  {clustered.chain.uuid[:8]}' in run('phonons', 'list').stdout
+    assert run('phonons', 'list', '--raw').stdout.split() == [str(clustered.chain.pk)]
+    assert json.loads(run('phonons', 'list', '--json').stdout)[0]['n_ok'] == 4
+    text = run('phonons', 'show', clustered.chain.pk).stdout
+    assert '5 compounds: 4 ok, 1 unreadable' in text
+    assert '2 (mean 8.50), 2 (mean 10.50); silhouette 0.600, adjusted Rand index of resamples 0.90' in text
+    assert 'cluster 0: enriched with conductors (against all, p 0.01)' in text
+    assert '1 candidates in clusters' in text
+    assert 'Li3N' in text.splitlines()[-1]
+    document = json.loads(run('phonons', 'show', '--json').stdout)
+    assert document['candidates'][0]['nearest_formula'] == 'Li3N'
+    text = run('phonons', 'show', '--compound', 'mp-0').stdout
+    assert clustered.file.uuid in text
+    assert json.loads(run('phonons', 'show', '--compound', 'mp-0', '--json').stdout)['values']['cluster_ward'] == 0
+    assert 'no compound' in fails('phonons', 'show', '--compound', 'KCl')
+    assert 'choose --raw or --json' in fails('phonons', 'list', '--raw', '--json')
