@@ -164,6 +164,21 @@ def _judge(  # noqa: PLR0913
 
 
 @compiled()
+def _advance(subset: NDArray, p: int) -> bool:
+    """Make the next subset of p columns in lexicographic order; False if there is none."""
+    size = len(subset)
+    place = size - 1
+    while place >= 0 and subset[place] == p - size + place:
+        place -= 1
+    if place < 0:
+        return False
+    subset[place] += 1
+    for later in range(place + 1, size):
+        subset[later] = subset[later - 1] + 1
+    return True
+
+
+@compiled()
 def search_block(  # noqa: PLR0913
     rows: NDArray,
     signs: NDArray,
@@ -226,12 +241,6 @@ def search_block(  # noqa: PLR0913
                 errors[place], losses[place] = wrong, loss
                 found[place] = subset
             most = min(most, errors[last])
-        place = size - 1
-        while place >= 0 and subset[place] == p - size + place:
-            place -= 1
-        if place < 0:
+        if not _advance(subset, p):
             break
-        subset[place] += 1
-        for later in range(place + 1, size):
-            subset[later] = subset[later - 1] + 1
     return found, errors, losses, by_errors, totals
