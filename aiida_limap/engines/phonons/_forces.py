@@ -177,13 +177,16 @@ def _compared(dataset: Mapping[str, Any], planned: Mapping[str, Any] | None, fil
     return () if same else (f'the displacements of FORCE_SETS are not those of {file}; those of FORCE_SETS count',)
 
 
-def produce_force_constants(phonopy: Any, name: str, source: str, dataset: Any) -> float:
+def produce_force_constants(
+    phonopy: Any, name: str, source: str, dataset: Any, *, max_asymmetry: float = MAX_ASYMMETRY
+) -> float:
     """Make force constants of forces.
 
     :param phonopy: the ``Phonopy``, which gets them.
     :param name: of the compound, for messages.
     :param source: what gave the forces, for messages.
     :param dataset: displacements and forces as phonopy holds them.
+    :param max_asymmetry: where symmetry changes more than this part, the forces are not those of the supercell.
     :returns: the part of the norm of the force constants between different atoms that symmetry changed.
     :raises PhononSourceError: if the displacements are too few, or the forces do not fit the crystal.
     """
@@ -206,7 +209,7 @@ def produce_force_constants(phonopy: Any, name: str, source: str, dataset: Any) 
         ) from error
     _set_force_constants(phonopy, name, source, phonopy.force_constants)
     asymmetry = _asymmetry(phonopy, raw)
-    if asymmetry > MAX_ASYMMETRY:
+    if asymmetry > max_asymmetry:
         raise PhononSourceError(
             f'{name}/{source}: wrong supercell: symmetry changes the force constants between atoms by '
             f'{asymmetry:.0%}, so that the forces belong to another crystal, supercell, or order of atoms'

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
@@ -34,6 +35,8 @@ __all__ = [
 CALCULATORS_GROUP = 'aiida_limap.calculators'
 #: Displacement for calculators that say nothing of their own, Å.
 DEFAULT_DISPLACEMENT_ANGSTROM = 0.01
+#: A larger part of force constants that symmetry changes is told.
+NOISE_TOLERANCE = 0.05
 _BOUNDS = {
     'supercell_length_angstrom': (1.0, 100.0),
     'displacement_angstrom': (1e-4, 0.2),
@@ -175,8 +178,11 @@ def phonons_from_calculator(
     phonopy = _displaced(name, found, matrix, float(distance))
     rest = _forces(name, phonopy.supercell, calculator)
     phonopy.forces = [_forces(name, cell, calculator) - rest for cell in phonopy.supercells_with_displacements]
-    asymmetry = produce_force_constants(phonopy, name, title, phonopy.dataset)
+    # The supercell is right here; what symmetry changes is the noise of the calculator.
+    asymmetry = produce_force_constants(phonopy, name, title, phonopy.dataset, max_asymmetry=math.inf)
     notes = [info['note']] if 'note' in info else []
+    if asymmetry > NOISE_TOLERANCE:
+        notes.append(f'symmetry changes the force constants between atoms by {asymmetry:.0%}: the forces are noisy')
     if lowers_symmetry(phonopy):
         notes.append('the supercell has fewer symmetries than the crystal, and so have the force constants')
     return PhononInput(

@@ -20,8 +20,7 @@ NOTE = (
     'forces of CHGNet, a universal potential that softens the energy surface: frequencies are mostly too low and '
     'qualitative'
 )
-#: CHGNet takes the arccosine of angles between bonds, so that its energy has kinks where a line of three atoms bends,
-#: which smaller displacements feel as stiffness, Å.
+#: The energy of CHGNet is not smooth at this scale, see the documentation; longer displacements see less of it, Å.
 DISPLACEMENT_ANGSTROM = 0.03
 
 

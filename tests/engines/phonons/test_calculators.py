@@ -114,6 +114,21 @@ def test_forces_that_are_no_numbers_are_refused(rock_salt):
         phonons_from_calculator(rock_salt, SpringCalculator(Springs(), np.nan), options=FIXED)
 
 
+def test_noise_of_forces_is_told_and_symmetry_takes_it_out(rock_salt):
+    class Noisy(SpringCalculator):
+        noise = np.random.default_rng(1)
+
+        def calculate(self, *args, **kwargs):
+            super().calculate(*args, **kwargs)
+            self.results['forces'] = self.results['forces'] + self.noise.normal(0.0, 6e-3, (64, 3))
+
+    source = phonons_from_calculator(rock_salt, Noisy(Springs()), options=FIXED)
+    assert source.asymmetry > 0.15
+    assert source.notes[0].endswith('the forces are noisy')
+    constants = source.phonopy.force_constants
+    np.testing.assert_allclose(constants.sum(axis=1), 0.0, atol=1e-9)
+
+
 def test_what_a_calculator_raises_names_the_compound(rock_salt):
     class Broken(SpringCalculator):
         def calculate(self, *args, **kwargs):
