@@ -36,7 +36,7 @@ def launch() -> None:
       aiida-limap launch bvff mp-10499 --wait
       aiida-limap launch encode --map 1234 --group sulfides --wait
       aiida-limap launch screen --demo --wait
-      aiida-limap launch phonons --group phonondb --wait
+      aiida-limap launch phonons --demo --wait
     """
 
 

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from aiida_limap.cli.base import load_code, require_daemon, with_profile
+from aiida_limap.cli.base import counting_bar, load_code, require_daemon, with_profile
 from aiida_limap.cli.choosing import dataset_of_group, load_dataset, source_and_protocol_options
+from aiida_limap.cli.launch_screen import load_labels
 from aiida_limap.common.phonons import CLUSTER_METHODS
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ __all__ = ['phonons_command']
 
 @click.command('phonons')
 @source_and_protocol_options
+@click.option('--demo', is_flag=True, help='Embedded phonons and conductivities; takes no group, dataset or labels.')
 @click.option('-L', '--labels', metavar='TABLE', help='Measured conductivities: pk or UUID of the table.')
 @click.option('--feature', 'features', multiple=True, help='Column or block that is clustered; several times.')
 @click.option('--method', 'methods', type=click.Choice(CLUSTER_METHODS), multiple=True, help='Only these methods.')
@@ -29,23 +31,33 @@ __all__ = ['phonons_command']
 @click.option('--raw', is_flag=True, help='Print only the pk of the work chain.')
 @click.option('--json', 'as_json', is_flag=True, help='Print JSON.')
 @with_profile
-def phonons_command(wait: bool, raw: bool, as_json: bool, **chosen: Any) -> None:
+def phonons_command(demo: bool, wait: bool, raw: bool, as_json: bool, **chosen: Any) -> None:
     """Compute phonon quantities of compounds, and cluster the compounds by them.
 
     \b
     Examples:
+      aiida-limap launch phonons --demo --wait
       aiida-limap launch phonons --group phonondb --wait
       aiida-limap launch phonons --group phonondb --labels 1234 --protocol fast --wait
       aiida-limap launch phonons --dataset 440 --feature mobile_band_centre_THz --method ward --clusters 3
     """
     if raw and as_json:
         raise click.UsageError('choose --raw or --json')
-    if (chosen['group'] is None) == (chosen['dataset'] is None):
-        raise click.UsageError('name either --group or --dataset')
-    group = chosen['group']
-    dataset = dataset_of_group(group) if group is not None else load_dataset(str(chosen['dataset']))
-    builder = _builder(load_code(chosen['code']), dataset, chosen)
-    require_daemon()
+    given = [name for name in ('group', 'dataset') if chosen[name] is not None]
+    if demo and (given or chosen['labels'] is not None):
+        raise click.UsageError('--demo brings its own data; leave out --group, --dataset and --labels')
+    if not demo and len(given) != 1:
+        raise click.UsageError('name either --group or --dataset, or --demo')
+    code = load_code(chosen['code'])
+    if demo:
+        require_daemon()
+        dataset, labels = _demo_data(quiet=raw or as_json)
+        # A demonstration is a first look.
+        builder = _builder(code, dataset, {**chosen, 'protocol': chosen['protocol'] or 'fast'}, labels)
+    else:
+        dataset = load_dataset(chosen['dataset']) if given == ['dataset'] else dataset_of_group(chosen['group'])
+        builder = _builder(code, dataset, chosen, None if chosen['labels'] is None else load_labels(chosen['labels']))
+        require_daemon()
     from aiida.engine import submit
 
     chain = submit(builder)
@@ -77,14 +89,27 @@ def _overrides_of(chosen: dict[str, Any]) -> dict[str, Any]:
     return overrides
 
 
-def _builder(code: Any, dataset: Any, chosen: dict[str, Any]) -> ProcessBuilder:
+def _demo_data(*, quiet: bool) -> tuple[Any, Any]:
+    """Import what the package brings along; return the dataset of phonons and the table of conductivities."""
+    from aiida_limap.cli.importing import print_report
+    from aiida_limap.importers.conductivities import import_embedded
+    from aiida_limap.importers.phonons import import_embedded_phonons
+
+    with counting_bar('importing'):
+        labels = import_embedded()
+        report = import_embedded_phonons()
+    if not quiet:
+        print_report(report)
+    return report.dataset, labels.table
+
+
+def _builder(code: Any, dataset: Any, chosen: dict[str, Any], labels: Any) -> ProcessBuilder:
     """Return the inputs, checked against what the engine on this machine would take.
 
     :raises click.ClickException: if the protocol or an override is unknown, a node is not there, or no phonon files
         belong to the structures.
     """
     from aiida_limap.calculations._phonon_files import find_phonon_files
-    from aiida_limap.cli.launch_screen import load_labels
     from aiida_limap.workflows.phonon_clusters import PhononClustersWorkChain
     from aiida_limap.workflows.protocols.mixin import merge
 
@@ -93,7 +118,6 @@ def _builder(code: Any, dataset: Any, chosen: dict[str, Any]) -> ProcessBuilder:
             f'none of the {len(dataset)} structures of the dataset {dataset.name!r} has phonon files; `aiida-limap '
             'import phonons PATH` brings them with their structures'
         )
-    labels = None if chosen['labels'] is None else load_labels(chosen['labels'])
     try:
         inputs = PhononClustersWorkChain.get_protocol_inputs(
             chosen['protocol'], chosen['overrides'], _overrides_of(chosen)

@@ -13,7 +13,14 @@ from aiida_limap.engines.phonons.glance import Glance, find_compounds, glance, m
 from aiida_limap.importers._report import ImportReport
 from aiida_limap.importers.base import Candidate, ImporterError, Refusal, known_structures, store_dataset
 
-__all__ = ['PHONONDB', 'PhononOptions', 'PhononReport', 'import_phonons', 'store_phonon_files']
+__all__ = [
+    'PHONONDB',
+    'PhononOptions',
+    'PhononReport',
+    'import_embedded_phonons',
+    'import_phonons',
+    'store_phonon_files',
+]
 
 #: What is written into the source of structures that come from an archive of PhononDB.
 PHONONDB = {
@@ -108,6 +115,18 @@ def import_phonons(
     uuids = _structures_of(found)
     n_new = store_phonon_files([(uuid, found.paths[key], found.sources[key]) for key, uuid in uuids.items()])
     return PhononReport(report.dataset, report.group, report.tally, len(set(uuids.values())), n_new)
+
+
+def import_embedded_phonons(*, name: str = 'phonons-demo') -> PhononReport:
+    """Import the phonons that come with the package, which were computed for it.
+
+    :param name: name of the dataset.
+    :returns: the report.
+    """
+    from aiida_limap.engines.phonons._embedded import embedded_phonons
+
+    paths = [entry.path for entry in embedded_phonons()]
+    return import_phonons(paths, name=name, options=PhononOptions(license='MIT', database='aiida-limap'))
 
 
 def store_phonon_files(files: Sequence[tuple[str, Path, Mapping[str, Any]]]) -> int:

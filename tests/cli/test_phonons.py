@@ -62,10 +62,20 @@ def test_a_launch_gives_the_options_as_inputs(run, submitted, tmp_path):
     assert submitted[1].cluster.parameters['methods'] == ['ward', 'kmeans']
 
 
+def test_a_demonstration_brings_its_own_data(run, fails, submitted):
+    result = run('launch', 'phonons', '--demo', '--code', 'limap-test@localhost')
+    assert 'limap/phonons-demo' in result.stdout
+    (builder,) = submitted
+    assert len(builder.dataset) > 4
+    assert builder.cluster.labels.base.attributes.get('task') == 'labels'
+    assert builder.cluster.parameters['methods'] == ['ward', 'kmeans']
+    assert 'brings its own data' in fails('launch', 'phonons', '--demo', '--group', 'other')
+
+
 def test_a_launch_that_cannot_work_is_refused(fails, submitted, run, tmp_path):
     code = ['--code', 'limap-test@localhost']
     dataset = make_dataset([make_structure()])
-    assert 'name either --group or --dataset' in fails('launch', 'phonons')
+    assert 'name either --group or --dataset, or --demo' in fails('launch', 'phonons')
     assert 'has phonon files; `aiida-limap import' in fails('launch', 'phonons', '--dataset', dataset.pk, *code)
     run('import', 'phonons', write_springs(tmp_path, 'soft', 0.6, ('Cl', 'Li')), '--name', 'two')
     given = ['launch', 'phonons', '--group', 'two', *code]
