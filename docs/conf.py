@@ -28,7 +28,12 @@ html_title = f'aiida-limap {release}'
 html_static_path: list[str] = []
 autodoc_typehints = 'description'
 autodoc_member_order = 'bysource'
-autodoc_default_options = {'members': True, 'show-inheritance': True}
+autodoc_default_options = {
+    'members': True,
+    'show-inheritance': True,
+    # scikit-learn adds these to every estimator, with links to its own documentation.
+    'exclude-members': 'set_fit_request, set_score_request',
+}
 
 
 def _write_exit_codes() -> None:
