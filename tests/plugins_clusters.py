@@ -44,6 +44,7 @@ def _tables(ids: list[str]) -> tuple[Any, Any]:
         'status': ['ok'] * (n_rows - 1) + ['failed'],
         'formula': [*_FORMULAS[:-1], ''],
         'cluster_ward': [0, 0, 1, 1, None],
+        'cluster_kmeans': [0, 1, 1, 1, None],
         'conductor': [1, None, 0, None, None],
         'candidate': [0, 1, 0, 0, 0],
         'candidate_rank': [None, 1, None, None, None],

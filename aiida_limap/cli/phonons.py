@@ -114,7 +114,7 @@ def print_clusters(found: PhononClusters, limit: int = _SHOWN) -> None:
     click.echo(f'{len(found.phonons)} compounds: {words}')
     clustering = found.facts.get('clustering') or {}
     if not clustering:
-        click.echo('they are not clustered')
+        click.echo('they are not clustered' if found.chain.is_terminated else 'the clustering still runs')
         return
     click.echo(f'{clustering["n_clustered"]} are clustered by {", ".join(clustering.get("features") or [])}')
     for method, facts in clustering['methods'].items():

@@ -11,6 +11,7 @@ from aiida_limap.formats.mapbundle import MapBundle, MapProperty
 from aiida_limap.formats.structures import StructureRecord
 from aiida_limap.tools._bundle_parts import map_parts
 from aiida_limap.tools.families import family_properties
+from aiida_limap.tools.phonon_properties import phonon_properties
 from aiida_limap.tools.provenance import MapProvenance, map_provenance, structure_facts
 
 if TYPE_CHECKING:
@@ -119,6 +120,7 @@ def map_bundle(map_node: MapData, *, title: str | None = None) -> MapBundle:
     properties.update(_source_properties([facts[uuid]['source'].get('extras') or {} for uuid in ids]))
     for name, (values, label, description) in family_properties(ids).items():
         properties[name] = MapProperty(values, label, '', description)
+    properties.update(phonon_properties(ids))
     split = _splits(map_node, ids)
     if split is not None:
         properties['split'] = MapProperty(

@@ -6,6 +6,7 @@ import pytest
 from aiida import orm
 from plugins_clusters import clustered
 
+from aiida_limap.tools.phonon_properties import phonon_properties
 from aiida_limap.tools.phonons import compound, list_phonon_clusters, load_phonon_clusters
 from aiida_limap.tools.query import QueryError
 
@@ -56,3 +57,15 @@ def test_an_empty_profile_says_what_to_do(aiida_profile_clean):
     assert list_phonon_clusters() == []
     with pytest.raises(QueryError, match='aiida-limap import phonons'):
         load_phonon_clusters()
+
+
+def test_maps_show_the_phonons_of_their_points(clustered):
+    first, *_others, last = [node.uuid for node in clustered.structures]
+    stranger = '00000000-0000-4000-8000-000000000001'
+    found = phonon_properties([last, first, stranger])
+    assert found['phonon_band_centre_THz'].values == (None, 8.0, None)
+    assert found['phonon_band_centre_THz'].unit == 'THz'
+    assert found['phonon_cluster'].values == (None, 0.0, None)
+    # That column is not in these tables, and nothing is known of the stranger.
+    assert set(found) == {'phonon_band_centre_THz', 'phonon_cluster'}
+    assert phonon_properties([stranger]) == {}
