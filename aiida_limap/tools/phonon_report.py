@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from aiida import orm
 
     from aiida_limap.data.table import TableData
+    from aiida_limap.formats.mapbundle import MapProperty
     from aiida_limap.formats.phonons import PhononReport
     from aiida_limap.formats.results import ItemResult, Results
     from aiida_limap.tools.phonons import PhononClusters
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ['phonon_clusters_report']
 
 _UUID_DIGITS = 8
+_CONDUCTIVITY = 'conductivity_S_per_cm'
 _ROLES = {
     'PhononsCalculation': 'phonon quantities of a batch',
     'ClusterPhononsCalculation': 'clusters',
@@ -54,7 +56,7 @@ def phonon_clusters_report(found: PhononClusters, *, title: str | None = None) -
         items,
         _results(found.clusters, found.arrays, found.facts),
         title=title or chain.label or f'Phonon clusters {chain.pk}',
-        columns={'structure_uuid': uuids},
+        columns={'structure_uuid': uuids, **_conductivities(found)},
         nodes=_nodes(found),
         facts={'Work chain': chain.uuid, 'Made': f'{chain.ctime.astimezone():%Y-%m-%d %H:%M %Z}'},
         settings=_settings(found.phonons),
@@ -92,6 +94,32 @@ def _results(clusters: TableData, arrays: orm.ArrayData, facts: Mapping[str, Any
     summary = dict(facts.get('clustering') or {})
     version = str(clusters.metadata.get('engine_version', ''))
     return Results('cluster_phonons', version, items, summary, held, None, True)
+
+
+def _conductivities(found: PhononClusters) -> dict[str, MapProperty]:
+    """Return the measured conductivities that the clustering was given, of a structure or else of a formula.
+
+    Of several values of one formula, such as those of polymorphs, the highest counts, as for known conductors.
+    """
+    from aiida_limap.calculations._labels import label_arrays
+    from aiida_limap.formats.mapbundle import MapProperty
+
+    job = None if found.clusters is None else found.clusters.creator
+    labels = job.inputs.labels if job is not None and 'labels' in job.inputs else None
+    if labels is None or _CONDUCTIVITY not in labels.column_names:
+        return {}
+    arrays = label_arrays(labels)
+    highest: dict[str, float] = {}
+    for uuid, formula, value in zip(arrays['ids'], arrays['formula'], labels.column(_CONDUCTIVITY), strict=True):
+        for key in (str(uuid), str(formula)):
+            if key and np.isfinite(value):
+                highest[key] = max(float(value), highest.get(key, 0.0))
+    table = found.phonons
+    formulas = table.column('formula').tolist() if 'formula' in table.column_names else [''] * len(table)
+    values = tuple(highest.get(uuid, highest.get(formula)) for uuid, formula in zip(table.ids, formulas, strict=True))
+    if all(value is None for value in values):
+        return {}
+    return {_CONDUCTIVITY: MapProperty(values, 'Conductivity', 'S/cm', 'measured, of the structure or its formula')}
 
 
 def _names(table: TableData) -> dict[str, str]:

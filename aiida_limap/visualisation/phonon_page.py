@@ -163,7 +163,9 @@ def _cards(report: PhononReport) -> list[Block]:
     """Return the clusters of the first method side by side."""
     if not report.groupings:
         return [Text(report.missing.get('clusters', 'The compounds were not clustered.'), is_note=True)]
-    grouping = report.groupings[0]
+    grouping = next((entry for entry in report.groupings if entry.n_clusters), None)
+    if grouping is None:
+        return [Text('No method found a cluster.', is_note=True)]
     items = []
     for cluster in range(grouping.n_clusters):
         inside = grouping.numbers == cluster

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from aiida import orm
+from aiida.common import LinkType
 from plugins_invented_phonons import SETTINGS, UUID, invented_items
 
 from aiida_limap.common.status import Status
@@ -18,7 +19,7 @@ from aiida_limap.tools.phonons import PhononClusters
 from aiida_limap.tools.query import QueryError
 
 
-def nodes(names: list[str]) -> PhononClusters:
+def nodes(names: list[str], labels: TableData | None = None) -> PhononClusters:
     """Return nodes as the work chain leaves them, of invented compounds."""
     items = [
         replace(item, id=UUID.format(place), values={**item.values, 'source_id': names[place]})
@@ -45,6 +46,11 @@ def nodes(names: list[str]) -> PhononClusters:
     chain.set_process_label('PhononClustersWorkChain')
     chain.set_process_state('finished')
     chain.store()
+    if labels is not None:
+        job = orm.CalcJobNode()
+        job.base.links.add_incoming(labels, LinkType.INPUT_CALC, 'labels')
+        job.store()
+        clusters.base.links.add_incoming(job, LinkType.CREATE, 'clusters')
     return PhononClusters(chain, phonons.store(), clusters.store(), arrays.store(), {'clustering': results.summary})
 
 
@@ -69,6 +75,20 @@ def test_names_that_occur_twice_are_replaced_by_uuids(aiida_profile_clean):
     report = phonon_clusters_report(nodes(['mp-1'] * 13), title='Twins')
     assert report.title == 'Twins'
     assert report.words('id') == [UUID.format(place) for place in range(12)]
+
+
+def test_conductivities_belong_to_structures_or_to_formulas(aiida_profile_clean):
+    columns = {
+        'formula': ['Li9N', 'Li5N', 'Li5N', 'KCl'],
+        'label': [1.0, 0.0, 1.0, 1.0],
+        'conductivity_S_per_cm': [1e-3, 1e-9, 1e-4, 1e-2],
+        'structure_uuid': [UUID.format(1), '', '', ''],
+    }
+    labels = TableData.from_arrays([UUID.format(1), 'b', 'c', 'd'], columns).store()
+    report = phonon_clusters_report(nodes([f'mp-{place}' for place in range(13)], labels))
+    assert report.conduction == 'conductivity_S_per_cm'
+    known = {row: value for row, value in enumerate(report.compounds[report.conduction].values) if value is not None}
+    assert known == {1: 1e-3, 4: 1e-4, 8: 1e-3}
 
 
 def test_phonons_without_clusters_say_so(aiida_profile_clean):
