@@ -43,8 +43,9 @@ def _write_exit_codes() -> None:
     from aiida.plugins import CalculationFactory, WorkflowFactory
 
     jobs = ('limap.bvff', 'limap.descriptors', 'limap.train', 'limap.encode')
-    jobs += ('limap.screen_train', 'limap.screen', 'limap.place_compositions')
+    jobs += ('limap.screen_train', 'limap.screen', 'limap.place_compositions', 'limap.phonons', 'limap.cluster_phonons')
     chains = ('limap.bvff.base', 'limap.train.base', 'limap.featurize', 'limap.map', 'limap.encode', 'limap.screen')
+    chains += ('limap.phonon_clusters',)
     names = [(name, CalculationFactory, name) for name in jobs]
     # A job and a work chain share a name.
     names += [(name, WorkflowFactory, f'{name} (work chain)' if name in jobs else name) for name in chains]

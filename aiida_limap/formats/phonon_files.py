@@ -1,4 +1,4 @@
-"""``phonons.json`` and densities of states: which files a job of phonons reads, and what it leaves of each compound."""
+"""``phonon_files.json`` and densities of states: which files a job of phonons reads, and what it leaves of each compound."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ __all__ = [
     'write_phonon_files',
 ]
 
-PHONONS_FILE = 'phonons.json'
+PHONONS_FILE = 'phonon_files.json'
 #: Folder of a job in which the engine writes one density of states per compound, if it is asked to.
 DENSITIES_FOLDER = 'densities'
 SCHEMA = 'limap.phonon_files'
@@ -47,7 +47,7 @@ class PhononEntry:
 def write_phonon_files(path: Path, entries: Sequence[PhononEntry]) -> None:
     """Write the list of compounds.
 
-    :param path: the file to write, usually ``phonons.json``.
+    :param path: the file to write, usually ``phonon_files.json``.
     :param entries: the compounds.
     :raises FormatError: if an identifier stands twice, or a path leads out of the folder of the job.
     """

@@ -40,10 +40,10 @@ def test_files_are_copied_under_the_uuids_of_their_structures(prepare, nodes):
     done = prepare('limap.phonons', phonons=by_key(nodes), parameters={'densities': True, 'nac': False})
     job = read_job(done.folder / 'job.json')
     assert (job.task, job.parameters, job.inputs) == (
-        'phonons', {'densities': True, 'nac': False}, {'phonons': 'phonons.json'},
+        'phonons', {'densities': True, 'nac': False}, {'phonons': 'phonon_files.json'},
     )  # fmt: skip
     (one, archive), (two, folder) = nodes
-    entries = {entry.id: entry.path for entry in read_phonon_files(done.folder / 'phonons.json')}
+    entries = {entry.id: entry.path for entry in read_phonon_files(done.folder / 'phonon_files.json')}
     assert entries == {one.uuid: f'phonons/{one.uuid}/one.tar.lzma', two.uuid: f'phonons/{two.uuid}'}
     assert sorted(done.calcinfo.local_copy_list) == sorted(
         [(archive.uuid, 'one.tar.lzma', entries[one.uuid]), (folder.uuid, '.', entries[two.uuid])]
