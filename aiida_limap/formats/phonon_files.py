@@ -1,4 +1,4 @@
-"""``phonon_files.json`` and densities of states: which files a job of phonons reads, and what it leaves of each compound."""
+"""Files of a job of phonons: which compounds it reads, and the densities of states that it leaves of them."""
 
 from __future__ import annotations
 
