@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import sys
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -19,6 +21,7 @@ __all__ = ['MAX_ASYMMETRY', 'add_born_charges', 'add_force_constants', 'produce_
 #: Force constants between different atoms that must change by more than this part of their norm to have the symmetry of
 #: the crystal belong to another crystal or supercell. Those of archives of PhononDB change by 0.03 at most.
 MAX_ASYMMETRY = 0.15
+_SYMFC_RECURSION = 100_000
 
 
 def add_force_constants(
@@ -192,7 +195,7 @@ def produce_force_constants(
     """
     try:
         phonopy.dataset = dataset
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), _deep_recursion():
             # Displacements of all atoms at once need the fit of symfc, which phonopy announces.
             warnings.simplefilter('ignore')
             at_once = 'displacements' in dataset
@@ -215,6 +218,21 @@ def produce_force_constants(
             f'{asymmetry:.0%}, so that the forces belong to another crystal, supercell, or order of atoms'
         )
     return asymmetry
+
+
+@contextlib.contextmanager
+def _deep_recursion() -> Iterator[None]:
+    """Allow the recursion that symfc asks for while it is used, and no longer.
+
+    It raises the limit of the whole process when it is imported, where a damaged file with JSON that is nested without
+    end would then exhaust the stack instead of being refused.
+    """
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(max(limit, _SYMFC_RECURSION))
+    try:
+        yield
+    finally:
+        sys.setrecursionlimit(limit)
 
 
 def _asymmetry(phonopy: Any, raw: NDArray[np.float64]) -> float:
