@@ -43,8 +43,8 @@ class PhononsCalculation(EngineCalculation):
             'table',
             valid_type=TableData,
             help='One row per finished compound, named by the UUID of its structure: status, message, band centres, '
-            'widths, peaks (THz). Blocks: thermal band centres at 10 to 990 K (THz), and densities of states (1/THz '
-            'per atom), of the mobile element and of all atoms.',
+            'widths, peaks (THz). Its blocks: thermal band centres at 10 to 990 K (THz), and densities of states '
+            '(1/THz per atom), of the mobile element and of all atoms.',
         )
         spec.output_namespace(
             DENSITIES,
