@@ -6,26 +6,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from aiida_limap.engines.errors import InputError
 from aiida_limap.engines.screening._count_kernels import Grid, rounding
 from aiida_limap.engines.screening._kernels import PAIRS, Elements, Rules, system_rule
 
-__all__ = ['TorchCounter', 'check_device']
+__all__ = ['TorchCounter']
 
 #: Numbers in one work array: 256 MB in single precision.
 _AT_ONCE = 64_000_000
-
-
-def check_device(name: str) -> None:
-    """Refuse a device that torch does not have.
-
-    :param name: such as ``cpu``, ``cuda`` or ``mps``.
-    :raises InputError: if so.
-    """
-    try:
-        torch.zeros(1, device=name)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        raise InputError(f'device {name!r} cannot be used by torch here: {str(error).splitlines()[0]}') from error
 
 
 class TorchCounter:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from aiida_limap.engines.devices import check_device
 from aiida_limap.engines.errors import InputError
 from aiida_limap.engines.screening import _kernels as kernels
 from aiida_limap.engines.screening._neutral_kernels import Charges
@@ -87,8 +88,6 @@ def make_plan(model: Any, options: ScreenOptions | None = None, second: Any = No
     properties = tuple(weights) or ('atomic_number',)
     systems = chemical_systems(options)
     if options.device != 'cpu':
-        from aiida_limap.engines.screening._torch_counts import check_device
-
         check_device(options.device)
     symbols = systems.elements
     table = element_property_table(symbols, properties)

@@ -214,7 +214,7 @@ def test_nothing_left_is_said():
         ({'largest_index': 25}, 'largest_index must be a whole number from 0 to 24'),
         ({'best_total': 0}, 'best_total must be a whole number from 1'),
         ({'oxidation_states': 'usual'}, "oxidation_states is one of common, icsd, all, not 'usual'"),
-        ({'device': 'abacus'}, "device 'abacus' cannot be used by torch"),
+        ({'device': 'abacus'}, "device 'abacus' is not available here"),
         ({'device': None}, 'device is cpu or a name of torch'),
         ({'elements': ('Li', 'O', 'At')}, 'no density_g_per_cm3 of At is known; leave out At'),
     ],
