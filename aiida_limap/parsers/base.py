@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from aiida import orm
 from aiida.engine import ExitCode
@@ -29,10 +30,17 @@ _IMPORT_MARKS = (
     'Permission denied',
 )
 _SCHEDULER_ERRORS = '_scheduler-stderr.txt'
+#: Errors of an engine that nobody thought of come with the name of their class.
+_UNEXPECTED = re.compile(r'[A-Z]\w+: ')
 
 
 class EngineParser(Parser):
     """Read the results of an engine, turn what went wrong into an exit code, and leave the rest to :meth:`build`."""
+
+    #: Label of the exit code where the engine refuses what nobody can compute; None where that has none of its own.
+    REFUSAL: ClassVar[str | None] = None
+    #: Folders that only the parser needs, beside the files that the calculation names.
+    TEMPORARY_FOLDERS: ClassVar[tuple[str, ...]] = ()
 
     def parse(self, **kwargs: Any) -> ExitCode | None:
         """Parse the retrieved files.
@@ -76,7 +84,9 @@ class EngineParser(Parser):
         :param reason: the sentence of the engine.
         :returns: the exit code.
         """
-        return self.exit_codes.ERROR_ENGINE_FAILED.format(reason=reason)
+        is_refusal = self.REFUSAL is not None and not _UNEXPECTED.match(reason)
+        label = self.REFUSAL if is_refusal else 'ERROR_ENGINE_FAILED'
+        return self.exit_codes[label].format(reason=reason)
 
     def or_scheduler(self, exit_code: ExitCode) -> ExitCode:
         """Return the exit code of the scheduler where there is one, since it knows why a job left nothing.
@@ -124,6 +134,10 @@ class EngineParser(Parser):
                 shutil.copyfile(source, directory / name)
             elif name in names:
                 (directory / name).write_bytes(self.retrieved.base.repository.get_object_content(name, mode='rb'))
+        if temporary is not None:
+            for name in self.TEMPORARY_FOLDERS:
+                if (Path(temporary) / name).is_dir():
+                    shutil.copytree(Path(temporary) / name, directory / name)
 
     def _temporary_files(self) -> tuple[str, ...]:
         process_class = self.node.process_class

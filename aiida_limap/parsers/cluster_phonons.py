@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +16,6 @@ from aiida_limap.parsers.base import EngineParser
 
 __all__ = ['ClusterPhononsParser']
 
-_UNEXPECTED = re.compile(r'[A-Z]\w+: ')
 #: Words are no array of numbers; they stand in the metadata of the table.
 _CLUSTERED = 'clustered_ids'
 
@@ -25,16 +23,7 @@ _CLUSTERED = 'clustered_ids'
 class ClusterPhononsParser(EngineParser):
     """One row per compound, the facts of each method, and what a dendrogram is drawn of."""
 
-    def failed(self, reason: str) -> ExitCode:
-        """Return the exit code for a clustering that gave up: the engine refuses what nobody can cluster.
-
-        :param reason: the sentence of the engine.
-        :returns: the exit code.
-        """
-        # Errors that nobody thought of come with the name of their class.
-        if _UNEXPECTED.match(reason):
-            return super().failed(reason)
-        return self.exit_codes.ERROR_NOTHING_TO_CLUSTER.format(reason=reason)
+    REFUSAL = 'ERROR_NOTHING_TO_CLUSTER'
 
     def build(self, results: Results, directory: Path) -> ExitCode | None:
         """Attach table, arrays and facts; a clustering that was stopped has none that can be used.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +28,7 @@ class PhononsParser(StructuresParser):
     """One row of phonon quantities per compound."""
 
     LINKS = 'phonons__'
+    TEMPORARY_FOLDERS = (DENSITIES_FOLDER,)
 
     def table(self, results: Results) -> TableData:
         """Return the unstored table of the results.
@@ -84,12 +84,6 @@ class PhononsParser(StructuresParser):
             mobile = self.parameters.get('mobile', _DEFAULT_MOBILE)
             return self.exit_codes.ERROR_NO_MOBILE_ION_IN_STRUCTURES.format(mobile=mobile)
         return super().no_answer(results)
-
-    def _collect(self, directory: Path, temporary: str | None) -> None:
-        """Also take the densities."""
-        super()._collect(directory, temporary)
-        if temporary is not None and (Path(temporary) / DENSITIES_FOLDER).is_dir():
-            shutil.copytree(Path(temporary) / DENSITIES_FOLDER, directory / DENSITIES_FOLDER)
 
 
 def _block(results: Results, name: str, n_columns: int) -> NDArray:

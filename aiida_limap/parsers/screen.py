@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -27,7 +26,6 @@ from aiida_limap.parsers.base import EngineParser
 __all__ = ['ScreenParser']
 
 _WHOLE = ('first', 'last')
-_UNEXPECTED = re.compile(r'[A-Z]\w+: ')
 #: What a table of hits says of the screen that found them.
 _OF_THE_TABLE = (
     'options', 'counts', 'integer_counts', 'tallies', 'n_compositions', 'n_systems', 'n_systems_in_all', 'done',
@@ -37,16 +35,7 @@ _OF_THE_TABLE = (
 class ScreenParser(EngineParser):
     """The hits of all blocks of systems that are finished, how many compositions each stage left, and what is left."""
 
-    def failed(self, reason: str) -> ExitCode:
-        """Return the exit code for a screening that gave up: the engine refuses what nobody can screen.
-
-        :param reason: the sentence of the engine.
-        :returns: the exit code.
-        """
-        # Errors that nobody thought of come with the name of their class.
-        if _UNEXPECTED.match(reason):
-            return super().failed(reason)
-        return self.exit_codes.ERROR_OPTIONS_NOT_USABLE.format(reason=reason)
+    REFUSAL = 'ERROR_OPTIONS_NOT_USABLE'
 
     def build(self, results: Results, directory: Path) -> ExitCode | None:
         """Attach hits and counts.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 from aiida.engine import ExitCode
@@ -25,6 +24,8 @@ _DESCRIPTIONS = {
 
 class ScreenTrainParser(EngineParser):
     """The models of a screening, and what they make of every structure."""
+
+    TEMPORARY_FOLDERS = (MODELS,)
 
     def failed(self, reason: str) -> ExitCode:
         """Return the exit code for a training that gave up.
@@ -57,12 +58,6 @@ class ScreenTrainParser(EngineParser):
         except (OSError, ValueError) as error:
             return self.exit_codes.ERROR_MODEL_MISSING.format(reason=error)
         return None
-
-    def _collect(self, directory: Path, temporary: str | None) -> None:
-        """Also take the models."""
-        super()._collect(directory, temporary)
-        if temporary is not None and (Path(temporary) / MODELS).is_dir():
-            shutil.copytree(Path(temporary) / MODELS, directory / MODELS)
 
     def _attach_models(self, results: Results, directory: Path) -> None:
         """Attach the models.

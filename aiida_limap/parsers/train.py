@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +30,8 @@ _MORE_COLUMNS = ('migration_energy_wide_eV',)
 
 class TrainParser(EngineParser):
     """The model, what it made of its training data, and the losses by epoch."""
+
+    TEMPORARY_FOLDERS = (MODELS,)
 
     def failed(self, reason: str) -> ExitCode:
         """Return the exit code for a training that gave up.
@@ -83,12 +84,6 @@ class TrainParser(EngineParser):
         if lost is not None:
             return self.exit_codes.ERROR_LOSS_NOT_FINITE.format(reason=lost)
         return self.or_scheduler(self.exit_codes.ERROR_OUT_OF_WALLTIME)
-
-    def _collect(self, directory: Path, temporary: str | None) -> None:
-        """Also take the models of a grid."""
-        super()._collect(directory, temporary)
-        if temporary is not None and (Path(temporary) / MODELS).is_dir():
-            shutil.copytree(Path(temporary) / MODELS, directory / MODELS)
 
     def _attach_models(self, results: Results, directory: Path) -> None:
         """Attach the chosen model and those of a grid that were kept.
