@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import json
 import re
 from collections.abc import Iterable
 from typing import Any
@@ -11,11 +10,10 @@ from typing import Any
 from aiida_limap.formats.mapbundle import MapProperty
 from aiida_limap.formats.screening import ScreeningReport
 from aiida_limap.visualisation._screening_common import big_number
-from aiida_limap.visualisation.errors import VisualisationError
 from aiida_limap.visualisation.periodic_table import NUMBERS, PLACES
 from aiida_limap.visualisation.report_document import Block, Markup, Table, Text
 
-__all__ = ['MOST_HITS', 'NODE_SUFFIX', 'hit_blocks', 'hit_data', 'inline_json', 'plain_number']
+__all__ = ['MOST_HITS', 'NODE_SUFFIX', 'hit_blocks', 'hit_data', 'plain_number']
 
 #: With more rows a page grows slow to load; the file of the report holds all.
 MOST_HITS = 10_000
@@ -127,18 +125,3 @@ def hit_data(report: ScreeningReport) -> dict[str, Any]:
 
 def _systems(report: ScreeningReport) -> Iterable[str]:
     return report.words('system')[:MOST_HITS] if report.n_listed else ()
-
-
-def inline_json(document: Any) -> str:
-    """Return JSON that cannot be taken for markup inside a script element.
-
-    :param document: plain values.
-    :raises VisualisationError: if a value is no number of JSON.
-    """
-    try:
-        text = json.dumps(document, allow_nan=False, ensure_ascii=False, separators=(',', ':'))
-    except (TypeError, ValueError) as error:
-        raise VisualisationError(f'the screening holds a value that a page cannot show: {error}') from error
-    for character in '<>&\u2028\u2029':
-        text = text.replace(character, f'\\u{ord(character):04x}')
-    return text

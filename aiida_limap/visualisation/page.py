@@ -5,19 +5,15 @@ from __future__ import annotations
 import base64
 import hashlib
 import html
-import json
-from importlib import resources
 from pathlib import Path
 from string import Template
-from typing import Any
 
 from aiida_limap import __version__
-from aiida_limap.formats._files import write_bytes_atomic
 from aiida_limap.formats.mapbundle import MapBundle
 from aiida_limap.visualisation.assets import load_chemiscope
 from aiida_limap.visualisation.dataset import page_data
-from aiida_limap.visualisation.errors import VisualisationError
 from aiida_limap.visualisation.facts import check_bundle
+from aiida_limap.visualisation.page_parts import inline_json, joined_script, packaged, write_text
 
 __all__ = ['write_page']
 
@@ -41,60 +37,29 @@ def write_page(bundle: MapBundle, path: Path | str) -> Path:
     :raises VisualisationError: if the map holds no point that can be drawn, a value cannot be written as JSON, the
         file cannot be written, or chemiscope is missing.
     """
-    path = Path(path)
     check_bundle(bundle)
     chemiscope = load_chemiscope()
     viewer = _inline(chemiscope.script)
-    script = _inline(_script())
+    script = _inline(joined_script(f'page_script/{name}' for name in SCRIPT_PARTS))
     generator = f'aiida-limap {__version__}, chemiscope {chemiscope.version}'
     document = page_data(bundle) | {'generator': generator}
-    text = Template(_part('template.html')).substitute(
+    text = Template(packaged('template.html')).substitute(
         policy=_policy(viewer, script),
         title=html.escape(bundle.title),
         generator=html.escape(generator),
         chemiscope_version=html.escape(chemiscope.version),
-        style=_part('template.css'),
+        style=packaged('template.css'),
         licence=html.escape(chemiscope.licence),
-        data=_json(document),
+        data=inline_json(document, f'the map {bundle.title!r}'),
         viewer=viewer,
         script=script,
     )
-    try:
-        write_bytes_atomic(path, text.encode())
-    except OSError as error:
-        raise VisualisationError(
-            f'the page cannot be written to {path}: {error.strerror or error}; choose an existing folder that you may '
-            'write to'
-        ) from error
-    return path
-
-
-def _part(name: str) -> str:
-    return resources.files('aiida_limap.visualisation').joinpath(name).read_text(encoding='utf-8')
-
-
-def _script() -> str:
-    """Return the script of the page: its parts inside of one function, so that they share names with nobody else."""
-    parts = (_part(f'page_script/{name}.js') for name in SCRIPT_PARTS)
-    return "'use strict';\n(function () {\n" + '\n'.join(parts) + '})();\n'
+    return write_text(path, text, 'page', 'an existing folder')
 
 
 def _inline(script: str) -> str:
     """Return a script that may stand between script tags: nothing closes them, and lines end as browsers read them."""
     return script.replace('\r\n', '\n').replace('\r', '\n').replace('</script', '<\\/script')
-
-
-def _json(document: dict[str, Any]) -> str:
-    """Return JSON that cannot be taken for markup inside a script element."""
-    try:
-        text = json.dumps(document, allow_nan=False, ensure_ascii=False, separators=(',', ':'))
-    except (TypeError, ValueError) as error:
-        raise VisualisationError(
-            f'the map {document["title"]!r} holds a value that a page cannot show: {error}; use None for missing values'
-        ) from error
-    for character in '<>&\u2028\u2029':
-        text = text.replace(character, f'\\u{ord(character):04x}')
-    return text
 
 
 def _policy(*scripts: str) -> str:

@@ -8,18 +8,15 @@ import io
 import re
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from importlib import resources
 from pathlib import Path
 
 import numpy as np
 
 from aiida_limap import __version__
-from aiida_limap.formats._files import write_bytes_atomic
 from aiida_limap.formats.phonons import PhononReport
 from aiida_limap.visualisation._phonon_common import METHOD_NAMES, probability
 from aiida_limap.visualisation._phonon_data import compound_blocks, page_data
-from aiida_limap.visualisation._screening_hits import inline_json
-from aiida_limap.visualisation.errors import VisualisationError
+from aiida_limap.visualisation.page_parts import inline_json, joined_script, packaged, write_text
 from aiida_limap.visualisation.phonons import PHONON_FIGURES, write_phonon_figures
 from aiida_limap.visualisation.report_document import (
     Additions,
@@ -58,7 +55,7 @@ def write_phonon_page(report: PhononReport, path: Path | str, pictures: Pictures
     :returns: the path.
     :raises VisualisationError: if the file cannot be written.
     """
-    return _write(Path(path), phonon_html(report, pictures))
+    return write_text(path, phonon_html(report, pictures), 'page')
 
 
 def write_phonon_compounds(report: PhononReport, path: Path | str) -> Path:
@@ -77,17 +74,7 @@ def write_phonon_compounds(report: PhononReport, path: Path | str) -> Path:
         columns[f'silhouette_{grouping.method}'] = grouping.silhouettes
     writer.writerow(columns)
     writer.writerows(zip(*columns.values(), strict=True))
-    return _write(Path(path), table.getvalue())
-
-
-def _write(path: Path, text: str) -> Path:
-    try:
-        write_bytes_atomic(path, text.encode())
-    except OSError as error:
-        raise VisualisationError(
-            f'the page cannot be written to {path}: {error.strerror or error}; choose a folder that you may write to'
-        ) from error
-    return path
+    return write_text(path, table.getvalue(), 'page')
 
 
 def draw_phonon_pictures(
@@ -134,20 +121,12 @@ def phonon_html(report: PhononReport, pictures: Pictures) -> str:
         Section('citations', 'What to cite', _citations(report)),
     ]
     sections = [section for section in sections if section.blocks]
-    additions = Additions(_part('phonons.css'), _script(), inline_json(page_data(report)), _TOOLS)
+    script = joined_script(f'phonon_script/{name}' for name in SCRIPT_PARTS)
+    additions = Additions(packaged('phonons.css'), script, inline_json(page_data(report), 'the report'), _TOOLS)
     return render(report.title, _summary(report), sections, f'aiida-limap {__version__}', additions)
 
 
 _TOOLS = '<button type="button" id="theme" hidden></button>'
-
-
-def _part(name: str) -> str:
-    return resources.files('aiida_limap.visualisation').joinpath(name).read_text(encoding='utf-8')
-
-
-def _script() -> str:
-    parts = (_part(f'phonon_script/{name}.js') for name in SCRIPT_PARTS)
-    return "'use strict';\n(function () {\n" + '\n'.join(parts) + '})();\n'
 
 
 def _summary(report: PhononReport) -> list[str]:

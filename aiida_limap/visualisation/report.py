@@ -8,10 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from aiida_limap import __version__
-from aiida_limap.formats._files import write_bytes_atomic
 from aiida_limap.visualisation._report_points import best_compounds, data_sources, sparse_regions
-from aiida_limap.visualisation.errors import VisualisationError
 from aiida_limap.visualisation.facts import check_bundle, map_facts
+from aiida_limap.visualisation.page_parts import write_text
 from aiida_limap.visualisation.report_document import (
     Block,
     Code,
@@ -42,7 +41,7 @@ def write_report(report: MapReport, path: Path | str) -> Path:
     :returns: the path.
     :raises VisualisationError: if the map holds no point that can be drawn, or the file cannot be written.
     """
-    return _write(Path(path), report_html(report))
+    return write_text(path, report_html(report), 'report')
 
 
 def write_citations(report: MapReport, path: Path | str) -> Path:
@@ -53,17 +52,7 @@ def write_citations(report: MapReport, path: Path | str) -> Path:
     :returns: the path.
     :raises VisualisationError: if the file cannot be written.
     """
-    return _write(Path(path), '\n\n'.join(report.bibtex) + '\n')
-
-
-def _write(path: Path, text: str) -> Path:
-    try:
-        write_bytes_atomic(path, text.encode())
-    except OSError as error:
-        raise VisualisationError(
-            f'the report cannot be written to {path}: {error.strerror or error}; choose a folder that you may write to'
-        ) from error
-    return path
+    return write_text(path, '\n\n'.join(report.bibtex) + '\n', 'report')
 
 
 def report_html(report: MapReport) -> str:

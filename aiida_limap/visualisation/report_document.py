@@ -7,9 +7,10 @@ import hashlib
 import html
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib import resources
 from itertools import groupby
 from string import Template
+
+from aiida_limap.visualisation.page_parts import packaged
 
 __all__ = [
     'Additions', 'Block', 'Cell', 'Code', 'Facts', 'Identifier', 'Items', 'Link', 'Markup', 'Picture', 'Section',
@@ -181,15 +182,14 @@ def render(
     :param generator: what made it.
     :param additions: style, script and data; none for a document that runs no script.
     """
-    style = resources.files('aiida_limap.visualisation').joinpath('report.css').read_text(encoding='utf-8')
+    style = packaged('report.css')
     scripts, policy = '', ''
     if additions is not None:
         style += additions.style
         policy = f" script-src '{_digest(additions.script)}';"
         data = f'<script type="application/json" id="data">{additions.data}</script>'
         scripts = f'{data}\n<script>{additions.script}</script>\n'
-    page = resources.files('aiida_limap.visualisation').joinpath('report.html').read_text(encoding='utf-8')
-    return Template(page).substitute(
+    return Template(packaged('report.html')).substitute(
         policy=f"default-src 'none'; style-src '{_digest(style)}';{policy} img-src data:; base-uri 'none'; "
         "form-action 'none'",
         style=style,

@@ -7,16 +7,14 @@ import io
 import re
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from importlib import resources
 from pathlib import Path
 
 from aiida_limap import __version__
-from aiida_limap.formats._files import write_bytes_atomic
 from aiida_limap.formats.screening import ScreeningReport
 from aiida_limap.visualisation._screening_common import big_number
 from aiida_limap.visualisation._screening_counts import shares
-from aiida_limap.visualisation._screening_hits import hit_blocks, hit_data, inline_json
-from aiida_limap.visualisation.errors import VisualisationError
+from aiida_limap.visualisation._screening_hits import hit_blocks, hit_data
+from aiida_limap.visualisation.page_parts import inline_json, joined_script, packaged, write_text
 from aiida_limap.visualisation.report_document import (
     Additions,
     Block,
@@ -63,7 +61,7 @@ def write_screening_report(report: ScreeningReport, path: Path | str, pictures: 
     :returns: the path.
     :raises VisualisationError: if the file cannot be written.
     """
-    return _write(Path(path), screening_html(report, pictures))
+    return write_text(path, screening_html(report, pictures), 'report')
 
 
 def write_screening_hits(report: ScreeningReport, path: Path | str) -> Path:
@@ -80,7 +78,7 @@ def write_screening_hits(report: ScreeningReport, path: Path | str) -> Path:
     writer = csv.writer(table, lineterminator='\n')
     writer.writerow(report.hits)
     writer.writerows(zip(*(column.values for column in report.hits.values()), strict=True))
-    return _write(Path(path), table.getvalue())
+    return write_text(path, table.getvalue(), 'report')
 
 
 def write_screening_citations(report: ScreeningReport, path: Path | str) -> Path:
@@ -91,17 +89,7 @@ def write_screening_citations(report: ScreeningReport, path: Path | str) -> Path
     :returns: the path.
     :raises VisualisationError: if the file cannot be written.
     """
-    return _write(Path(path), '\n\n'.join(report.bibtex) + '\n')
-
-
-def _write(path: Path, text: str) -> Path:
-    try:
-        write_bytes_atomic(path, text.encode())
-    except OSError as error:
-        raise VisualisationError(
-            f'the report cannot be written to {path}: {error.strerror or error}; choose a folder that you may write to'
-        ) from error
-    return path
+    return write_text(path, '\n\n'.join(report.bibtex) + '\n', 'report')
 
 
 def draw_screening_pictures(
@@ -148,21 +136,13 @@ def screening_html(report: ScreeningReport, pictures: Pictures) -> str:
         Section('provenance', 'Provenance', _nodes(report)),
         Section('citations', 'What to cite', _citations(report)),
     ]
-    additions = Additions(_part('screening.css'), _script(), inline_json(hit_data(report)), _TOOLS)
+    script = joined_script(f'screening_script/{name}' for name in SCRIPT_PARTS)
+    additions = Additions(packaged('screening.css'), script, inline_json(hit_data(report), 'the screening'), _TOOLS)
     return render(report.title, _summary(report), sections, f'aiida-limap {__version__}', additions)
 
 
 _OF_MODELS = ('models', 'learning', 'subsets', 'plateau')
 _TOOLS = '<button type="button" id="theme" hidden></button>'
-
-
-def _part(name: str) -> str:
-    return resources.files('aiida_limap.visualisation').joinpath(name).read_text(encoding='utf-8')
-
-
-def _script() -> str:
-    parts = (_part(f'screening_script/{name}.js') for name in SCRIPT_PARTS)
-    return "'use strict';\n(function () {\n" + '\n'.join(parts) + '})();\n'
 
 
 def _summary(report: ScreeningReport) -> list[str]:
