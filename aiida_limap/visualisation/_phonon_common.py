@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from aiida_limap.formats.phononparts import Grouping
 from aiida_limap.formats.phonons import PhononReport
-from aiida_limap.visualisation.drawing import CannotDrawError
+from aiida_limap.visualisation.drawing import CannotDrawError, reason
 
 __all__ = [
     'METHOD_NAMES',
@@ -20,7 +20,6 @@ __all__ = [
     'cluster_means',
     'first_grouping',
     'probability',
-    'reason',
     'scatter_clusters',
 ]
 
@@ -52,16 +51,6 @@ def cluster_marker(number: int) -> str:
     return 'x' if number < 0 else _MARKERS[number % len(_MARKERS)]
 
 
-def reason(report: PhononReport, name: str, otherwise: str) -> str:
-    """Return why a part of a report is not there.
-
-    :param report: the report.
-    :param name: name of the part.
-    :param otherwise: what is said where the report gives no reason.
-    """
-    return report.missing.get(name, otherwise).rstrip('.')
-
-
 def probability(value: float) -> str:
     """Return a p-value as a person reads it.
 
@@ -82,7 +71,7 @@ def first_grouping(report: PhononReport, name: str) -> Grouping:
     """
     found = next((grouping for grouping in report.groupings if grouping.n_clusters), None)
     if found is None:
-        raise CannotDrawError(reason(report, name, 'no method found a cluster'))
+        raise CannotDrawError(reason(report.missing, name, 'no method found a cluster'))
     return found
 
 

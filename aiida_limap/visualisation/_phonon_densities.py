@@ -8,8 +8,8 @@ import numpy as np
 
 from aiida_limap.formats.phonons import PhononReport
 from aiida_limap.visualisation import style
-from aiida_limap.visualisation._phonon_common import METHOD_NAMES, cluster_colour, first_grouping, reason
-from aiida_limap.visualisation.drawing import CannotDrawError, Drawing
+from aiida_limap.visualisation._phonon_common import METHOD_NAMES, cluster_colour, first_grouping
+from aiida_limap.visualisation.drawing import CannotDrawError, Drawing, reason
 
 __all__ = ['BAND_PERCENT', 'cluster_bands', 'densities', 'shown_range']
 
@@ -54,7 +54,7 @@ def densities(report: PhononReport) -> Drawing:
     """
     grouping = first_grouping(report, 'densities')
     if report.densities is None:
-        raise CannotDrawError(reason(report, 'densities', 'the report holds no densities of states'))
+        raise CannotDrawError(reason(report.missing, 'densities', 'the report holds no densities of states'))
     grid = report.densities.frequencies_THz
     kinds = [('mobile', report.mobile), ('total', 'all atoms')]
     matrices = {kind: report.densities.matrix(kind) for kind, _label in kinds}

@@ -18,10 +18,9 @@ from aiida_limap.visualisation._phonon_common import (
     cluster_means,
     first_grouping,
     probability,
-    reason,
     scatter_clusters,
 )
-from aiida_limap.visualisation.drawing import CannotDrawError, Drawing
+from aiida_limap.visualisation.drawing import CannotDrawError, Drawing, reason
 
 __all__ = ['conduction', 'plane', 'scatter']
 
@@ -42,7 +41,7 @@ def scatter(report: PhononReport) -> Drawing:
     x = _present(report, _X)
     others = [name for name in (_present(report, names) for names in _PANELS) if name is not None]
     if x is None or not others:
-        raise CannotDrawError(reason(report, 'scatter', 'the compounds have no band centre and width'))
+        raise CannotDrawError(reason(report.missing, 'scatter', 'the compounds have no band centre and width'))
     figure = style.new_figure(3.2, style.DOUBLE_COLUMN_INCH if len(others) > 1 else style.SINGLE_COLUMN_INCH)
     for axes, y in zip(figure.subplots(1, len(others), squeeze=False).ravel(), others, strict=True):
         scatter_clusters(axes, report.numbers(x), report.numbers(y), grouping.numbers)
@@ -89,7 +88,7 @@ def plane(report: PhononReport) -> Drawing:
     """
     grouping = first_grouping(report, 'plane')
     if report.plane is None:
-        raise CannotDrawError(reason(report, 'plane', 'no principal components are known'))
+        raise CannotDrawError(reason(report.missing, 'plane', 'no principal components are known'))
     rows = np.array(report.plane.rows, dtype=int)
     x, y = np.array(report.plane.x), np.array(report.plane.y)
     figure = style.new_figure(3.2)
@@ -122,7 +121,7 @@ def conduction(report: PhononReport) -> Drawing:
     columns = [column for column in _AGAINST if column in report.compounds]
     if name is None or not columns:
         raise CannotDrawError(
-            reason(report, 'conduction', 'neither diffusivities nor conductivities of the compounds are known')
+            reason(report.missing, 'conduction', 'neither diffusivities nor conductivities of the compounds are known')
         )
     grouping = first_grouping(report, 'conduction')
     y = report.numbers(name)

@@ -17,9 +17,8 @@ from aiida_limap.visualisation._phonon_common import (
     cluster_handles,
     cluster_means,
     first_grouping,
-    reason,
 )
-from aiida_limap.visualisation.drawing import CannotDrawError, Drawing
+from aiida_limap.visualisation.drawing import CannotDrawError, Drawing, reason
 
 __all__ = ['choice', 'dendrogram', 'silhouettes']
 
@@ -43,7 +42,7 @@ def dendrogram(report: PhononReport) -> Drawing:
     """
     grouping = next((entry for entry in report.groupings if entry.method == 'ward'), None)
     if report.tree is None or grouping is None:
-        raise CannotDrawError(reason(report, 'dendrogram', "the compounds were not clustered by Ward's method"))
+        raise CannotDrawError(reason(report.missing, 'dendrogram', "the compounds were not clustered by Ward's method"))
     merges = np.array(report.tree.linkage, dtype=float)
     leaves = len(merges) + 1
     node_cluster = _clusters_of_nodes(merges, [grouping.numbers[row] for row in report.tree.rows])
@@ -126,7 +125,9 @@ def silhouettes(report: PhononReport) -> Drawing:
     """
     found = [entry for entry in report.groupings if any(value is not None for value in entry.silhouettes)]
     if not found:
-        raise CannotDrawError(reason(report, 'silhouettes', 'no method found two clusters, so there is no silhouette'))
+        raise CannotDrawError(
+            reason(report.missing, 'silhouettes', 'no method found two clusters, so there is no silhouette')
+        )
     wide = len(found) > 1
     lines = (len(found) + 1) // 2
     figure = style.new_figure(0.3 + 2.2 * lines, style.DOUBLE_COLUMN_INCH if wide else style.SINGLE_COLUMN_INCH)
@@ -197,7 +198,7 @@ def choice(report: PhononReport) -> Drawing:
     """
     found = [(entry.method, entry.choice) for entry in report.groupings if entry.choice is not None]
     if not found:
-        raise CannotDrawError(reason(report, 'choice', 'no measure of the number of clusters is known'))
+        raise CannotDrawError(reason(report.missing, 'choice', 'no measure of the number of clusters is known'))
     first_grouping(report, 'choice')
     figure = style.new_figure(4.1, style.DOUBLE_COLUMN_INCH)
     panels = figure.subplots(2, 2, sharex=True).ravel()

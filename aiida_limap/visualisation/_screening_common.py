@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from aiida_limap.formats.screening import ScreeningReport
-
-__all__ = ['OURS', 'PUBLISHED', 'SIGNED_MAP', 'big_number', 'reason']
+__all__ = ['OURS', 'PUBLISHED', 'SIGNED_MAP', 'big_number']
 
 #: Colours of what was computed and of what was read in the publication; all kinds of colour vision tell them apart.
 OURS = '#0072b2'
@@ -13,16 +11,6 @@ PUBLISHED = '#d55e00'
 SIGNED_MAP = 'RdBu_r'
 _SUPERSCRIPTS = str.maketrans('0123456789', '⁰¹²³⁴⁵⁶⁷⁸⁹')
 _FULL = 100_000
-
-
-def reason(report: ScreeningReport, name: str, otherwise: str) -> str:
-    """Return why a part of a screening is not there.
-
-    :param report: the screening.
-    :param name: name of the part.
-    :param otherwise: what is said where the report gives no reason.
-    """
-    return report.missing.get(name, otherwise).rstrip('.')
 
 
 def big_number(value: int) -> str:

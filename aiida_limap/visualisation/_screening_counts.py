@@ -11,8 +11,8 @@ from matplotlib.axes import Axes
 from aiida_limap.formats.screening import ScreeningReport
 from aiida_limap.formats.screenparts import Stage
 from aiida_limap.visualisation import style
-from aiida_limap.visualisation._screening_common import OURS, PUBLISHED, big_number, reason
-from aiida_limap.visualisation.drawing import CannotDrawError, Drawing
+from aiida_limap.visualisation._screening_common import OURS, PUBLISHED, big_number
+from aiida_limap.visualisation.drawing import CannotDrawError, Drawing, reason
 
 __all__ = ['funnel', 'scores']
 
@@ -35,7 +35,7 @@ def funnel(report: ScreeningReport) -> Drawing:
     """
     stages = [stage for stage in report.funnel if stage.count is not None or stage.published is not None]
     if not any(stage.count for stage in stages):
-        raise CannotDrawError(reason(report, 'funnel', 'the screening counted no stage'))
+        raise CannotDrawError(reason(report.missing, 'funnel', 'the screening counted no stage'))
     figure = style.new_figure(_MARGIN_INCH + _STAGE_INCH * len(stages), style.DOUBLE_COLUMN_INCH)
     axes = figure.add_subplot()
     places = np.arange(len(stages))
@@ -127,7 +127,7 @@ def scores(report: ScreeningReport) -> Drawing:
     """
     found = [entry for entry in report.histograms if any(entry.counts)]
     if not found:
-        raise CannotDrawError(reason(report, 'scores', 'the screening holds no histogram of scores'))
+        raise CannotDrawError(reason(report.missing, 'scores', 'the screening holds no histogram of scores'))
     figure = style.new_figure(2.5)
     axes = figure.add_subplot()
     rows: list[Sequence[object]] = [('compositions', 'score_from', 'score_to', 'count')]

@@ -14,8 +14,8 @@ from matplotlib.patches import Rectangle
 from aiida_limap.formats.screening import ScreeningReport
 from aiida_limap.formats.screenparts import ElementValues
 from aiida_limap.visualisation import style
-from aiida_limap.visualisation._screening_common import SIGNED_MAP, reason
-from aiida_limap.visualisation.drawing import CannotDrawError, Drawing
+from aiida_limap.visualisation._screening_common import SIGNED_MAP
+from aiida_limap.visualisation.drawing import CannotDrawError, Drawing, reason
 from aiida_limap.visualisation.periodic_table import COLUMNS, LINES, NUMBERS, PLACES
 
 __all__ = ['contribution', 'occurrence', 'price']
@@ -57,7 +57,7 @@ def _table(report: ScreeningReport, name: str) -> Drawing:
     entry = report.elements.get(name)
     known = {} if entry is None else {key: value for key, value in entry.values.items() if key in PLACES}
     if entry is None or not known:
-        raise CannotDrawError(reason(report, name, 'the screening holds no such number of any element'))
+        raise CannotDrawError(reason(report.missing, name, 'the screening holds no such number of any element'))
     figure = style.new_figure(_HEIGHT_INCH, style.DOUBLE_COLUMN_INCH)
     figure.set_layout_engine('none')
     axes = figure.add_axes((0.005, 0.005, 0.99, 0.99))

@@ -11,8 +11,8 @@ from matplotlib.lines import Line2D
 from aiida_limap.formats.screening import ScreeningReport
 from aiida_limap.formats.screenparts import CurveSet, ModelScore
 from aiida_limap.visualisation import style
-from aiida_limap.visualisation._screening_common import OURS, PUBLISHED, reason
-from aiida_limap.visualisation.drawing import CannotDrawError, Drawing
+from aiida_limap.visualisation._screening_common import OURS, PUBLISHED
+from aiida_limap.visualisation.drawing import CannotDrawError, Drawing, reason
 
 __all__ = ['learning', 'models', 'plateau', 'subsets']
 
@@ -33,7 +33,7 @@ def models(report: ScreeningReport) -> Drawing:
     """
     entries = [entry for entry in report.models if 'accuracy' in entry.scores or entry.published_accuracy is not None]
     if not any('accuracy' in entry.scores for entry in entries):
-        raise CannotDrawError(reason(report, 'models', 'no model of this screening was judged'))
+        raise CannotDrawError(reason(report.missing, 'models', 'no model of this screening was judged'))
     names = list(dict.fromkeys(entry.model for entry in entries))
     found = {entry.data_set for entry in entries}
     sets = [name for name in _DATA_SETS if name in found] + sorted(found - set(_DATA_SETS))
@@ -181,7 +181,7 @@ def plateau(report: ScreeningReport) -> Drawing:
 def _curves(report: ScreeningReport, name: str, otherwise: str) -> Drawing:
     entry = report.curves.get(name)
     if entry is None or not any(not curve.is_published for curve in entry.curves):
-        raise CannotDrawError(reason(report, name, otherwise))
+        raise CannotDrawError(reason(report.missing, name, otherwise))
     figure = style.new_figure(_CURVE_INCH)
     axes = figure.add_subplot()
     own = 0

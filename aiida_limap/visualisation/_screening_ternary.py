@@ -17,8 +17,8 @@ from aiida_limap.formats.screening import ScreeningReport
 from aiida_limap.formats.screenparts import Ternary
 from aiida_limap.visualisation import style
 from aiida_limap.visualisation._labels import formula_text, place_labels
-from aiida_limap.visualisation._screening_common import SIGNED_MAP, reason
-from aiida_limap.visualisation.drawing import CannotDrawError, Drawing
+from aiida_limap.visualisation._screening_common import SIGNED_MAP
+from aiida_limap.visualisation.drawing import CannotDrawError, Drawing, reason
 
 __all__ = ['ternary']
 
@@ -46,7 +46,9 @@ def ternary(report: ScreeningReport) -> Drawing:
     """
     found = [entry for entry in report.ternaries if len(entry.percent) >= _FEWEST]
     if not found:
-        raise CannotDrawError(reason(report, 'ternary', 'the screening holds no predictions of ternary systems'))
+        raise CannotDrawError(
+            reason(report.missing, 'ternary', 'the screening holds no predictions of ternary systems')
+        )
     across = min(len(found), _ACROSS)
     lines = -(-len(found) // across)
     width = style.SINGLE_COLUMN_INCH if across == 1 else style.DOUBLE_COLUMN_INCH

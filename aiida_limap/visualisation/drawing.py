@@ -21,6 +21,7 @@ __all__ = [
     'LossRuns',
     'RebuiltPart',
     'RebuiltRows',
+    'reason',
 ]
 
 Floats = NDArray[np.float64]
@@ -135,3 +136,13 @@ class Drawing:
     figure: Figure
     rows: Sequence[Sequence[object]]
     caption: str
+
+
+def reason(missing: Mapping[str, str], name: str, otherwise: str) -> str:
+    """Return why a part of a report is not there.
+
+    :param missing: what the report says of its missing parts, by name.
+    :param name: name of the part.
+    :param otherwise: what is said where the report gives no reason.
+    """
+    return missing.get(name, otherwise).rstrip('.')

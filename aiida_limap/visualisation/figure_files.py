@@ -7,12 +7,27 @@ import io
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, Generic, TypeVar
 
 from aiida_limap.visualisation import style
 from aiida_limap.visualisation.drawing import CannotDrawError, Drawing
 from aiida_limap.visualisation.errors import VisualisationError
 
-__all__ = ['WrittenFigure', 'WrittenFigures', 'draw_and_write']
+__all__ = ['ReportFigure', 'WrittenFigure', 'WrittenFigures', 'chosen_figures', 'draw_and_write']
+
+ReportT = TypeVar('ReportT')
+
+
+@dataclass(frozen=True)
+class ReportFigure(Generic[ReportT]):
+    """A figure that a report may give.
+
+    :param shows: what it shows, in words.
+    :param draw: draws it, or raises :class:`~aiida_limap.visualisation.drawing.CannotDrawError`.
+    """
+
+    shows: str
+    draw: Callable[[ReportT], Drawing]
 
 
 @dataclass(frozen=True)
@@ -44,6 +59,25 @@ class WrittenFigures:
     def files(self) -> list[Path]:
         """All written files."""
         return [path for figure in self.figures for path in figure.files]
+
+
+def chosen_figures(text: str | None, figures: Mapping[str, ReportFigure[Any]], of: str) -> list[str]:
+    """Return which figures of a report a person means.
+
+    :param text: names separated by commas; None or ``all`` for all.
+    :param figures: all figures by name.
+    :param of: what they are of, for the message, such as ``of a screening``.
+    :returns: names, in the order of ``figures``.
+    :raises VisualisationError: if a name is unknown, or there is none.
+    """
+    if text is None or text.strip() == 'all':
+        return list(figures)
+    wanted = {part.strip().lower() for part in text.split(',') if part.strip()}
+    unknown = sorted(wanted - set(figures))
+    if unknown or not wanted:
+        what = f'there is no figure {unknown[0]!r} {of}' if unknown else 'no figure was named'
+        raise VisualisationError(f'{what}; known are {", ".join(figures)}')
+    return [name for name in figures if name in wanted]
 
 
 def draw_and_write(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -13,33 +12,20 @@ from aiida_limap.visualisation._phonon_densities import densities
 from aiida_limap.visualisation._phonon_planes import conduction, plane, scatter
 from aiida_limap.visualisation._phonon_trees import choice, dendrogram, silhouettes
 from aiida_limap.visualisation.drawing import Drawing
-from aiida_limap.visualisation.errors import VisualisationError
-from aiida_limap.visualisation.figure_files import WrittenFigures, draw_and_write
+from aiida_limap.visualisation.figure_files import ReportFigure, WrittenFigures, chosen_figures, draw_and_write
 
 __all__ = ['PHONON_FIGURES', 'choose_phonon_figures', 'write_phonon_figures']
 
 
-@dataclass(frozen=True)
-class PhononFigure:
-    """A figure that a report of phonons may give.
-
-    :param shows: what it shows, in words.
-    :param draw: draws it, or raises :class:`~aiida_limap.visualisation.drawing.CannotDrawError`.
-    """
-
-    shows: str
-    draw: Callable[[PhononReport], Drawing]
-
-
 #: Every figure by the name of its files.
-PHONON_FIGURES: dict[str, PhononFigure] = {
-    'dendrogram': PhononFigure("the tree of Ward's method", dendrogram),
-    'silhouettes': PhononFigure('silhouettes of the clusters', silhouettes),
-    'choice': PhononFigure('measures by number of clusters', choice),
-    'scatter': PhononFigure('clusters over band centre and width', scatter),
-    'plane': PhononFigure('clusters over principal components', plane),
-    'densities': PhononFigure('densities of states of the clusters', densities),
-    'conduction': PhononFigure('conduction against band centre', conduction),
+PHONON_FIGURES: dict[str, ReportFigure[PhononReport]] = {
+    'dendrogram': ReportFigure("the tree of Ward's method", dendrogram),
+    'silhouettes': ReportFigure('silhouettes of the clusters', silhouettes),
+    'choice': ReportFigure('measures by number of clusters', choice),
+    'scatter': ReportFigure('clusters over band centre and width', scatter),
+    'plane': ReportFigure('clusters over principal components', plane),
+    'densities': ReportFigure('densities of states of the clusters', densities),
+    'conduction': ReportFigure('conduction against band centre', conduction),
 }
 
 
@@ -50,14 +36,7 @@ def choose_phonon_figures(text: str | None) -> list[str]:
     :returns: names, in the order of :data:`PHONON_FIGURES`.
     :raises VisualisationError: if a name is unknown, or there is none.
     """
-    if text is None or text.strip() == 'all':
-        return list(PHONON_FIGURES)
-    wanted = {part.strip().lower() for part in text.split(',') if part.strip()}
-    unknown = sorted(wanted - set(PHONON_FIGURES))
-    if unknown or not wanted:
-        what = f'there is no figure {unknown[0]!r} of phonons' if unknown else 'no figure was named'
-        raise VisualisationError(f'{what}; known are {", ".join(PHONON_FIGURES)}')
-    return [name for name in PHONON_FIGURES if name in wanted]
+    return chosen_figures(text, PHONON_FIGURES, 'of phonons')
 
 
 def write_phonon_figures(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -13,37 +12,23 @@ from aiida_limap.visualisation._screening_counts import funnel, scores
 from aiida_limap.visualisation._screening_elements import contribution, occurrence, price
 from aiida_limap.visualisation._screening_models import learning, models, plateau, subsets
 from aiida_limap.visualisation._screening_ternary import ternary
-from aiida_limap.visualisation.drawing import Drawing
-from aiida_limap.visualisation.errors import VisualisationError
-from aiida_limap.visualisation.figure_files import WrittenFigures, draw_and_write
+from aiida_limap.visualisation.figure_files import ReportFigure, WrittenFigures, chosen_figures, draw_and_write
 
 __all__ = ['SCREENING_FIGURES', 'choose_screening_figures', 'write_screening_figures']
 
 
-@dataclass(frozen=True)
-class ScreeningFigure:
-    """A figure that a screening may give.
-
-    :param shows: what it shows, in words.
-    :param draw: draws it, or raises :class:`~aiida_limap.visualisation.drawing.CannotDrawError`.
-    """
-
-    shows: str
-    draw: Callable[[ScreeningReport], Drawing]
-
-
 #: Every figure by the name of its files.
-SCREENING_FIGURES: dict[str, ScreeningFigure] = {
-    'models': ScreeningFigure('accuracy of each model on each set', models),
-    'learning': ScreeningFigure('scores against the number of labels', learning),
-    'subsets': ScreeningFigure('the best subset of features by its size', subsets),
-    'plateau': ScreeningFigure('scores against the dimension of the element vectors', plateau),
-    'funnel': ScreeningFigure('compositions left after each stage', funnel),
-    'scores': ScreeningFigure('compositions by score', scores),
-    'contribution': ScreeningFigure('contribution of each element', contribution),
-    'occurrence': ScreeningFigure('hits that hold each element', occurrence),
-    'price': ScreeningFigure('price of each element', price),
-    'ternary': ScreeningFigure('predicted conduction of ternary systems', ternary),
+SCREENING_FIGURES: dict[str, ReportFigure[ScreeningReport]] = {
+    'models': ReportFigure('accuracy of each model on each set', models),
+    'learning': ReportFigure('scores against the number of labels', learning),
+    'subsets': ReportFigure('the best subset of features by its size', subsets),
+    'plateau': ReportFigure('scores against the dimension of the element vectors', plateau),
+    'funnel': ReportFigure('compositions left after each stage', funnel),
+    'scores': ReportFigure('compositions by score', scores),
+    'contribution': ReportFigure('contribution of each element', contribution),
+    'occurrence': ReportFigure('hits that hold each element', occurrence),
+    'price': ReportFigure('price of each element', price),
+    'ternary': ReportFigure('predicted conduction of ternary systems', ternary),
 }
 
 
@@ -54,14 +39,7 @@ def choose_screening_figures(text: str | None) -> list[str]:
     :returns: names, in the order of :data:`SCREENING_FIGURES`.
     :raises VisualisationError: if a name is unknown, or there is none.
     """
-    if text is None or text.strip() == 'all':
-        return list(SCREENING_FIGURES)
-    wanted = {part.strip().lower() for part in text.split(',') if part.strip()}
-    unknown = sorted(wanted - set(SCREENING_FIGURES))
-    if unknown or not wanted:
-        what = f'there is no figure {unknown[0]!r} of a screening' if unknown else 'no figure was named'
-        raise VisualisationError(f'{what}; known are {", ".join(SCREENING_FIGURES)}')
-    return [name for name in SCREENING_FIGURES if name in wanted]
+    return chosen_figures(text, SCREENING_FIGURES, 'of a screening')
 
 
 def write_screening_figures(
