@@ -128,7 +128,11 @@ HIT_COLUMNS: dict[str, dict[str, str]] = {
         ('cost_usd_per_kg', 'USD/kg', 'cost of its elements'),
         ('anion_class', '', 'class of its anions'),
         ('probability_atom2vec', '', 'probability to be fast by the second model'),
-        ('agrees', '', 'whether the second model calls it fast too (1)'),
+        (
+            'agrees',
+            '',
+            'whether its score by the second model is above zero too (1); its probability may be under 0.5 there',
+        ),
         ('nearest_formula', '', 'known compound that shares the most atoms with it'),
         ('nearest_uuid', '', 'structure of the nearest known compound'),
         ('nearest_label', '', 'measured label of the nearest known compound: 1 fast, 0 slow'),

@@ -50,7 +50,8 @@ _LABELS = {
 _WORDS = {'agrees': {1.0: 'yes', 0.0: 'no'}, 'nearest_label': {1.0: 'fast', 0.0: 'slow'}}
 _UNITS = {'mean_mass_g_per_mol': 'g/mol'}
 _DESCRIPTIONS = {
-    'agrees': 'whether the second model calls it fast too; empty where it has not seen one of the elements'
+    'agrees': 'whether its score by the second model is above zero too, where the probability may be under 0.5; '
+    'empty where it has not seen one of the elements'
 }
 
 
