@@ -15,6 +15,7 @@ from aiida_limap.formats.arrays import array_bytes, read_arrays
 
 __all__ = [
     'DENSITIES_FOLDER',
+    'DOS_FILE',
     'PHONONS_FILE',
     'DosArrays',
     'PhononEntry',
@@ -27,6 +28,8 @@ __all__ = [
 PHONONS_FILE = 'phonon_files.json'
 #: Folder of a job in which the engine writes one density of states per compound, if it is asked to.
 DENSITIES_FOLDER = 'densities'
+#: A density of states among the phonon files of a compound.
+DOS_FILE = 'phonon_dos.npz'
 SCHEMA = 'limap.phonon_files'
 SCHEMA_VERSION = 1
 _ARRAYS = ('frequencies_THz', 'total', 'elements', 'by_element', 'counts')
@@ -38,10 +41,12 @@ class PhononEntry:
 
     :param id: identifier of its row.
     :param path: its file or folder, relative to the folder of the job.
+    :param name: its identifier at the source; empty where the files may tell it.
     """
 
     id: str
     path: str
+    name: str = ''
 
 
 def write_phonon_files(path: Path, entries: Sequence[PhononEntry]) -> None:
@@ -57,7 +62,10 @@ def write_phonon_files(path: Path, entries: Sequence[PhononEntry]) -> None:
         {
             'schema': SCHEMA,
             'schema_version': SCHEMA_VERSION,
-            'compounds': [{'id': entry.id, 'path': entry.path} for entry in entries],
+            'compounds': [
+                {'id': entry.id, 'path': entry.path, **({'name': entry.name} if entry.name else {})}
+                for entry in entries
+            ],
         },
     )
 
@@ -75,8 +83,8 @@ def read_phonon_files(path: Path) -> list[PhononEntry]:
     check_keys(name, document, ('schema', 'schema_version', 'compounds'))
     entries = []
     for entry in document['compounds']:
-        check_keys(f'{name}: compound', entry, ('id', 'path'))
-        entries.append(PhononEntry(str(entry['id']), str(entry['path'])))
+        check_keys(f'{name}: compound', entry, ('id', 'path'), ('name',))
+        entries.append(PhononEntry(str(entry['id']), str(entry['path']), str(entry.get('name', ''))))
     _check(name, entries)
     return entries
 

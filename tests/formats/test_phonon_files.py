@@ -18,7 +18,7 @@ from aiida_limap.formats.phonon_files import (
     write_phonon_files,
 )
 
-ENTRIES = [PhononEntry('a', 'phonons/a/phonopy.yaml'), PhononEntry('b', 'phonons/b')]
+ENTRIES = [PhononEntry('a', 'phonons/a/phonopy.yaml', 'mp-1'), PhononEntry('b', 'phonons/b')]
 
 
 def dos(**changes) -> DosArrays:

@@ -16,12 +16,13 @@ from aiida_limap.engines.phonons._archives import (
     members,
 )
 from aiida_limap.engines.phonons.errors import PhononSourceError
+from aiida_limap.formats.phonon_files import DOS_FILE
 
 __all__ = ['DOS_FILES', 'FILES', 'YAML_FILES', 'PhononFiles', 'collect_files', 'known_name']
 
 #: Files that hold a crystal and its supercell, and perhaps forces, the richest first.
 YAML_FILES = ('phonopy_params.yaml', 'phonopy.yaml', 'phonopy_disp.yaml', 'phonon.yaml')
-DOS_FILES = ('projected_dos.dat', 'partial_dos.dat', 'total_dos.dat')
+DOS_FILES = (DOS_FILE, 'projected_dos.dat', 'partial_dos.dat', 'total_dos.dat')
 #: All files that are read; anything else in a folder or archive is passed over.
 FILES = (
     *YAML_FILES,
@@ -149,9 +150,13 @@ def _single(name: str, data: bytes) -> str:
 
 
 def _stem(name: str) -> str:
-    for suffix in (*COMPRESSED_SUFFIXES, '.tar', '.tgz', '.txz', '.zip', '.yaml', '.dat'):
+    for suffix in (*COMPRESSED_SUFFIXES, '.tar', '.tgz', '.txz', '.zip'):
         if name.lower().endswith(suffix) and len(name) > len(suffix):
             name = name[: -len(suffix)]
+    # Li2O.phonopy_params.yaml is Li2O, and phonopy_params.yaml has no other name.
+    for suffix in (*(f'.{known}' for known in FILES), '.yaml', '.dat', '.npz'):
+        if name.endswith(suffix) and len(name) > len(suffix):
+            return name[: -len(suffix)]
     return name
 
 

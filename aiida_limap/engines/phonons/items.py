@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from aiida_limap.common.status import Status
@@ -48,8 +48,8 @@ def phonon_quantities(
         spectrum = source.dos
         if not spectrum.by_element:
             raise PhononSourceError(
-                f'{source.identifier}: a total density of states does not tell whose motion it is; add '
-                'projected_dos.dat'
+                f'{source.identifier}: there is only a total density of states, of which no band centre of '
+                f'{options.mobile} can be had; densities by site are needed, as in projected_dos.dat'
             )
     found = band_quantities(
         spectrum,
@@ -118,6 +118,14 @@ def compute_item(
             'mesh': list(spectrum.mesh),
             'q_points': len(spectrum.weights),
         }
+    elif isinstance(spectrum, PhononDos) and spectrum.counts:
+        values['formula'] = _formula(spectrum.counts)
     message = '; '.join((*source.notes, *found.notes))
     values |= {'read_s': read - started, 'wall_s': time.monotonic() - started}
     return ItemResult(identifier, Status.OK, message, values, rows)
+
+
+def _formula(counts: Mapping[str, int]) -> str:
+    from pymatgen.core import Composition
+
+    return str(Composition(dict(counts)).reduced_formula)

@@ -19,6 +19,8 @@ from aiida_limap.engines.phonons.dos import PhononDos
 from aiida_limap.engines.phonons.errors import PhononSourceError
 from aiida_limap.engines.phonons.files import DOS_FILES, PhononFiles, collect_files
 from aiida_limap.engines.phonons.modes import element_of, lowers_symmetry
+from aiida_limap.formats._files import FormatError
+from aiida_limap.formats.phonon_files import DOS_FILE, read_dos
 
 __all__ = ['DosInput', 'PhononInput', 'read_phonons']
 
@@ -120,6 +122,8 @@ def _force_input(files: PhononFiles, crystal: Crystal, folder: Path, nac: bool, 
 
 def _dos_input(files: PhononFiles, crystal: Crystal | None, folder: Path, elements: Sequence[str] | None) -> DosInput:
     name = next(name for name in DOS_FILES if name in files.contents)
+    if name == DOS_FILE:
+        return DosInput(files.identifier, _stored_dos(f'{files.name}/{name}', folder / name), {'dos': name})
     table = _table(f'{files.name}/{name}', folder / name)
     used = {'dos': name}
     if name == 'total_dos.dat':
@@ -142,6 +146,17 @@ def _dos_input(files: PhononFiles, crystal: Crystal | None, folder: Path, elemen
     except InputError as error:
         raise PhononSourceError(f'{files.name}/{name}: {error}') from error
     return DosInput(files.identifier, dos, used)
+
+
+def _stored_dos(name: str, file: Path) -> PhononDos:
+    try:
+        stored = read_dos(file)
+        # Zero stands for a number that is not known.
+        counts = dict(zip(stored.elements, stored.counts, strict=True)) if all(stored.counts) else {}
+        projections = dict(zip(stored.elements, stored.by_element, strict=True))
+        return PhononDos(stored.frequencies_THz, stored.total, projections, counts)
+    except (FormatError, InputError) as error:
+        raise PhononSourceError(f'{name}: {error}') from error
 
 
 def _table(name: str, file: Path) -> NDArray[np.float64]:

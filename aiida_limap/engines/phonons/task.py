@@ -86,7 +86,12 @@ def _compute(entry: PhononEntry, directory: Path, options: PhononOptions, densit
         folder.mkdir(exist_ok=True)
         write_bytes_atomic(folder / f'{entry.id}.npz', dos_bytes(dos_arrays(spectrum, options.smearing_THz)))
     # Where the job ran says nothing to a person who looks for a file.
-    return replace(item, message=item.message.replace(str(path), path.name))
+    item = replace(item, message=item.message.replace(str(path), path.name))
+    if entry.name:
+        # A folder is called by the UUID of the structure, which nobody knows the compound by.
+        message = item.message.replace(path.name, entry.name) if path.is_dir() else item.message
+        item = replace(item, message=message, values={**item.values, 'source_id': entry.name})
+    return item
 
 
 def _options(parameters: Mapping[str, Any]) -> tuple[PhononOptions, bool]:

@@ -74,7 +74,7 @@ def test_mappings_are_read_also_inside_of_a_whole_document(content, structure, p
 def test_without_densities_by_site_the_row_says_so(content):
     source = dos_from_document({**content, 'projected_densities': None}, 'mp-1')
     assert 'no densities by site' in source.notes[0]
-    with pytest.raises(PhononSourceError, match='mp-1: a total density of states does not tell whose motion'):
+    with pytest.raises(PhononSourceError, match=r'mp-1: .* no band centre of Li can be had'):
         phonon_quantities(source, PhononOptions())
 
 
