@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict
 
-from aiida.orm import Int, load_node
+from aiida.orm import load_node
 
 from aiida_limap.calculations.tables import concatenate_tables
 from aiida_limap.data.dataset import DatasetData
@@ -15,10 +15,8 @@ from aiida_limap.workflows._rules import MEMORY, REFUSED, STOP
 __all__ = [
     'ONE_THREAD',
     'Batch',
-    'default_options',
     'join_tables',
     'new_batch',
-    'positive',
     'retries',
     'with_threads_of',
     'words_of',
@@ -127,17 +125,3 @@ def join_tables(pks: Sequence[int], dataset: DatasetData | None = None) -> tuple
                 return table, ''
             merged.append(table.pk)
         pks = merged
-
-
-def default_options() -> dict[str, Any]:
-    """Return the scheduler options of one process on one machine."""
-    return {'resources': {'num_machines': 1, 'num_mpiprocs_per_machine': 1}}
-
-
-def positive(value: Int, port: Any) -> str | None:
-    """Return what is wrong with a number that must be 1 or more, or None.
-
-    :param value: the number.
-    :param port: the input.
-    """
-    return None if value.value >= 1 else f'{port.name} must be 1 or more, not {value.value}'

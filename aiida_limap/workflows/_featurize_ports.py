@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
 from typing import Any
 
 from aiida import orm
@@ -14,16 +13,19 @@ from aiida_limap.calculations.bvff import BvffCalculation
 from aiida_limap.calculations.descriptors import DescriptorsCalculation
 from aiida_limap.data.dataset import DatasetData
 from aiida_limap.data.table import TableData
-from aiida_limap.workflows._batches import default_options, positive
+from aiida_limap.workflows._batch_ports import define_batch_exit_codes, define_batch_inputs
 from aiida_limap.workflows._checks import check_cleaning, check_code, check_dataset_states, check_options
-from aiida_limap.workflows._restart import define_cleaning
-from aiida_limap.workflows._rules import define_no_job_can_run, validate_switches
-from aiida_limap.workflows._tolerance import define_tolerance
+from aiida_limap.workflows._ports import define_numbers, define_switch
 
 __all__ = ['CALCULATIONS', 'OUTPUTS', 'define_inputs', 'define_outputs']
 
 CALCULATIONS = {'bvff': BvffCalculation, 'descriptors': DescriptorsCalculation}
 OUTPUTS = {'bvff': 'migration_energies', 'descriptors': 'descriptors'}
+_NUMBERS = (
+    ('batch_size', 100, 'Structures per job.'),
+    ('max_concurrent', 4, 'Batches (of two jobs each) that run at a time.'),
+    ('max_attempts', 2, 'Jobs of its own that a structure gets, after it was found to stop a batch.'),
+)
 
 
 def define_inputs(spec: WorkChainSpec) -> None:
@@ -33,38 +35,9 @@ def define_inputs(spec: WorkChainSpec) -> None:
     """
     spec.input('dataset', valid_type=DatasetData, help='The structures.')
     spec.input('code', valid_type=orm.AbstractCode, help='The code that runs limap-engine.')
-    for name, default, text in (
-        ('batch_size', 100, 'Structures per job.'),
-        ('max_concurrent', 4, 'Batches (of two jobs each) that run at a time.'),
-        ('max_attempts', 2, 'Jobs of its own that a structure gets, after it was found to stop a batch.'),
-    ):
-        spec.input(
-            name,
-            valid_type=orm.Int,
-            default=partial(orm.Int, default),
-            serializer=orm.to_aiida_type,
-            validator=positive,
-            help=text,
-        )
-    spec.input(
-        'with_descriptors',
-        valid_type=orm.Bool,
-        default=partial(orm.Bool, True),
-        serializer=orm.to_aiida_type,
-        help='Whether descriptors are computed beside the migration energies.',
-    )
-    spec.input('options', valid_type=dict, non_db=True, default=default_options, help='Scheduler options of each job.')
-    define_tolerance(spec)
-    define_cleaning(spec)
-    spec.input(
-        'handler_overrides',
-        valid_type=orm.Dict,
-        required=False,
-        serializer=orm.to_aiida_type,
-        validator=validate_switches,
-        help='By name of a rule of resubmission {"enabled": False}: what a job leaves for which it holds is given up. '
-        'The names are those of the process handlers of limap.bvff.base.',
-    )
+    define_numbers(spec, _NUMBERS)
+    define_switch(spec, 'with_descriptors', True, 'Whether descriptors are computed beside the migration energies.')
+    define_batch_inputs(spec, ' The names are those of the process handlers of limap.bvff.base.')
     spec.expose_inputs(
         BvffCalculation,
         namespace='bvff',
@@ -96,13 +69,12 @@ def define_outputs(spec: WorkChainSpec) -> None:
 
 
 def _define_exit_codes(spec: WorkChainSpec) -> None:
-    spec.exit_code(201, 'ERROR_DATASET_EMPTY', 'The dataset holds no structures.')
+    define_batch_exit_codes(spec, 'structures')
     spec.exit_code(
         202,
         'ERROR_STRUCTURES_MISSING',
         '{count} structures of the dataset are no longer in the database, the first is {uuid}; make a new dataset.',
     )
-    define_no_job_can_run(spec)
     spec.exit_code(
         410,
         'ERROR_NO_RESULTS',
@@ -113,18 +85,6 @@ def _define_exit_codes(spec: WorkChainSpec) -> None:
         411,
         'ERROR_ALL_STRUCTURES_FAILED',
         'No structure gave an answer in {task} ({counts}); the column message of the table says why.',
-    )
-    spec.exit_code(
-        420,
-        'ERROR_TABLES_DIFFER',
-        'The tables of the batches do not fit together: {reason}',
-        invalidates_cache=True,
-    )
-    spec.exit_code(
-        710,
-        'WARNING_STRUCTURES_UNFINISHED',
-        'The tables are complete but for {count} structures, which no job finished; output_parameters names them.',
-        invalidates_cache=True,
     )
 
 

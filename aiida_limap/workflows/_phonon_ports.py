@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
 from typing import Any
 
 from aiida import orm
@@ -17,13 +16,17 @@ from aiida_limap.calculations.phonons import PhononsCalculation
 from aiida_limap.data.dataset import DatasetData
 from aiida_limap.data.phonon_dos import PhononDosData
 from aiida_limap.data.table import TableData
-from aiida_limap.workflows._batches import default_options, positive
+from aiida_limap.workflows._batch_ports import define_batch_exit_codes, define_batch_inputs
 from aiida_limap.workflows._checks import check_code, check_options
-from aiida_limap.workflows._restart import define_cleaning
-from aiida_limap.workflows._rules import define_no_job_can_run, validate_switches
-from aiida_limap.workflows._tolerance import define_tolerance
+from aiida_limap.workflows._ports import define_numbers, define_options
 
 __all__ = ['define_inputs', 'define_outputs']
+
+_NUMBERS = (
+    ('batch_size', 50, 'Compounds per job.'),
+    ('max_concurrent', 4, 'Jobs that run at a time.'),
+    ('max_attempts', 2, 'Jobs of its own that a compound gets, after it was found to stop a batch.'),
+)
 
 
 def define_inputs(spec: WorkChainSpec) -> None:
@@ -38,42 +41,14 @@ def define_inputs(spec: WorkChainSpec) -> None:
         'profile. Those without are left out.',
     )
     spec.input('code', valid_type=orm.AbstractCode, help='The code that runs limap-engine.')
-    for name, default, text in (
-        ('batch_size', 50, 'Compounds per job.'),
-        ('max_concurrent', 4, 'Jobs that run at a time.'),
-        ('max_attempts', 2, 'Jobs of its own that a compound gets, after it was found to stop a batch.'),
-    ):
-        spec.input(
-            name,
-            valid_type=orm.Int,
-            default=partial(orm.Int, default),
-            serializer=orm.to_aiida_type,
-            validator=positive,
-            help=text,
-        )
-    spec.input('options', valid_type=dict, non_db=True, default=default_options, help='Scheduler options of each job.')
-    define_tolerance(spec)
-    define_cleaning(spec)
-    spec.input(
-        'handler_overrides',
-        valid_type=orm.Dict,
-        required=False,
-        serializer=orm.to_aiida_type,
-        validator=validate_switches,
-        help='By name of a rule of resubmission {"enabled": False}: what a job leaves for which it holds is given up.',
-    )
+    define_numbers(spec, _NUMBERS)
+    define_batch_inputs(spec)
     spec.expose_inputs(PhononsCalculation, namespace='phonons', include=('parameters',))
     spec.inputs['phonons'].help = 'What the jobs have in common that compute phonon quantities.'
     spec.expose_inputs(
         ClusterPhononsCalculation, namespace='cluster', include=('parameters', 'labels', 'diffusivities')
     )
-    spec.input(
-        'cluster.options',
-        valid_type=dict,
-        non_db=True,
-        default=default_options,
-        help='Scheduler options of the clustering.',
-    )
+    define_options(spec, 'cluster.options', 'Scheduler options of the clustering.')
     spec.inputs['cluster'].help = 'How compounds are clustered, and which of them are known conductors.'
     add_inputs_validator(spec, _validate_inputs)
 
@@ -104,7 +79,7 @@ def define_outputs(spec: WorkChainSpec) -> None:
         valid_type=orm.Dict,
         help='Counts by status word, compounds that no job finished, and facts by method of clustering.',
     )
-    spec.exit_code(201, 'ERROR_DATASET_EMPTY', 'The dataset holds no structures.')
+    define_batch_exit_codes(spec, 'compounds')
     spec.exit_code(
         205,
         'ERROR_NO_PHONON_FILES',
@@ -112,7 +87,6 @@ def define_outputs(spec: WorkChainSpec) -> None:
         '`aiida-limap import phonons`.',
         invalidates_cache=True,
     )
-    define_no_job_can_run(spec)
     spec.exit_code(
         410,
         'ERROR_NO_RESULTS',
@@ -124,16 +98,7 @@ def define_outputs(spec: WorkChainSpec) -> None:
         'ERROR_ALL_STRUCTURES_FAILED',
         'No compound gave an answer ({counts}); the column message of the table says why.',
     )
-    spec.exit_code(
-        420, 'ERROR_TABLES_DIFFER', 'The tables of the batches do not fit together: {reason}', invalidates_cache=True
-    )
     spec.exit_code(452, 'ERROR_CLUSTERING_FAILED', 'The clustering failed with {reason}', invalidates_cache=True)
-    spec.exit_code(
-        710,
-        'WARNING_STRUCTURES_UNFINISHED',
-        'The tables are complete but for {count} compounds, which no job finished; output_parameters names them.',
-        invalidates_cache=True,
-    )
 
 
 def _validate_inputs(inputs: Mapping[str, Any], _namespace: Any) -> str | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
 from typing import Any
 
 from aiida import orm
@@ -11,7 +10,7 @@ from aiida.common.exceptions import NotExistent
 from aiida.engine import ExitCode, ProcessBuilder, WorkChain
 from aiida.engine.processes.workchains.workchain import WorkChainSpec
 
-from aiida_limap.workflows._batches import positive
+from aiida_limap.workflows._ports import define_number, define_switch
 
 __all__ = [
     'CleaningMixin',
@@ -65,12 +64,11 @@ def define_cleaning(spec: WorkChainSpec) -> None:
 
     :param spec: the specification to fill.
     """
-    spec.input(
+    define_switch(
+        spec,
         'clean_workdir',
-        valid_type=orm.Bool,
-        default=partial(orm.Bool, False),
-        serializer=orm.to_aiida_type,
-        help='Whether the work folders of all jobs are deleted from the computer when the work chain has ended.',
+        False,
+        'Whether the work folders of all jobs are deleted from the computer when the work chain has ended.',
     )
 
 
@@ -81,14 +79,7 @@ def bound_iterations(spec: WorkChainSpec, meaning: str, default: int = 10) -> No
     :param meaning: help of the input.
     :param default: number of jobs.
     """
-    spec.input(
-        'max_iterations',
-        valid_type=orm.Int,
-        default=partial(orm.Int, default),
-        serializer=orm.to_aiida_type,
-        validator=positive,
-        help=meaning,
-    )
+    define_number(spec, 'max_iterations', default, meaning)
     define_cleaning(spec)
     # It counts iterations anew, but then looks at the jobs from before the pause.
     spec.inputs.pop('pause_on_max_iterations', None)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
 from typing import Any
 
 from aiida import orm
@@ -19,9 +18,9 @@ from aiida_limap.data.dataset import DatasetData
 from aiida_limap.data.map import MapData
 from aiida_limap.data.screening_model import ScreeningModelData
 from aiida_limap.data.table import TableData
-from aiida_limap.workflows._batches import default_options, positive
 from aiida_limap.workflows._checks import check_code, check_options
 from aiida_limap.workflows._describing import DescribeWorkChain
+from aiida_limap.workflows._ports import define_numbers, define_options
 from aiida_limap.workflows._restart import define_cleaning
 from aiida_limap.workflows._rules import define_no_job_can_run
 
@@ -77,27 +76,13 @@ def define_inputs(spec: WorkChainSpec) -> None:
         required=False,
         help='A materials map: hits get their composition code, and the points that are nearest by it.',
     )
-    for name, default, text in _NUMBERS:
-        spec.input(
-            name,
-            valid_type=orm.Int,
-            default=partial(orm.Int, default),
-            serializer=orm.to_aiida_type,
-            validator=positive,
-            help=text,
-        )
+    define_numbers(spec, _NUMBERS)
     spec.expose_inputs(
         DescribeWorkChain, namespace='featurize', exclude=('dataset', 'code', 'with_descriptors', 'bvff', 'metadata')
     )
     for task, process in TASKS.items():
         spec.expose_inputs(process, namespace=task, include=('parameters',))
-        spec.input(
-            f'{task}.options',
-            valid_type=dict,
-            non_db=True,
-            default=default_options,
-            help='Scheduler options of these jobs.',
-        )
+        define_options(spec, f'{task}.options', 'Scheduler options of these jobs.')
     for part, text in (
         ('featurize', 'How the structures are described: batches, tolerance, layout.'),
         ('train', 'How the models are trained.'),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +19,10 @@ from aiida_limap.data.dataset import DatasetData
 from aiida_limap.data.map import MapData
 from aiida_limap.data.table import TableData
 from aiida_limap.workflows._ancestry import fill_from_parent
-from aiida_limap.workflows._batches import default_options, words_of
+from aiida_limap.workflows._batches import words_of
 from aiida_limap.workflows._checks import check_code, check_dataset_states, check_options
 from aiida_limap.workflows._describing import DescribeWorkChain
+from aiida_limap.workflows._ports import define_options, define_switch
 from aiida_limap.workflows._restart import CleaningMixin, define_cleaning
 from aiida_limap.workflows.featurize import FeaturizeWorkChain
 from aiida_limap.workflows.protocols.mixin import OPTIONS, ProtocolMixin
@@ -52,24 +52,17 @@ class EncodeWorkChain(ProtocolMixin, CleaningMixin, WorkChain):
         spec.input(PARENT_MAP, valid_type=MapData, help='The map that structures are placed on.')
         spec.input('dataset', valid_type=DatasetData, help='The structures; those on the map already are taken over.')
         spec.input('code', valid_type=orm.AbstractCode, help='The code that runs limap-engine.')
-        spec.input(
+        define_switch(
+            spec,
             'with_energies',
-            valid_type=orm.Bool,
-            default=partial(orm.Bool, True),
-            serializer=orm.to_aiida_type,
-            help='Whether migration energies (eV) are computed, to stand beside the predicted ones.',
+            True,
+            'Whether migration energies (eV) are computed, to stand beside the predicted ones.',
         )
         spec.expose_inputs(
             FeaturizeWorkChain, namespace='featurize', exclude=('dataset', 'code', 'with_descriptors', 'metadata')
         )
         spec.expose_inputs(EncodeCalculation, namespace='encode', include=('parameters', 'model', 'ensemble'))
-        spec.input(
-            'encode.options',
-            valid_type=dict,
-            non_db=True,
-            default=default_options,
-            help='Scheduler options of this job.',
-        )
+        define_options(spec, 'encode.options', 'Scheduler options of this job.')
         spec.inputs[
             'featurize'
         ].help = 'What limap.featurize does: batches, tolerance, migration energies (eV), descriptors.'

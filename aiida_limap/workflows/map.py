@@ -21,7 +21,6 @@ from aiida_limap.data.autoencoder import AutoencoderData
 from aiida_limap.data.dataset import DatasetData
 from aiida_limap.data.map import MapData
 from aiida_limap.data.table import TableData
-from aiida_limap.workflows._batches import default_options
 from aiida_limap.workflows._checks import (
     check_cleaning,
     check_code,
@@ -30,6 +29,7 @@ from aiida_limap.workflows._checks import (
     check_target_name,
 )
 from aiida_limap.workflows._ensemble import ensemble_members
+from aiida_limap.workflows._ports import define_options
 from aiida_limap.workflows._restart import CleaningMixin, define_cleaning
 from aiida_limap.workflows.featurize import FeaturizeWorkChain, fill_featurize
 from aiida_limap.workflows.protocols.mixin import OPTIONS, ParametersOf, ProtocolMixin
@@ -63,12 +63,10 @@ class MapWorkChain(ProtocolMixin, CleaningMixin, WorkChain):
         spec.expose_inputs(TrainCalculation, namespace='train', include=('parameters', 'monitors'))
         spec.expose_inputs(EncodeCalculation, namespace='encode', include=('parameters',))
         for task in ('train', 'encode'):
-            spec.input(
+            define_options(
+                spec,
                 f'{task}.options',
-                valid_type=dict,
-                non_db=True,
-                default=default_options,
-                help='Scheduler options of these jobs, e.g. queue_name and custom_scheduler_commands for a GPU.',
+                'Scheduler options of these jobs, e.g. queue_name and custom_scheduler_commands for a GPU.',
             )
         for part, text in (
             ('featurize', 'What limap.featurize does: batches, tolerance, migration energies (eV), descriptors.'),

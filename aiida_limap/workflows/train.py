@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,7 @@ from aiida_limap.common.training import GRID
 from aiida_limap.data.table import TableData
 from aiida_limap.workflows._checks import check_code
 from aiida_limap.workflows._options import RATE_DIVISOR, lower_rate, smaller_batch, smaller_group
+from aiida_limap.workflows._ports import define_switch
 from aiida_limap.workflows._restart import RestartMixin, bound_iterations, fill_restart, job_options
 from aiida_limap.workflows._rules import (
     MEMORY,
@@ -70,13 +70,12 @@ class TrainBaseWorkChain(ProtocolMixin, RestartMixin, BaseRestartWorkChain):
         spec.inputs[_NAMESPACE].help = 'Inputs of the jobs, of which each goes on where the one before it was stopped.'
         bound_iterations(spec, 'Largest number of jobs.')
         add_inputs_validator(spec, lambda inputs, _port: check_code((inputs.get(_NAMESPACE) or {}).get('code')))
-        spec.input(
+        define_switch(
+            spec,
             'allow_smaller_batches',
-            valid_type=orm.Bool,
-            default=partial(orm.Bool, False),
-            serializer=orm.to_aiida_type,
-            help='Whether the batch size may be halved where a single model does not fit into the memory of the '
-            'device. The model that is trained is another one then.',
+            False,
+            'Whether the batch size may be halved where a single model does not fit into the memory of the device. The '
+            'model that is trained is another one then.',
         )
         spec.outline(
             cls.setup,
