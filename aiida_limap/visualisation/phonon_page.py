@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import html
-import io
-import re
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -16,14 +12,11 @@ from aiida_limap import __version__
 from aiida_limap.formats.phonons import PhononReport
 from aiida_limap.visualisation._phonon_common import METHOD_NAMES, probability
 from aiida_limap.visualisation._phonon_data import compound_blocks, page_data
-from aiida_limap.visualisation.page_parts import inline_json, joined_script, packaged, write_text
+from aiida_limap.visualisation.page_parts import write_text
 from aiida_limap.visualisation.phonons import PHONON_FIGURES, write_phonon_figures
 from aiida_limap.visualisation.report_document import (
-    Additions,
     Block,
     Code,
-    Facts,
-    Identifier,
     Items,
     Markup,
     Picture,
@@ -32,18 +25,23 @@ from aiida_limap.visualisation.report_document import (
     Text,
     render,
 )
-from aiida_limap.visualisation.report_pictures import picture_width_inch
-from aiida_limap.visualisation.svg_scheme import follow_scheme
+from aiida_limap.visualisation.report_page import (
+    Pictures,
+    answering,
+    drawn_blocks,
+    facts_block,
+    following_pictures,
+    settings_blocks,
+    table_of_nodes,
+    write_columns,
+)
 
 __all__ = ['draw_phonon_pictures', 'phonon_html', 'write_phonon_compounds', 'write_phonon_page']
 
 #: Parts of the script, in the order in which they are put together; all share one function.
 SCRIPT_PARTS = ('base', 'plot', 'density', 'table', 'start')
-_IDENTIFIER = re.compile(r'[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}')
-_NARROW_INCH = 4.0
 _COLOURS = 8
 _MOST_CANDIDATES = 25
-Pictures = Mapping[str, Picture]
 
 
 def write_phonon_page(report: PhononReport, path: Path | str, pictures: Pictures) -> Path:
@@ -66,15 +64,11 @@ def write_phonon_compounds(report: PhononReport, path: Path | str) -> Path:
     :returns: the path.
     :raises VisualisationError: if the file cannot be written.
     """
-    table = io.StringIO()
-    writer = csv.writer(table, lineterminator='\n')
-    columns = {name: entry.values for name, entry in report.compounds.items()}
+    columns: dict[str, Sequence[object]] = {name: entry.values for name, entry in report.compounds.items()}
     for grouping in report.groupings:
         columns[f'cluster_{grouping.method}'] = grouping.labels
         columns[f'silhouette_{grouping.method}'] = grouping.silhouettes
-    writer.writerow(columns)
-    writer.writerows(zip(*columns.values(), strict=True))
-    return write_text(path, table.getvalue(), 'page')
+    return write_columns(path, columns, 'page')
 
 
 def draw_phonon_pictures(
@@ -86,18 +80,13 @@ def draw_phonon_pictures(
     :param on_figure: told the name of each figure after it was drawn or left out.
     :returns: the pictures by name, and for figures that the report cannot give why.
     """
-    with tempfile.TemporaryDirectory(prefix='limap-phonons-') as folder:
-        written = write_phonon_figures(report, folder, formats=('svg',), on_figure=on_figure)
-        drawn = {figure.name: (figure.files[0].read_bytes(), figure.caption) for figure in written.figures}
-    pictures = {}
-    sources = ''.join(f' {source.rstrip(".")}.' for source in report.sources)
-    for name, (content, caption) in drawn.items():
-        # The heading of the page, and its section on provenance, say the same once.
-        text = caption.removeprefix(f'{report.title}: ').removesuffix(sources)
-        is_wide = picture_width_inch(content) > _NARROW_INCH
-        shows = PHONON_FIGURES[name].shows
-        pictures[name] = Picture('svg', follow_scheme(content), shows, text[:1].upper() + text[1:], is_wide=is_wide)
-    return pictures, written.left_out
+    return following_pictures(
+        lambda folder: write_phonon_figures(report, folder, formats=('svg',), on_figure=on_figure),
+        PHONON_FIGURES,
+        report.title,
+        # The section on provenance says the same once.
+        sources=''.join(f' {source.rstrip(".")}.' for source in report.sources),
+    )
 
 
 def phonon_html(report: PhononReport, pictures: Pictures) -> str:
@@ -121,12 +110,9 @@ def phonon_html(report: PhononReport, pictures: Pictures) -> str:
         Section('citations', 'What to cite', _citations(report)),
     ]
     sections = [section for section in sections if section.blocks]
-    script = joined_script(f'phonon_script/{name}' for name in SCRIPT_PARTS)
-    additions = Additions(packaged('phonons.css'), script, inline_json(page_data(report), 'the report'), _TOOLS)
+    scripts = [f'phonon_script/{name}' for name in SCRIPT_PARTS]
+    additions = answering('phonons.css', scripts, page_data(report), 'the report')
     return render(report.title, _summary(report), sections, f'aiida-limap {__version__}', additions)
-
-
-_TOOLS = '<button type="button" id="theme" hidden></button>'
 
 
 def _summary(report: PhononReport) -> list[str]:
@@ -266,32 +252,18 @@ def _correlations(report: PhononReport) -> list[Block]:
 
 
 def _drawn(report: PhononReport, pictures: Pictures, names: Sequence[str]) -> list[Block]:
-    """Return figures, and for those that are not there the reason."""
-    blocks: list[Block] = [pictures[name] for name in names if name in pictures]
-    absent = [name for name in names if name not in pictures and name in report.missing]
-    if absent:
-        blocks.append(Text('Not drawn:', is_note=True))
-        blocks.append(Items([f'{PHONON_FIGURES[name].shows}: {report.missing[name]}' for name in absent]))
-    return blocks
-
-
-def _facts(facts: Mapping[str, str]) -> Facts:
-    return Facts([(name, Identifier(word) if _IDENTIFIER.fullmatch(word) else word) for name, word in facts.items()])
+    return drawn_blocks(pictures, names, PHONON_FIGURES, report.missing)
 
 
 def _settings(report: PhononReport) -> list[Block]:
-    blocks: list[Block] = [_facts(report.facts)] if report.facts else []
-    for title, options in report.settings.items():
-        blocks += [Text(f'{title}:'), _facts(options)]
-    return blocks
+    return [*([facts_block(report.facts)] if report.facts else []), *settings_blocks(report.settings)]
 
 
 def _provenance(report: PhononReport) -> list[Block]:
     blocks: list[Block] = [Items(list(report.sources))] if report.sources else []
     if not report.nodes:
         return [*blocks, Text(report.missing.get('nodes', 'These numbers were not computed by AiiDA.'), is_note=True)]
-    rows = [(node.role, node.kind, Identifier(node.uuid), Identifier(node.command)) for node in report.nodes]
-    return [*blocks, Table(('What it did', 'Node', 'UUID', 'Command that shows it'), rows)]
+    return [*blocks, table_of_nodes((node.role, node.kind, node.uuid, node.command) for node in report.nodes)]
 
 
 def _citations(report: PhononReport) -> list[Block]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -22,13 +21,12 @@ from aiida_limap.visualisation.report_document import (
     Text,
     render,
 )
+from aiida_limap.visualisation.report_page import facts_block, not_drawn_blocks, table_of_nodes
 from aiida_limap.visualisation.report_parts import MapReport, ReportRows
 
 __all__ = ['report_html', 'write_citations', 'write_report']
 
 _AXES = {'x_comp': 'composition code', 'x_struc': 'structure code'}
-#: A UUID or a SHA-256.
-_IDENTIFIER = re.compile(r'[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{64}')
 _MOST_QUANTITIES = 10
 _MOST_JOBS = 12
 
@@ -63,7 +61,7 @@ def report_html(report: MapReport) -> str:
     """
     check_bundle(report.bundle)
     sections = [
-        Section('map', 'The map', [_facts(report.facts), *report.pictures[:2]]),
+        Section('map', 'The map', [facts_block(report.facts), *report.pictures[:2]]),
         _dataset(report),
         _losses(report),
         _quality(report),
@@ -77,12 +75,6 @@ def report_html(report: MapReport) -> str:
     ]
     generator = f'aiida-limap {__version__}'
     return render(report.bundle.title, map_facts(report.bundle).summary(), sections, generator)
-
-
-def _facts(facts: Mapping[str, str]) -> Facts:
-    return Facts(
-        [(name, Identifier(value) if _IDENTIFIER.fullmatch(value) else value) for name, value in facts.items()]
-    )
 
 
 def _missing(report: MapReport, name: str) -> list[Block]:
@@ -102,7 +94,7 @@ def _dataset(report: MapReport) -> Section:
             )
         )
         if found.chosen_by:
-            blocks += [Text('Chosen by:'), _facts(found.chosen_by)]
+            blocks += [Text('Chosen by:'), facts_block(found.chosen_by)]
         if found.became:
             blocks += [Text('What became of the import:'), Items(list(found.became))]
     return Section('dataset', 'Structures', [*blocks, *data_sources(report.bundle)])
@@ -183,13 +175,7 @@ def _plain(value: object) -> str:
 
 
 def _figures(report: MapReport) -> Section:
-    blocks: list[Block] = list(report.pictures[2:])
-    if report.not_drawn:
-        blocks += [
-            Text('Not drawn:', is_note=True),
-            Items([f'{name}: {reason}' for name, reason in report.not_drawn.items()]),
-        ]
-    return Section('figures', 'Figures', blocks)
+    return Section('figures', 'Figures', [*report.pictures[2:], *not_drawn_blocks(report.not_drawn)])
 
 
 def _parameters(report: MapReport) -> Section:
@@ -199,7 +185,7 @@ def _parameters(report: MapReport) -> Section:
         lacking = _missing(report, name)
         if facts or lacking:
             blocks.append(Text(f'{title}:'))
-        blocks += [_facts(facts), *lacking] if facts else lacking
+        blocks += [facts_block(facts), *lacking] if facts else lacking
     blocks += _missing(report, 'jobs')
     for jobs in report.jobs:
         shown = jobs.identifiers[:_MOST_JOBS]
@@ -213,18 +199,17 @@ def _parameters(report: MapReport) -> Section:
                 if len(jobs.identifiers) > 1
                 else f'{jobs.title}:'
             ),
-            _facts({**jobs.facts, **jobs.parameters}),
+            facts_block({**jobs.facts, **jobs.parameters}),
             Items([Identifier(uuid) for uuid in shown]),
         ]
     return Section('parameters', 'Protocols and parameters', blocks)
 
 
 def _nodes(report: MapReport) -> Section:
-    rows = [(node.role, node.kind, Identifier(node.identifier), Identifier(node.command)) for node in report.nodes]
     blocks: list[Block] = [
         Text('Identifiers are the same in every profile that the map is imported into. The jobs of one compound:'),
         Code('aiida-limap point show UUID'),
-        Table(('What it did', 'Node', 'UUID', 'Command that shows it'), rows),
+        table_of_nodes((node.role, node.kind, node.identifier, node.command) for node in report.nodes),
         *_missing(report, 'nodes'),
     ]
     return Section('provenance', 'Provenance', blocks)

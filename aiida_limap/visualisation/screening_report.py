@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import html
-import io
-import re
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -14,14 +11,10 @@ from aiida_limap.formats.screening import ScreeningReport
 from aiida_limap.visualisation._screening_common import big_number
 from aiida_limap.visualisation._screening_counts import shares
 from aiida_limap.visualisation._screening_hits import hit_blocks, hit_data
-from aiida_limap.visualisation.page_parts import inline_json, joined_script, packaged, write_text
+from aiida_limap.visualisation.page_parts import write_text
 from aiida_limap.visualisation.report_document import (
-    Additions,
     Block,
     Code,
-    Facts,
-    Identifier,
-    Items,
     Markup,
     Picture,
     Section,
@@ -29,9 +22,17 @@ from aiida_limap.visualisation.report_document import (
     Text,
     render,
 )
-from aiida_limap.visualisation.report_pictures import picture_width_inch
+from aiida_limap.visualisation.report_page import (
+    Pictures,
+    answering,
+    drawn_blocks,
+    facts_block,
+    following_pictures,
+    settings_blocks,
+    table_of_nodes,
+    write_columns,
+)
 from aiida_limap.visualisation.screening import SCREENING_FIGURES, write_screening_figures
-from aiida_limap.visualisation.svg_scheme import follow_scheme
 
 __all__ = [
     'draw_screening_pictures',
@@ -43,13 +44,9 @@ __all__ = [
 
 #: Parts of the script, in the order in which they are put together; all share one function.
 SCRIPT_PARTS = ('table', 'elements', 'start')
-_IDENTIFIER = re.compile(r'[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}')
-#: Wider figures take a row of their own.
-_NARROW_INCH = 4.0
-#: But these can be read at half their size, and the page shows the same numbers beside its hits.
+#: Wide figures that can be read at half their size; the page shows the same numbers beside its hits.
 _HALF = ('occurrence', 'price')
 _SCORES = (('accuracy', 'Accuracy'), ('f1', 'F1'), ('mcc', 'MCC'))
-Pictures = Mapping[str, Picture]
 
 
 def write_screening_report(report: ScreeningReport, path: Path | str, pictures: Pictures) -> Path:
@@ -72,13 +69,7 @@ def write_screening_hits(report: ScreeningReport, path: Path | str) -> Path:
     :returns: the path.
     :raises VisualisationError: if the file cannot be written.
     """
-    import csv
-
-    table = io.StringIO()
-    writer = csv.writer(table, lineterminator='\n')
-    writer.writerow(report.hits)
-    writer.writerows(zip(*(column.values for column in report.hits.values()), strict=True))
-    return write_text(path, table.getvalue(), 'report')
+    return write_columns(path, {name: column.values for name, column in report.hits.items()}, 'report')
 
 
 def write_screening_citations(report: ScreeningReport, path: Path | str) -> Path:
@@ -101,22 +92,12 @@ def draw_screening_pictures(
     :param on_figure: told the name of each figure after it was drawn or left out.
     :returns: the pictures by name, and for figures that the screening cannot give why.
     """
-    with tempfile.TemporaryDirectory(prefix='limap-report-') as folder:
-        written = write_screening_figures(report, folder, formats=('svg',), on_figure=on_figure)
-        drawn = {figure.name: (figure.files[0].read_bytes(), figure.caption) for figure in written.figures}
-    pictures = {
-        name: Picture(
-            'svg', follow_scheme(content), SCREENING_FIGURES[name].shows,
-            _capital(caption.removeprefix(f'{report.title}: ')),
-            is_wide=picture_width_inch(content) > _NARROW_INCH and name not in _HALF,
-        )
-        for name, (content, caption) in drawn.items()
-    }  # fmt: skip
-    return pictures, written.left_out
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
+    return following_pictures(
+        lambda folder: write_screening_figures(report, folder, formats=('svg',), on_figure=on_figure),
+        SCREENING_FIGURES,
+        report.title,
+        half=_HALF,
+    )
 
 
 def screening_html(report: ScreeningReport, pictures: Pictures) -> str:
@@ -126,7 +107,7 @@ def screening_html(report: ScreeningReport, pictures: Pictures) -> str:
     :param pictures: its figures by name.
     """
     sections = [
-        Section('screening', 'The screening', [*_strip(report), _facts(report.facts)]),
+        Section('screening', 'The screening', [*_strip(report), facts_block(report.facts)]),
         Section('hits', 'Hits', hit_blocks(report)),
         Section('funnel', 'The funnel', _drawn(report, pictures, ('funnel', 'scores'))),
         Section('models', 'How good the models are', [*_models(report), *_drawn(report, pictures, _OF_MODELS)]),
@@ -136,13 +117,12 @@ def screening_html(report: ScreeningReport, pictures: Pictures) -> str:
         Section('provenance', 'Provenance', _nodes(report)),
         Section('citations', 'What to cite', _citations(report)),
     ]
-    script = joined_script(f'screening_script/{name}' for name in SCRIPT_PARTS)
-    additions = Additions(packaged('screening.css'), script, inline_json(hit_data(report), 'the screening'), _TOOLS)
+    scripts = [f'screening_script/{name}' for name in SCRIPT_PARTS]
+    additions = answering('screening.css', scripts, hit_data(report), 'the screening')
     return render(report.title, _summary(report), sections, f'aiida-limap {__version__}', additions)
 
 
 _OF_MODELS = ('models', 'learning', 'subsets', 'plateau')
-_TOOLS = '<button type="button" id="theme" hidden></button>'
 
 
 def _summary(report: ScreeningReport) -> list[str]:
@@ -177,20 +157,9 @@ def _percent(share: float) -> str:
     return f'{100 * share:.2g} %' if share >= 1e-4 else 'under 0.01 %' if share else 'none'
 
 
-def _facts(facts: Mapping[str, str]) -> Facts:
-    return Facts([(name, Identifier(word) if _IDENTIFIER.fullmatch(word) else word) for name, word in facts.items()])
-
-
 def _drawn(report: ScreeningReport, pictures: Pictures, names: Sequence[str]) -> list[Block]:
-    """Return figures, and for those that are not there the reason."""
-    blocks: list[Block] = [pictures[name] for name in names if name in pictures]
-    absent = [name for name in names if name not in pictures]
-    said = [f'{SCREENING_FIGURES[name].shows}: {report.missing[name]}' for name in absent if name in report.missing]
-    if said:
-        blocks += [Text('Not drawn:', is_note=True), Items(said)]
-    if not blocks:
-        blocks.append(Text('Nothing of this is known of the screening.', is_note=True))
-    return blocks
+    blocks = drawn_blocks(pictures, names, SCREENING_FIGURES, report.missing)
+    return blocks or [Text('Nothing of this is known of the screening.', is_note=True)]
 
 
 def _models(report: ScreeningReport) -> list[Block]:
@@ -215,19 +184,17 @@ def _models(report: ScreeningReport) -> list[Block]:
 
 
 def _settings(report: ScreeningReport) -> list[Block]:
-    blocks: list[Block] = []
-    for title, options in report.settings.items():
-        blocks += [Text(f'{title}:'), _facts(options)]
-    return blocks or [Text(report.missing.get('settings', 'No options are known.'), is_note=True)]
+    return settings_blocks(report.settings) or [
+        Text(report.missing.get('settings', 'No options are known.'), is_note=True)
+    ]
 
 
 def _nodes(report: ScreeningReport) -> list[Block]:
     if not report.nodes:
         return [Text(report.missing.get('nodes', 'The screening was not run by AiiDA.'), is_note=True)]
-    rows = [(node.role, node.kind, Identifier(node.uuid), Identifier(node.command)) for node in report.nodes]
     return [
         Text('Identifiers are the same in every profile that the screening is imported into.'),
-        Table(('What it did', 'Node', 'UUID', 'Command that shows it'), rows),
+        table_of_nodes((node.role, node.kind, node.uuid, node.command) for node in report.nodes),
     ]
 
 
