@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import lzma
-import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,9 +13,11 @@ import yaml
 
 from aiida_limap.engines.errors import InputError, LimapError
 from aiida_limap.engines.phonons import PhononOptions, density_of_states, phonon_quantities, read_phonons
-from aiida_limap.engines.phonons._embedded import EMBEDDED_NAMES, FORCES_ENDING, embedded_crystals, embedded_phonons
+from aiida_limap.engines.phonons._computed import force_bytes
+from aiida_limap.engines.phonons._embedded import EMBEDDED_NAMES, embedded_crystals, embedded_phonons
 from aiida_limap.engines.phonons.calculators import CalculatorOptions, load_calculator, phonons_from_calculator
 from aiida_limap.engines.phonons.modes import PhononModes
+from aiida_limap.formats.force_files import FORCES_ENDING
 from benchmarks.common import print_table, shared_options, write_markdown, write_result
 
 __all__ = ['phonon_embedded']
@@ -113,10 +113,7 @@ def _write_numbers(path: Path, content: Mapping[str, Any]) -> None:
 
 def _write_forces(path: Path, phonopy: Any) -> None:
     phonopy.forces = [np.round(entry['forces'], FORCE_DIGITS) for entry in phonopy.dataset['first_atoms']]
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder, 'phonopy_params.yaml')
-        phonopy.save(file, settings={'force_sets': True, 'force_constants': False})
-        path.write_bytes(lzma.compress(file.read_bytes(), preset=9))
+    path.write_bytes(force_bytes(phonopy))
 
 
 def _densities(modes: PhononModes, smearing: float) -> dict[str, Any]:

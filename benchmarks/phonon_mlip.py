@@ -12,9 +12,9 @@ from typing import Any
 import click
 import numpy as np
 
+from aiida_limap.common.calculators import RELAXATIONS
 from aiida_limap.engines.errors import LimapError
 from aiida_limap.engines.phonons import PhononInput, PhononOptions, phonon_quantities, read_phonons
-from aiida_limap.engines.phonons._relaxation import RELAXATIONS
 from aiida_limap.engines.phonons.calculators import CalculatorOptions, load_calculator, phonons_from_calculator
 from aiida_limap.engines.phonons.modes import element_of
 from benchmarks.common import print_table, shared_options, spearman, spread, write_markdown, write_result

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from aiida_limap.common._parameter import NUMBER, Parameter, unknown
+from aiida_limap.common.calculators import CALCULATOR, CALCULATOR_OPTIONS, check_calculator
 
 __all__ = [
     'BLOCKS',
@@ -71,6 +72,12 @@ PHONONS: dict[str, Parameter] = {
     ),
     'symprec_angstrom': Parameter(NUMBER, 'distance within which atoms are symmetric, Å', minimum=0),
     DENSITIES: Parameter((bool,), 'also give the density of states of each compound as a node of its own'),
+    CALCULATOR: Parameter(
+        (dict,),
+        'how phonons of structures are computed: '
+        + ', '.join(f'{name} ({entry.help})' for name, entry in CALCULATOR_OPTIONS.items()),
+        check=check_calculator,
+    ),
 }
 
 CLUSTER_PHONONS: dict[str, Parameter] = {
@@ -109,7 +116,16 @@ CLUSTER_PHONONS: dict[str, Parameter] = {
     ),
 }
 
-_UNITS = {'_K_THz': 'THz', '_THz': 'THz', '_s': 's', '_cm2_per_s': 'cm²/s'}
+_UNITS = {
+    '_K_THz': 'THz',
+    '_THz': 'THz',
+    '_s': 's',
+    '_cm2_per_s': 'cm²/s',
+    '_eV_per_angstrom': 'eV/Å',
+    '_eV': 'eV',
+    '_angstrom': 'Å',
+    '_degree': '°',
+}
 _PHONON_COLUMNS = {
     'status': 'what became of the compound',
     'message': 'why there are no numbers, or what is doubtful about them',
@@ -122,7 +138,18 @@ _PHONON_COLUMNS = {
     'asymmetry': 'relative change of the force constants by making them symmetric',
     'mesh': 'points of the mesh along the reciprocal vectors',
     'q_points': 'number of q-points after symmetry',
-    'read_s': 'time to read the files and make force constants',
+    'read_s': 'time to read or compute the forces, and to make force constants',
+    'calculator': 'what computed the forces: package and model',
+    'energy_per_atom_eV': 'energy of the crystal at rest, per atom',
+    'largest_force_at_rest_eV_per_angstrom': 'largest force on an atom of the crystal at rest',
+    'relaxation_steps': 'steps of the relaxation; no value where nothing was relaxed',
+    'relative_volume_change': 'change of the volume by the relaxation, over the given volume',
+    'cell_lengths_angstrom': 'lengths of the relaxed conventional cell',
+    'cell_angles_degree': 'angles of the relaxed conventional cell',
+    'space_group': 'space group of the relaxed crystal',
+    'supercell_atoms': 'number of atoms of the supercell',
+    'displacements': 'number of displacements whose forces were computed',
+    'displacement_angstrom': 'how far an atom was displaced',
     'wall_s': 'time that the engine took in all',
 }
 #: Of both the mobile element and all atoms; the word comes in place of the braces.

@@ -21,6 +21,9 @@ class Status(str, Enum):
     OUT_OF_TIME = 'out_of_time'
     UNREADABLE = 'unreadable'
     UNSTABLE = 'unstable'
+    NO_PHONONS = 'no_phonons'
+    NOT_RELAXED = 'not_relaxed'
+    UNKNOWN_ELEMENT = 'unknown_element'
     FAILED = 'failed'
 
     def __str__(self) -> str:
@@ -43,5 +46,8 @@ STATUS_MEANINGS: dict[Status, str] = {
     Status.OUT_OF_TIME: 'the time limit of one structure was reached',
     Status.UNREADABLE: 'its files are damaged, incomplete, unsafe, or contradict each other',
     Status.UNSTABLE: 'so many phonon modes are imaginary that averages over them mean nothing',
+    Status.NO_PHONONS: 'no complete phonons in the table that the descriptors were joined with',
+    Status.NOT_RELAXED: 'forces stayed above the limit in all steps of the relaxation',
+    Status.UNKNOWN_ELEMENT: 'the calculator does not know one of the elements',
     Status.FAILED: 'an unexpected error; the message beside the word says which',
 }

@@ -20,6 +20,9 @@ STATUS_ADVICE: Mapping[Status, str] = {
     Status.OUT_OF_TIME: 'raise the parameter time_limit_s, or take a coarser grid with spacing_angstrom',
     Status.UNREADABLE: 'look at what the message names, and get the files again or complete them',
     Status.UNSTABLE: 'relax the structure further, or raise max_imaginary_share',
+    Status.NO_PHONONS: 'compute their phonons, name other columns of them, or draw the map without phonons',
+    Status.NOT_RELAXED: 'raise max_steps or force_limit_eV_per_angstrom of the calculator',
+    Status.UNKNOWN_ELEMENT: 'leave them out, or take a calculator that knows the element',
     Status.FAILED: 'read the message beside the word; if the structure is sound, this is a fault to report',
 }
 
@@ -50,6 +53,7 @@ _EXIT_ADVICE: Mapping[int, str] = {
     312: f'it was stopped: {_AGAIN}',
     320: 'run `verdi code test` on its code; on the computer, `pip install aiida-limap` brings the engine',
     321: 'install the same release of aiida-limap on both machines',
+    322: 'install the calculator where the code runs: the reason says how',
     330: 'correct the input that the reason names, then launch it again',
     340: 'see the last job below',
     350: 'this is a fault of the plugin to report: verdi process report {pk}',

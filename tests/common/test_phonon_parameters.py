@@ -6,6 +6,7 @@ from dataclasses import fields
 
 import pytest
 
+from aiida_limap.common.calculators import CALCULATOR, CALCULATOR_OPTIONS, keeps_forces
 from aiida_limap.common.parameters import check_parameters
 from aiida_limap.common.phonons import (
     BLOCKS,
@@ -20,8 +21,18 @@ from aiida_limap.common.phonons import (
 def test_the_list_keeps_step_with_the_engine():
     from aiida_limap.engines.phonons.options import PhononOptions
 
-    assert set(PHONONS) - {DENSITIES} == {field.name for field in fields(PhononOptions)}
+    assert set(PHONONS) - {DENSITIES, CALCULATOR} == {field.name for field in fields(PhononOptions)}
     assert check_parameters('phonons', {**PhononOptions().settings(), DENSITIES: True}) is None
+
+
+def test_the_options_of_a_calculator_keep_step_with_the_engine():
+    from aiida_limap.engines.phonons._computed import CalculatorChoice
+
+    settings = CalculatorChoice('chgnet').settings()
+    assert set(CALCULATOR_OPTIONS) == set(settings)
+    assert check_parameters('phonons', {CALCULATOR: settings}) is None
+    assert keeps_forces({CALCULATOR: {'name': 'chgnet'}}) is settings['keep_forces'] is True
+    assert not keeps_forces({})
 
 
 @pytest.mark.parametrize(
@@ -31,6 +42,15 @@ def test_the_list_keeps_step_with_the_engine():
         ('phonons', {'temperatures_K': [300, 0]}, 'temperatures above zero, K, but holds 0'),
         ('phonons', {'mesh_length_angstrom': 0.5}, 'must be at least 1'),
         ('phonons', {'densities': 1}, 'must be bool'),
+        ('phonons', {'calculator': 'chgnet'}, 'must be dict'),
+        ('phonons', {'calculator': {'relax': 'cell'}}, "must name one, e.g. {'name': 'chgnet'}"),
+        (
+            'phonons',
+            {'calculator': {'name': 'chgnet', 'relaxes': 'cell'}},
+            "unknown key 'relaxes' (did you",
+        ),
+        ('phonons', {'calculator': {'name': 'chgnet', 'relax': 'all'}}, "its key 'relax' must be cell or positions"),
+        ('phonons', {'calculator': {'name': 'chgnet', 'max_steps': 0}}, "its key 'max_steps' must be at least 1"),
         ('cluster_phonons', {'methods': []}, f'names no method of clustering; known are {", ".join(CLUSTER_METHODS)}'),
         ('cluster_phonons', {'methods': ['wards']}, "did you mean 'ward'"),
         ('cluster_phonons', {'n_clusters': 1}, "must be 2 or more, or 'auto', not 1"),

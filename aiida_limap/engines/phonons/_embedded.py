@@ -15,16 +15,15 @@ from aiida_limap.engines.chemistry.prototypes import Prototype, load_prototypes
 from aiida_limap.engines.errors import InputError
 from aiida_limap.engines.phonons.dos import PhononDos
 from aiida_limap.engines.phonons.sources import PhononInput, read_phonons
+from aiida_limap.formats.force_files import FORCES_ENDING
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
 
-__all__ = ['EMBEDDED_NAMES', 'FORCES_ENDING', 'EmbeddedPhonons', 'embedded_crystals', 'embedded_phonons']
+__all__ = ['EMBEDDED_NAMES', 'EmbeddedPhonons', 'embedded_crystals', 'embedded_phonons']
 
 #: The compounds, by the names of their crystals.
 EMBEDDED_NAMES = ('LiF', 'LiCl', 'Li2O', 'Li2S', 'Li2Se', 'Li2Te', 'Li3N-alpha', 'LiAlO2-alpha', 'LiAlO2-gamma')
-#: What follows the name in the file of displacements and forces.
-FORCES_ENDING = '.phonopy_params.yaml.xz'
 _FOLDER = Path(__file__).parent / 'embedded'
 
 

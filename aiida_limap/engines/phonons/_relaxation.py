@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -9,18 +10,39 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from aiida_limap.engines.errors import InputError, LimapError
+from aiida_limap.engines.errors import InputError, LimapError, OutOfTimeError
+from aiida_limap.engines.phonons.errors import NotRelaxedError
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
 
     from aiida_limap.engines.phonons.calculators import CalculatorOptions
 
-__all__ = ['RELAXATIONS', 'Relaxed', 'atoms_of', 'relaxed']
+__all__ = ['Deadline', 'Relaxed', 'atoms_of', 'relaxed']
 
-RELAXATIONS = ('cell', 'positions', 'none')
 #: Symmetry of a relaxed crystal is that of the given one to this distance, Å, which is what phonopy asks for.
 _SYMPREC_ANGSTROM = 1e-5
+
+
+class Deadline:
+    """The end of the time that a compound may take.
+
+    :param name: of the compound, for messages.
+    :param limit_s: seconds from now; None for no end.
+    """
+
+    def __init__(self, name: str, limit_s: float | None) -> None:
+        self._name = name
+        self._limit_s = limit_s
+        self._started = time.monotonic()
+
+    def check(self) -> None:
+        """Look at the clock.
+
+        :raises OutOfTimeError: if the time is over.
+        """
+        if self._limit_s is not None and time.monotonic() - self._started > self._limit_s:
+            raise OutOfTimeError(f'{self._name}: the time limit of {self._limit_s:g} s was reached; raise time_limit_s')
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,12 +53,16 @@ class Relaxed:
     :param steps: number of steps; None where nothing was to be relaxed.
     :param how: in words.
     :param notes: sentences about what is doubtful.
+    :param space_group: its symbol and number.
+    :param volume_change: by the relaxation, over the given volume.
     """
 
     atoms: Any
     steps: int | None
     how: str = ''
     notes: tuple[str, ...] = ()
+    space_group: str | None = None
+    volume_change: float | None = None
 
 
 def atoms_of(symbols: ArrayLike, cell: ArrayLike, positions: ArrayLike) -> Any:
@@ -57,16 +83,21 @@ def atoms_of(symbols: ArrayLike, cell: ArrayLike, positions: ArrayLike) -> Any:
     return Atoms(symbols=list(np.asarray(symbols)), cell=np.asarray(cell), scaled_positions=positions, pbc=True)
 
 
-def relaxed(name: str, structure: Structure, calculator: Any, options: CalculatorOptions) -> Relaxed:
+def relaxed(
+    name: str, structure: Structure, calculator: Any, options: CalculatorOptions, deadline: Deadline
+) -> Relaxed:
     """Relax a crystal as the options say.
 
     :param name: of the compound, for messages.
     :param structure: the crystal.
     :param calculator: calculator of ASE.
     :param options: all options.
+    :param deadline: looked at in every step.
     :returns: the crystal; its space group is the one it had.
     :raises InputError: if ASE is not installed, or the calculator computes no stress.
-    :raises LimapError: if the calculator fails, or the relaxation does not end.
+    :raises NotRelaxedError: if the relaxation does not end.
+    :raises OutOfTimeError: if the time is over.
+    :raises LimapError: if the calculator fails.
     """
     import spglib
 
@@ -76,23 +107,27 @@ def relaxed(name: str, structure: Structure, calculator: Any, options: Calculato
     from ase.filters import FrechetCellFilter
     from ase.optimize import BFGS
 
-    if options.relax == 'none':
-        return Relaxed(atoms, None)
     numbers = atoms.get_atomic_numbers()
     with warnings.catch_warnings():
         # spglib announces a change of its error handling at every call.
         warnings.filterwarnings('ignore', category=DeprecationWarning)
         # Of the logarithm of a strain that is zero but for rounding.
         warnings.filterwarnings('ignore', message='logm result may be inaccurate')
+        cell = (structure.lattice.matrix, structure.frac_coords, numbers)
+        given = spglib.get_spacegroup(cell, options.symprec_angstrom)
+        if options.relax == 'none':
+            return Relaxed(atoms, None, space_group=given)
         atoms.set_constraint(FixSymmetry(atoms, symprec=options.symprec_angstrom))
-        given = spglib.get_spacegroup(
-            (structure.lattice.matrix, structure.frac_coords, numbers), options.symprec_angstrom
-        )
         atoms.calc = calculator
         moving = FrechetCellFilter(atoms) if options.relax == 'cell' else atoms
         try:
             optimiser = BFGS(moving, logfile=None)
-            converged = optimiser.run(fmax=options.force_limit_eV_per_angstrom, steps=options.max_steps)
+            converged = False
+            for reached in optimiser.irun(fmax=options.force_limit_eV_per_angstrom, steps=options.max_steps):
+                converged = bool(reached)
+                deadline.check()
+        except LimapError:
+            raise
         except NotImplementedError as error:
             raise InputError(f'{name}: the calculator computes no {error}; relax positions only, or nothing') from error
         except Exception as error:
@@ -102,7 +137,7 @@ def relaxed(name: str, structure: Structure, calculator: Any, options: Calculato
         cell = (atoms.cell[:], atoms.get_scaled_positions(), numbers)
         found = spglib.get_spacegroup(cell, _SYMPREC_ANGSTROM)
     if not converged:
-        raise LimapError(
+        raise NotRelaxedError(
             f'{name}: the crystal is not relaxed after {options.max_steps} steps; raise max_steps or '
             'force_limit_eV_per_angstrom'
         )
@@ -110,4 +145,4 @@ def relaxed(name: str, structure: Structure, calculator: Any, options: Calculato
     change = atoms.cell.volume / structure.lattice.volume - 1
     notes.append(f'relaxed in {optimiser.nsteps} steps, volume {change:+.1%}')
     atoms.calc = None
-    return Relaxed(atoms, optimiser.nsteps, 'relaxed by', tuple(notes))
+    return Relaxed(atoms, optimiser.nsteps, 'relaxed by', tuple(notes), found, float(change))

@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from aiida_limap.common.calculators import RELAXATIONS
 from aiida_limap.engines.errors import DisorderedStructureError, InputError, LimapError, StructureTooLargeError
 from aiida_limap.engines.phonons._forces import produce_force_constants
-from aiida_limap.engines.phonons._relaxation import RELAXATIONS, Relaxed, atoms_of, relaxed
+from aiida_limap.engines.phonons._relaxation import Deadline, Relaxed, atoms_of, relaxed
+from aiida_limap.engines.phonons.errors import UnknownElementError
 from aiida_limap.engines.phonons.modes import lowers_symmetry
 from aiida_limap.engines.phonons.sources import PhononInput
 
@@ -24,14 +26,15 @@ if TYPE_CHECKING:
 __all__ = [
     'CALCULATORS_GROUP',
     'CalculatorOptions',
+    'calculator_info',
     'calculator_names',
     'load_calculator',
     'phonons_from_calculator',
 ]
 
 #: Entry points of this group give a calculator of ASE by name: functions whose keywords are its parameters. What they
-#: return may say what it is by a mapping ``limap_info`` with ``name``, ``package``, ``model`` and ``note``, and the
-#: displacement that suits it, ``displacement_angstrom``.
+#: return may say what it is by a mapping ``limap_info`` with ``name``, ``package``, ``model``, ``checksum``, ``note``,
+#: the displacement that suits it, ``displacement_angstrom``, and the symbols of the ``elements`` that it knows.
 CALCULATORS_GROUP = 'aiida_limap.calculators'
 #: Displacement for calculators that say nothing of their own, Å.
 DEFAULT_DISPLACEMENT_ANGSTROM = 0.01
@@ -44,7 +47,9 @@ _BOUNDS = {
     'max_steps': (1, 100_000),
     'max_atoms': (1, 100_000),
     'symprec_angstrom': (1e-8, 0.5),
+    'time_limit_s': (1e-3, 1e8),
 }
+_MAY_BE_NONE = ('displacement_angstrom', 'time_limit_s')
 
 
 @dataclass(frozen=True)
@@ -60,6 +65,8 @@ class CalculatorOptions:
     :param max_steps: steps of the relaxation.
     :param max_atoms: larger supercells are refused.
     :param symprec_angstrom: distance within which atoms of the crystal that is given are symmetric, Å.
+    :param time_limit_s: compounds that take longer are given up, s; None for no limit. It is looked at between steps
+        of the relaxation and between displacements.
     :raises InputError: if a value is unusable.
     """
 
@@ -70,11 +77,12 @@ class CalculatorOptions:
     max_steps: int = 500
     max_atoms: int = 400
     symprec_angstrom: float = 1e-2
+    time_limit_s: float | None = None
 
     def __post_init__(self) -> None:
         for name, (least, most) in _BOUNDS.items():
             value = getattr(self, name)
-            if value is None and name == 'displacement_angstrom':
+            if value is None and name in _MAY_BE_NONE:
                 continue
             kinds = int if isinstance(least, int) else (int, float)
             if isinstance(value, bool) or not isinstance(value, kinds) or not least <= value <= most:
@@ -156,6 +164,9 @@ def phonons_from_calculator(
     :raises InputError: if there is no such calculator, or it cannot compute this crystal.
     :raises DisorderedStructureError: if sites are shared.
     :raises StructureTooLargeError: if the supercell is.
+    :raises UnknownElementError: if the calculator says that it does not know an element.
+    :raises NotRelaxedError: if the relaxation does not end.
+    :raises OutOfTimeError: if the time limit is reached.
     :raises LimapError: if the relaxation or the forces fail.
     """
     options = options or CalculatorOptions()
@@ -164,8 +175,9 @@ def phonons_from_calculator(
         raise DisorderedStructureError(f'{name}: sites are shared by several species; choose an ordered structure')
     if isinstance(calculator, str):
         calculator = load_calculator(calculator, parameters)
-    info: Mapping[str, Any] = getattr(calculator, 'limap_info', {})
-    title = ' '.join(str(info[key]) for key in ('package', 'model') if key in info) or type(calculator).__name__
+    info = calculator_info(calculator)
+    title = _title(info)
+    _check_elements(name, structure, info, title)
     crystal, matrix = _cells(structure, supercell_matrix, options)
     count = round(abs(np.linalg.det(matrix)) * len(crystal))
     if count > options.max_atoms:
@@ -173,11 +185,11 @@ def phonons_from_calculator(
             f'{name}: the supercell has {count} atoms, more than max_atoms {options.max_atoms}; take a smaller '
             'supercell_length_angstrom'
         )
-    found = relaxed(name, crystal, calculator, options)
-    distance = options.displacement_angstrom or info.get('displacement_angstrom', DEFAULT_DISPLACEMENT_ANGSTROM)
-    phonopy = _displaced(name, found, matrix, float(distance))
-    rest = _forces(name, phonopy.supercell, calculator)
-    phonopy.forces = [_forces(name, cell, calculator) - rest for cell in phonopy.supercells_with_displacements]
+    deadline = Deadline(name, options.time_limit_s)
+    found = relaxed(name, crystal, calculator, options, deadline)
+    distance = float(options.displacement_angstrom or info.get('displacement_angstrom', DEFAULT_DISPLACEMENT_ANGSTROM))
+    phonopy = _displaced(name, found, matrix, distance)
+    facts = _facts(title, found, phonopy, distance) | _add_forces(name, phonopy, calculator, deadline)
     # The supercell is right here; what symmetry changes is the noise of the calculator.
     asymmetry = produce_force_constants(phonopy, name, title, phonopy.dataset, max_asymmetry=math.inf)
     notes = [info['note']] if 'note' in info else []
@@ -185,14 +197,57 @@ def phonons_from_calculator(
         notes.append(f'symmetry changes the force constants between atoms by {asymmetry:.0%}: the forces are noisy')
     if lowers_symmetry(phonopy):
         notes.append('the supercell has fewer symmetries than the crystal, and so have the force constants')
-    return PhononInput(
-        name,
-        phonopy,
-        {'structure': f'{found.how} {title}'.strip() if found.steps is not None else 'as given', 'forces': title},
-        False,
-        asymmetry,
-        (*notes, *found.notes),
-    )
+    files = {'structure': f'{found.how} {title}'.strip() if found.steps is not None else 'as given', 'forces': title}
+    return PhononInput(name, phonopy, files, False, asymmetry, (*notes, *found.notes), facts)
+
+
+def calculator_info(calculator: Any) -> dict[str, Any]:
+    """Return what a calculator says that it is, with its class as the name where it says nothing.
+
+    :param calculator: calculator of ASE.
+    """
+    return {'name': type(calculator).__name__, **getattr(calculator, 'limap_info', {})}
+
+
+def _title(info: Mapping[str, Any]) -> str:
+    return ' '.join(str(info[key]) for key in ('package', 'model') if key in info) or str(info['name'])
+
+
+def _check_elements(name: str, structure: Structure, info: Mapping[str, Any], title: str) -> None:
+    if 'elements' not in info:
+        return
+    missing = sorted({site.specie.symbol for site in structure} - set(info['elements']))
+    if missing:
+        raise UnknownElementError(f'{name}: {title} does not know {", ".join(missing)}; take another calculator')
+
+
+def _facts(title: str, found: Relaxed, phonopy: Any, distance: float) -> dict[str, Any]:
+    cell = found.atoms.cell.cellpar()
+    return {
+        'calculator': title,
+        'relaxation_steps': found.steps,
+        'relative_volume_change': found.volume_change,
+        'cell_lengths_angstrom': [round(float(length), 6) for length in cell[:3]],
+        'cell_angles_degree': [round(float(angle), 6) for angle in cell[3:]],
+        'space_group': found.space_group,
+        'supercell_atoms': len(phonopy.supercell),
+        'displacements': len(phonopy.dataset['first_atoms']),
+        'displacement_angstrom': distance,
+    }
+
+
+def _add_forces(name: str, phonopy: Any, calculator: Any, deadline: Deadline) -> dict[str, Any]:
+    """Give the displacements their forces; return facts of the crystal at rest."""
+    rest, energy = _forces(name, phonopy.supercell, calculator)
+    forces = []
+    for cell in phonopy.supercells_with_displacements:
+        deadline.check()
+        forces.append(_forces(name, cell, calculator)[0] - rest)
+    phonopy.forces = forces
+    return {
+        'energy_per_atom_eV': None if energy is None else energy / len(rest),
+        'largest_force_at_rest_eV_per_angstrom': float(np.linalg.norm(rest, axis=1).max()),
+    }
 
 
 def _cells(
@@ -233,7 +288,8 @@ def _displaced(name: str, found: Relaxed, matrix: NDArray[np.int64], distance: f
     return phonopy
 
 
-def _forces(name: str, cell: Any, calculator: Any) -> NDArray[np.float64]:
+def _forces(name: str, cell: Any, calculator: Any) -> tuple[NDArray[np.float64], float | None]:
+    """Return forces (n, 3) in eV/Å, and the energy in eV where the calculator computes it beside them."""
     atoms = atoms_of(cell.symbols, cell.cell, cell.scaled_positions)
     atoms.calc = calculator
     try:
@@ -243,4 +299,5 @@ def _forces(name: str, cell: Any, calculator: Any) -> NDArray[np.float64]:
         raise LimapError(f'{name}: the calculator gives no forces ({type(error).__name__}: {error})') from error
     if forces.shape != (len(atoms), 3) or not np.isfinite(forces).all():
         raise LimapError(f'{name}: a force of the calculator is no number')
-    return forces
+    energy = getattr(calculator, 'results', {}).get('energy')
+    return forces, None if energy is None else float(energy)

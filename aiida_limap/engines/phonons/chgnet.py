@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import io
 import warnings
 from functools import cache
@@ -22,6 +23,8 @@ NOTE = (
 )
 #: The energy of CHGNet is not smooth at this scale, see the documentation; longer displacements see less of it, Å.
 DISPLACEMENT_ANGSTROM = 0.03
+#: Atomic numbers that CHGNet has a vector for: hydrogen to plutonium.
+_LAST_ELEMENT = 94
 
 
 def chgnet_calculator(*, model: str = '0.3.0', weights: str | None = None, device: str = 'cpu') -> Any:
@@ -41,6 +44,7 @@ def chgnet_calculator(*, model: str = '0.3.0', weights: str | None = None, devic
     if weights is not None and not Path(weights).is_file():
         raise InputError(f'there is no file of weights {weights}')
     kind = _calculator_class()
+    from ase.data import chemical_symbols
     from chgnet.model import CHGNet
 
     # CHGNet tells on standard output what it runs on; the output of a command is no place for that.
@@ -56,8 +60,19 @@ def chgnet_calculator(*, model: str = '0.3.0', weights: str | None = None, devic
         'model': Path(weights).name if weights else model,
         'note': NOTE,
         'displacement_angstrom': DISPLACEMENT_ANGSTROM,
+        'elements': tuple(chemical_symbols[1 : _LAST_ELEMENT + 1]),
+        'checksum': _checksum(network),
     }
     return calculator
+
+
+def _checksum(network: Any) -> str:
+    """Return the SHA-256 of names and values of the weights of a network."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(network.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
 
 
 @cache

@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from aiida_limap.common.status import Status
 from aiida_limap.engines.errors import LimapError, NoMobileIonError
@@ -18,7 +19,7 @@ from aiida_limap.engines.phonons.quantities import TEMPERATURES_K, BandQuantitie
 from aiida_limap.engines.phonons.sources import DosInput, PhononInput, read_phonons
 from aiida_limap.formats.results import ItemResult
 
-__all__ = ['compute_item', 'phonon_quantities']
+__all__ = ['compute_item', 'compute_source', 'phonon_quantities']
 
 LOGGER = logging.getLogger(__name__)
 
@@ -85,10 +86,39 @@ def compute_item(
         (``mobile_dos``, ``total_dos``).
     """
     options = options or PhononOptions()
+
+    def load() -> PhononInput | DosInput:
+        return read_phonons(path, nac=options.nac, symprec_angstrom=options.symprec_angstrom)
+
+    return compute_source(identifier, load, options, on_spectrum=on_spectrum)
+
+
+def compute_source(
+    identifier: str,
+    load: Callable[[], PhononInput | DosInput],
+    options: PhononOptions,
+    *,
+    on_source: Callable[[PhononInput | DosInput], None] | None = None,
+    on_spectrum: Callable[[PhononModes | PhononDos], None] | None = None,
+) -> ItemResult:
+    """Compute one compound as :func:`compute_item` does, from wherever its phonons come.
+
+    :param identifier: id of the row.
+    :param load: gives the force constants, or the densities of states; may raise what it likes.
+    :param options: all options.
+    :param on_source: called with what ``load`` gave, also where no numbers come of it.
+    :param on_spectrum: called with the modes, or the density of states, of a compound that has numbers.
+    :returns: the row; facts of the source stand in it whatever its status word.
+    """
     started = time.monotonic()
+    facts: dict[str, Any] = {}
     try:
-        source = read_phonons(path, nac=options.nac, symprec_angstrom=options.symprec_angstrom)
+        source = load()
         read = time.monotonic()
+        if on_source is not None:
+            on_source(source)
+        if isinstance(source, PhononInput):
+            facts.update(source.facts)
         spectrum, found = phonon_quantities(source, options)
         vector = band_quantities(
             spectrum, mobile=options.mobile, temperatures_K=TEMPERATURES_K.tolist(), smearing_THz=options.smearing_THz
@@ -102,14 +132,13 @@ def compute_item(
         if on_spectrum is not None:
             on_spectrum(spectrum)
     except LimapError as error:
-        return ItemResult(identifier, error.status, str(error), {'wall_s': time.monotonic() - started})
+        return ItemResult(identifier, error.status, str(error), facts | {'wall_s': time.monotonic() - started})
     except Exception as error:
         # One compound that no check foresaw must not cost the batch; the message keeps what is needed to look into it.
         LOGGER.exception('unexpected error at %s', identifier)
-        return ItemResult(
-            identifier, Status.FAILED, f'{type(error).__name__}: {error}', {'wall_s': time.monotonic() - started}
-        )
-    values = found.values() | {'source_id': source.identifier, 'files': dict(source.files)}
+        values = facts | {'wall_s': time.monotonic() - started}
+        return ItemResult(identifier, Status.FAILED, f'{type(error).__name__}: {error}', values)
+    values = found.values() | {'source_id': source.identifier, 'files': dict(source.files)} | facts
     if isinstance(spectrum, PhononModes) and isinstance(source, PhononInput):
         values |= {
             'formula': spectrum.structure.composition.reduced_formula,

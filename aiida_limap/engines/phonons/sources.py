@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,7 @@ class PhononInput:
     :param asymmetry: how much the force constants between different atoms had to be changed to have the symmetry of the
         crystal: norm of the change over their norm; None where force constants were read.
     :param notes: sentences about what is doubtful.
+    :param facts: plain values of how the forces were computed, for the row of the compound; empty where they were read.
     """
 
     identifier: str
@@ -44,6 +45,7 @@ class PhononInput:
     nac: bool
     asymmetry: float | None
     notes: tuple[str, ...] = ()
+    facts: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
