@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from aiida import orm
-from aiida.engine import ExitCode, ProcessBuilder, WorkChain, append_, while_
+from aiida.engine import ExitCode, ProcessBuilder, while_
 from aiida.engine.processes.builder import ProcessBuilderNamespace
 from aiida.engine.processes.workchains.workchain import WorkChainSpec
 
@@ -15,43 +15,19 @@ from aiida_limap.calculations.tables import summarize_features
 from aiida_limap.common.keys import structure_key
 from aiida_limap.data.dataset import DatasetData
 from aiida_limap.data.table import TableData
-from aiida_limap.workflows._batches import (
-    Batch,
-    join_tables,
-    new_batch,
-    retries,
-    with_threads_of,
-    words_of,
-)
+from aiida_limap.workflows._batch_chain import BATCH_SCHEMA, BatchWorkChain, fill_batches
+from aiida_limap.workflows._batches import Batch, join_tables, words_of
 from aiida_limap.workflows._featurize_ports import CALCULATIONS, OUTPUTS, define_inputs, define_outputs
 from aiida_limap.workflows._force_field import FORCE_FIELD, fill_force_field
-from aiida_limap.workflows._restart import CleaningMixin
-from aiida_limap.workflows._rules import (
-    STOP,
-    how_to_mend,
-    reason_of,
-    rule_of,
-)
 from aiida_limap.workflows._structures import load_structures, missing_structures
-from aiida_limap.workflows._tolerance import (
-    GOOD_WORDS,
-    UNFINISHED,
-    add_failures,
-    exceeds,
-    most_common_reason,
-    too_many_failed,
-)
+from aiida_limap.workflows._tolerance import GOOD_WORDS
 from aiida_limap.workflows.bvff import BvffBaseWorkChain
-from aiida_limap.workflows.protocols.mixin import OPTIONS, ParametersOf, ProtocolMixin
+from aiida_limap.workflows.protocols.mixin import OPTIONS, ParametersOf
 
 __all__ = ['FeaturizeWorkChain', 'fill_featurize']
 
-#: So many times ``max_concurrent`` jobs of a task in a row may bring nothing before no batch is divided any more: then
-#: it is not some structure that stops them.
-_EMPTY_WAVES = 3
 
-
-class FeaturizeWorkChain(ProtocolMixin, CleaningMixin, WorkChain):
+class FeaturizeWorkChain(BatchWorkChain):
     """Compute migration energies (eV) and descriptors of a dataset, batch by batch.
 
     Both jobs of a batch run at once, and a bounded number of batches at a time. Structures that a stopped job did not
@@ -79,12 +55,7 @@ class FeaturizeWorkChain(ProtocolMixin, CleaningMixin, WorkChain):
     def protocol_schema(cls) -> dict[str, Any]:
         """Return the inputs that a protocol or an override may set."""
         return {
-            'batch_size': int,
-            'max_concurrent': int,
-            'max_attempts': int,
-            'max_failed_fraction': float,
-            'clean_workdir': bool,
-            'handler_overrides': dict,
+            **BATCH_SCHEMA,
             'bvff': {'parameters': ParametersOf('bvff'), 'retrieve_landscapes': bool, FORCE_FIELD: object},
             'descriptors': {'parameters': ParametersOf('descriptors')},
             'options': OPTIONS,
@@ -138,24 +109,8 @@ class FeaturizeWorkChain(ProtocolMixin, CleaningMixin, WorkChain):
         missing = missing_structures(uuids)
         if missing:
             return self.exit_codes.ERROR_STRUCTURES_MISSING.format(count=len(missing), uuid=missing[0])
-        self.ctx.next_index = 0
-        self.ctx.retries = []
-        self.ctx.n_batches = 0
-        self.ctx.n_empty = dict.fromkeys(self._tasks, 0)
-        self.ctx.failed = {task: {} for task in self._tasks}
-        self.ctx.verdict = None
-        self.ctx.tables = {task: [] for task in self._tasks}
-        self.ctx.last_reason = dict.fromkeys(self._tasks, 'it was never started')
-        size = self.inputs.batch_size.value
-        self.report(f'{len(uuids)} structures in {-(-len(uuids) // size)} batches of up to {size}')
+        self._begin()
         return None
-
-    def has_batches(self) -> bool:
-        """Return whether there are structures that wait to be submitted, and anything speaks for it."""
-        return self.ctx.verdict is None and self._has_structures()
-
-    def _has_structures(self) -> bool:
-        return self.ctx.next_index < len(self.inputs.dataset) or bool(self.ctx.retries)
 
     def submit_batches(self) -> ExitCode | None:
         """Submit as many batches as may run at a time; structures are loaded here and not kept."""
@@ -177,94 +132,21 @@ class FeaturizeWorkChain(ProtocolMixin, CleaningMixin, WorkChain):
                 self._submit_batch({**batch, 'indices': usable}, structures)
         return None
 
-    def _next_batches(self) -> list[Batch]:
-        """Take the next batches: those that wait for another attempt, then new ones."""
-        batches: list[Batch] = []
-        size, total = self.inputs.batch_size.value, len(self.inputs.dataset)
-        while len(batches) < self.inputs.max_concurrent.value and self._has_structures():
-            if self.ctx.retries:
-                batches.append(self.ctx.retries.pop(0))
-            else:
-                start, stop = self.ctx.next_index, min(self.ctx.next_index + size, total)
-                batches.append(new_batch(range(start, stop), self._tasks))
-                self.ctx.next_index = stop
-        return batches
-
     def _submit_batch(self, batch: Batch, structures: Mapping[str, orm.StructureData]) -> None:
         self.ctx.n_batches += 1
-        number = self.ctx.n_batches
+        inputs = {
+            **self._oxidation_states(),
+            'structures': {structure_key(uuid): node for uuid, node in structures.items()},
+        }
         for task in batch['tasks']:
-            inputs = {
-                **self._oxidation_states(),
-                **self.exposed_inputs(CALCULATIONS[task], namespace=task, agglomerate=False),
-                'code': self.inputs.code,
-                'structures': {structure_key(uuid): node for uuid, node in structures.items()},
-                'metadata': {
-                    'options': with_threads_of(batch, self.inputs.options),
-                    'call_link_label': f'{task}_{number:04d}',
-                },
-            }
-            node = self.submit(CALCULATIONS[task], **inputs)
-            self.to_context(jobs=append_(node))
-            self.ctx.running.append({**batch, 'tasks': [task], 'pk': node.pk})
-        self.report(f'submitted batch {number}: {len(structures)} structures, {" and ".join(batch["tasks"])}')
+            self._submit_job(CALCULATIONS[task], task, batch, inputs)
+        tasks = ' and '.join(batch['tasks'])
+        self.report(f'submitted batch {self.ctx.n_batches}: {len(structures)} structures, {tasks}')
 
     def _oxidation_states(self) -> dict[str, orm.Dict]:
         """Return the charges of the force field: descriptors speak of the same ions unless they are given others."""
         states = self.inputs.get('bvff', {}).get('oxidation_states')
         return {} if states is None else {'oxidation_states': states}
-
-    def collect_batches(self) -> None:
-        """Note the tables that came back, and what has to be submitted again."""
-        # Taken out of the context: many live nodes slow down every operation on the database.
-        nodes = {node.pk: node for node in self.ctx.pop('jobs', [])}
-        uuids = self.inputs.dataset.structure_uuids
-        for job in self.ctx.pop('running'):
-            node, task = nodes[job['pk']], job['tasks'][0]
-            done: set[str] = set()
-            if 'table' in node.outputs:
-                done.update(node.outputs.table.ids)
-                self.ctx.tables[task].append(node.outputs.table.pk)
-                add_failures(self.ctx.failed[task], node.outputs.table.counts_by_status, task)
-            self.ctx.n_empty[task] = 0 if done else self.ctx.n_empty[task] + 1
-            unfinished = [index for index in job['indices'] if uuids[index] not in done]
-            if unfinished:
-                self.ctx.last_reason[task] = reason_of(node)
-                self._submit_again(job, unfinished, node)
-        self._check_tolerance()
-
-    def _submit_again(self, batch: Batch, unfinished: list[int], node: orm.CalcJobNode) -> None:
-        """Put what a job left into the queue, by the rule that holds for it."""
-        task, rule = batch['tasks'][0], rule_of(node)
-        what = f'{task} job <{node.pk}> left {len(unfinished)} structures unfinished: {self.ctx.last_reason[task]}'
-        overrides = self.inputs.get('handler_overrides')
-        is_on = overrides is None or overrides.get_dict().get(rule, {}).get('enabled', True)
-        again, words = retries(batch, unfinished, rule, self.inputs.max_attempts.value)
-        if rule == STOP and is_on and self.ctx.verdict is None:
-            self.ctx.verdict = ['ERROR_NO_JOB_CAN_RUN', {'reason': reason_of(node), 'mending': how_to_mend(node)}]
-        if not is_on:
-            again, words = [], f'The rule {rule} is switched off, so they are given up'
-        elif again and self.ctx.n_empty[task] > _EMPTY_WAVES * self.inputs.max_concurrent.value:
-            count = self.ctx.n_empty[task]
-            again, words = [], f'They are given up, since {count} jobs in a row brought nothing'
-        self.ctx.retries.extend(again)
-        if not again:
-            self._give_up(task, len(unfinished))
-        self.report(f'{what} {words}')
-
-    def _give_up(self, task: str, count: int) -> None:
-        failed = self.ctx.failed[task]
-        failed[UNFINISHED] = failed.get(UNFINISHED, 0) + count
-
-    def _check_tolerance(self) -> None:
-        """End early where more structures have failed than are allowed, whatever becomes of the others."""
-        total, fraction = len(self.inputs.dataset), self.inputs.max_failed_fraction.value
-        for task, failed in self.ctx.failed.items():
-            if self.ctx.verdict is None and exceeds(failed, total, fraction):
-                reason = most_common_reason(self.ctx.tables[task], task, failed, self.ctx.last_reason[task])
-                self.ctx.verdict = too_many_failed(failed, total, fraction, task, reason)
-                n_left = total - self.ctx.next_index
-                self.report(f'too many structures have no answer; {n_left} structures are not submitted any more')
 
     def gather(self) -> ExitCode | None:
         """Join the tables of all batches and count what became of the structures."""
@@ -288,12 +170,6 @@ class FeaturizeWorkChain(ProtocolMixin, CleaningMixin, WorkChain):
                 return self.exit_codes.ERROR_NO_RESULTS.format(task=task, reason=self.ctx.last_reason[task])
         return verdict or self._verdict(joined, summary.get_dict())
 
-    def _early_end(self) -> ExitCode | None:
-        if self.ctx.verdict is None:
-            return None
-        name, fields = self.ctx.verdict
-        return getattr(self.exit_codes, name).format(**fields)
-
     def _verdict(self, joined: Mapping[str, TableData], summary: Mapping[str, Any]) -> ExitCode | None:
         for task, table in joined.items():
             counts = table.counts_by_status
@@ -313,15 +189,7 @@ def fill_featurize(builder: ProcessBuilderNamespace, inputs: Mapping[str, Any]) 
     :param builder: the builder.
     :param inputs: what :meth:`ProtocolMixin.get_protocol_inputs` gives.
     """
-    for name in ('batch_size', 'max_concurrent', 'max_attempts'):
-        setattr(builder, name, orm.Int(inputs[name]))
-    builder.max_failed_fraction = orm.Float(inputs['max_failed_fraction'])
-    for name in ('clean_workdir', 'handler_overrides'):
-        if name in inputs:
-            setattr(builder, name, orm.to_aiida_type(inputs[name]))
-    for task in CALCULATIONS:
-        builder[task]['parameters'] = orm.Dict(inputs[task]['parameters'])
+    fill_batches(builder, inputs, CALCULATIONS)
     if 'retrieve_landscapes' in inputs['bvff']:
         builder.bvff.retrieve_landscapes = orm.Bool(inputs['bvff']['retrieve_landscapes'])
     fill_force_field(builder, inputs)
-    builder.options = dict(inputs['options'])

@@ -17,6 +17,7 @@ from aiida_limap.data.dataset import DatasetData
 from aiida_limap.data.map import MapData
 from aiida_limap.data.screening_model import ScreeningModelData
 from aiida_limap.data.table import TableData
+from aiida_limap.workflows._batch_chain import fill_batches
 from aiida_limap.workflows._describing import DescribeWorkChain
 from aiida_limap.workflows._restart import CleaningMixin
 from aiida_limap.workflows._rules import STOP, how_to_mend, is_worth_retrying, reason_of, rule_of
@@ -130,7 +131,7 @@ class ScreenWorkChain(ProtocolMixin, CleaningMixin, WorkChain):
         for name in ('jobs', 'max_concurrent', 'max_attempts', 'max_hits', 'clean_workdir'):
             if name in inputs:
                 setattr(builder, name, orm.to_aiida_type(inputs[name]))
-        _fill_describing(builder.featurize, inputs['featurize'])
+        fill_batches(builder.featurize, inputs['featurize'], ['descriptors'])
         for task in TASKS:
             for name, value in inputs[task].items():
                 builder[task][name] = value if name == 'options' else orm.Dict(value)
@@ -368,14 +369,3 @@ class ScreenWorkChain(ProtocolMixin, CleaningMixin, WorkChain):
             reason = 'process state ' + str(node.process_state.value)
         self.report(f'{node.process_label}<{node.pk}> ended with {reason}')
         return exit_code.format(reason=reason)
-
-
-def _fill_describing(builder: Any, inputs: Mapping[str, Any]) -> None:
-    """Put plain inputs of a featurization without a force field into its part of a builder."""
-    for name in ('batch_size', 'max_concurrent', 'max_attempts', 'max_failed_fraction', 'clean_workdir'):
-        if name in inputs:
-            setattr(builder, name, orm.to_aiida_type(inputs[name]))
-    if 'handler_overrides' in inputs:
-        builder.handler_overrides = orm.Dict(inputs['handler_overrides'])
-    builder.descriptors.parameters = orm.Dict(inputs['descriptors']['parameters'])
-    builder.options = dict(inputs['options'])

@@ -15,7 +15,7 @@ from aiida.orm.utils.serialize import serialize
 from plumpy.persistence import Bundle
 
 from aiida_limap.data.dataset import DatasetData
-from aiida_limap.workflows import featurize
+from aiida_limap.workflows import _batch_chain, featurize
 from aiida_limap.workflows.featurize import FeaturizeWorkChain
 
 BATCH, CONCURRENT = 100, 4
@@ -72,7 +72,7 @@ def walk(aiida_code_installed, monkeypatch):
 
         monkeypatch.setattr(process, 'submit', simulation.submit)
         monkeypatch.setattr(process, 'report', lambda *_words: None)
-        monkeypatch.setattr(featurize, 'append_', lambda node: SimpleNamespace(node=node))
+        monkeypatch.setattr(_batch_chain, 'append_', lambda node: SimpleNamespace(node=node))
         monkeypatch.setattr(process, 'to_context', keep)
         assert process.check_dataset() is None
         sizes = []
