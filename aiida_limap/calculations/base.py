@@ -31,6 +31,8 @@ __all__ = [
     'define_batch_exit_codes',
     'engine_version_of',
     'target_of',
+    'validate_structures',
+    'write_structure_nodes',
 ]
 
 LOG_FILE = 'limap.log'
@@ -143,7 +145,7 @@ class StructuresCalculation(ManyStructures, EngineCalculation):
             valid_type=orm.StructureData,
             dynamic=True,
             required=True,
-            validator=_validate_structures,
+            validator=validate_structures,
             help='Structures by key; make the key with aiida_limap.common.keys.structure_key(node.uuid). Batches of '
             'about 100 are best: smaller ones cost more per structure, larger ones risk more when a job is stopped.',
         )
@@ -164,12 +166,9 @@ class StructuresCalculation(ManyStructures, EngineCalculation):
         :param directory: the folder of the job.
         :returns: file name by role.
         """
-        states = given_states(self.inputs.get('oxidation_states'))
-        # Sorted, since the order of a namespace depends on how the process was loaded.
-        found = dict(sorted(attributes_by_uuid(self.inputs.structures).items()))
-        records = [record_from_attributes(uuid, attributes, states.get(uuid)) for uuid, attributes in found.items()]
-        write_structures(directory / STRUCTURES_FILE, records)
-        return {'structures': STRUCTURES_FILE}
+        return write_structure_nodes(
+            directory, self.inputs.structures, given_states(self.inputs.get('oxidation_states'))
+        )
 
 
 def engine_version_of(node: orm.CalcJobNode) -> str | None:
@@ -205,7 +204,32 @@ def add_inputs_validator(spec: CalcJobProcessSpec, validator: Callable[[Mapping[
     spec.inputs.validator = combined
 
 
-def _validate_structures(value: Mapping[str, orm.StructureData], port: PortNamespace) -> str | None:
+def write_structure_nodes(
+    directory: Path,
+    structures: Mapping[str, orm.StructureData],
+    states: Mapping[str, tuple[float, ...]] | None = None,
+) -> dict[str, str]:
+    """Write structures as an input file of a job.
+
+    :param directory: the folder of the job.
+    :param structures: structures by key.
+    :param states: formal charges of the sites in units of e, by UUID.
+    :returns: file name by role.
+    """
+    # Sorted, since the order of a namespace depends on how the process was loaded.
+    found = dict(sorted(attributes_by_uuid(structures).items()))
+    given = states or {}
+    records = [record_from_attributes(uuid, attributes, given.get(uuid)) for uuid, attributes in found.items()]
+    write_structures(directory / STRUCTURES_FILE, records)
+    return {'structures': STRUCTURES_FILE}
+
+
+def validate_structures(value: Mapping[str, orm.StructureData], port: PortNamespace) -> str | None:
+    """Return what is wrong with a namespace of structures, or None.
+
+    :param value: structures by key.
+    :param port: the namespace.
+    """
     if not value:
         return 'at least one structure is needed' if port.required else None
     for key, node in value.items():

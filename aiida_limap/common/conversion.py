@@ -13,7 +13,13 @@ if TYPE_CHECKING:
 
     from aiida_limap.formats.structures import StructureRecord
 
-__all__ = ['node_from_pymatgen', 'pymatgen_from_node', 'record_from_attributes', 'record_from_node']
+__all__ = [
+    'node_from_pymatgen',
+    'node_from_record',
+    'pymatgen_from_node',
+    'record_from_attributes',
+    'record_from_node',
+]
 
 #: Occupancies that add up to more than this are one site too many; below it, rounding in the source.
 _FULL = 1.0 + 1e-6
@@ -95,6 +101,20 @@ def node_from_pymatgen(structure: Structure, source: Mapping[str, Any] | None = 
             node.source = dict(source)
         except KeyError as error:
             raise ValueError(f'the source of a structure has an unknown key: {error.args[0]}') from error
+    return node
+
+
+def node_from_record(record: StructureRecord) -> StructureData:
+    """Return an unstored node of a plain record, without its oxidation states.
+
+    :param record: the structure.
+    :returns: the node, not yet stored; its UUID is one of its own.
+    """
+    from aiida.orm import StructureData
+
+    node = StructureData(cell=record.cell.tolist(), pbc=(True, True, True))
+    for site, position in zip(record.species, record.positions @ record.cell, strict=True):
+        node.append_atom(position=position.tolist(), symbols=tuple(site), weights=tuple(site.values()))
     return node
 
 

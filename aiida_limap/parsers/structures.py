@@ -19,8 +19,8 @@ __all__ = ['StructuresParser']
 class StructuresParser(EngineParser):
     """Build the table, count the status words, and say what is missing."""
 
-    #: How the labels of the links begin that hold the UUIDs of structures.
-    LINKS: ClassVar[str] = 'structures__'
+    #: How the labels of the links begin that hold the UUIDs of structures: names of input namespaces.
+    LINKS: ClassVar[tuple[str, ...]] = ('structures__',)
 
     def table(self, results: Results) -> TableData:
         """Return the unstored table of the results.
@@ -78,4 +78,4 @@ class StructuresParser(EngineParser):
         """Return the UUIDs of the structures of the job, from the labels of its links and without loading a node."""
         links = self.node.base.links.get_incoming(link_type=LinkType.INPUT_CALC, only_uuid=True)
         labels = [label for label in links.all_link_labels() if label.startswith(self.LINKS)]
-        return {uuid_of_key(label.removeprefix(self.LINKS)) for label in labels}
+        return {uuid_of_key(label.partition('__')[2]) for label in labels}

@@ -13,6 +13,7 @@ from aiida_limap.data.table import TableData
 from aiida_limap.formats.arrays import read_arrays
 from aiida_limap.formats.job import read_job
 from aiida_limap.formats.phonon_files import read_phonon_files
+from aiida_limap.formats.structures import read_structures
 
 
 @pytest.fixture
@@ -59,7 +60,7 @@ def test_densities_are_not_retrieved_unless_asked_for(prepare, nodes):
 def test_wrong_inputs_are_refused(prepare, nodes):
     (one, archive), (two, _folder) = nodes
     for given, words in (
-        ({}, 'the phonon files of at least one compound are needed'),
+        ({}, 'give the phonon files of at least one compound'),
         ({'archive': archive}, 'use structure_key'),
         ({structure_key(two.uuid): archive}, f'which are those of {one.uuid}'),
         ({structure_key(one.uuid): one}, 'Invalid type'),
@@ -69,6 +70,35 @@ def test_wrong_inputs_are_refused(prepare, nodes):
             prepare('limap.phonons', phonons=given)
     with pytest.raises(ValueError, match="unknown parameter 'mesh'"):
         prepare('limap.phonons', phonons=by_key(nodes), parameters={'mesh': 3})
+
+
+def test_structures_are_written_for_a_calculator(prepare, nodes):
+    structures = {structure_key(structure.uuid): structure for structure, _file in nodes}
+    parameters = {'calculator': {'name': 'chgnet', 'relax': 'none'}}
+    done = prepare('limap.phonons', structures=structures, parameters=parameters)
+    job = read_job(done.folder / 'job.json')
+    assert (job.parameters, job.inputs) == (parameters, {'structures': 'structures.json'})
+    records = read_structures(done.folder / 'structures.json')
+    assert {record.id for record in records} == {structure.uuid for structure, _file in nodes}
+    assert not done.calcinfo.local_copy_list
+    assert 'forces' in done.calcinfo.retrieve_temporary_list
+    parameters = {'calculator': {'name': 'chgnet', 'keep_forces': False}}
+    done = prepare('limap.phonons', structures=structures, parameters=parameters)
+    assert 'forces' not in done.calcinfo.retrieve_temporary_list
+
+
+def test_structures_and_calculator_belong_together(prepare, nodes):
+    structures = {structure_key(structure.uuid): structure for structure, _file in nodes}
+    chosen = {'calculator': {'name': 'chgnet'}}
+    for given, words in (
+        ({'structures': structures}, 'the parameters must say what computes them'),
+        ({'structures': structures, 'phonons': by_key(nodes), 'parameters': chosen}, 'not both'),
+        ({'phonons': by_key(nodes), 'parameters': chosen}, 'phonon files bring their own forces'),
+        ({'structures': {'wrong': nodes[0][0]}, 'parameters': chosen}, 'use structure_key'),
+        ({'structures': structures, 'parameters': {'calculator': {'relax': 'cell'}}}, 'must name one'),
+    ):
+        with pytest.raises(ValueError, match=words):
+            prepare('limap.phonons', **given)
 
 
 def test_files_are_found_by_their_structures(nodes, tmp_path):

@@ -38,6 +38,7 @@ def inputs(densities: bool = False) -> dict[str, Any]:
         ('left_out', 304, 'left out 1 structures'),
         ('damaged_arrays', 304, 'arrays.npz'),
         ('refused', 330, "no option 'colour'"),
+        ('no_calculator', 322, "On the computer localhost the calculator cannot be used: the calculator 'absent'"),
         ('not_started', 320, 'command not found'),
     ],
 )
@@ -75,9 +76,7 @@ def test_a_batch_without_any_answer_has_the_same_blocks(parse):
 
 
 def densities_of(outputs: dict[str, Any]) -> dict[str, Any]:
-    nested = outputs.get('densities') or {}
-    flat = {name.removeprefix('densities.'): node for name, node in outputs.items() if name.startswith('densities.')}
-    return {uuid_of_key(key): node for key, node in {**nested, **flat}.items()}
+    return named(outputs, 'densities')
 
 
 def test_densities_become_nodes_where_they_are_asked_for(parse):
@@ -95,4 +94,52 @@ def test_densities_that_did_not_come_back_are_told(parse, case, count, first):
     assert done.status == 307
     assert f'of {count} compounds' in done.message
     assert IDS[first] in done.message
+    assert len(done.outputs['table']) == 3
+
+
+def computed_inputs(**options: Any) -> dict[str, Any]:
+    """Return the inputs of a job with structures that come from a database, under the UUIDs of the recorded rows."""
+    from aiida import orm
+
+    nodes: dict[str, Any] = {'parameters': orm.Dict({'calculator': {'name': 'invented', **options}})}
+    for uuid in IDS:
+        nodes[f'structures__{structure_key(uuid)}'] = orm.StructureData(cell=[[4.0, 0, 0], [0, 4.0, 0], [0, 0, 4.0]])
+    return nodes
+
+
+def named(outputs: dict[str, Any], namespace: str) -> dict[str, Any]:
+    """Return the outputs of a namespace by UUID."""
+    nested = outputs.get(namespace) or {}
+    flat = {name.removeprefix(f'{namespace}.'): node for name, node in outputs.items() if f'{namespace}.' in name}
+    return {uuid_of_key(key): node for key, node in {**nested, **flat}.items()}
+
+
+def test_computed_phonons_give_forces_and_relaxed_crystals(parse):
+    outputs = parse('phonons', 'computed', computed_inputs()).outputs
+    table = outputs['table']
+    assert table.counts_by_status == {'ok': 2, 'unstable': 1}
+    assert table.metadata['calculator']['package'] == 'invented 1.0'
+    assert table.column('calculator').tolist() == ['invented 1.0 springs'] * 3
+    info = {entry['name']: entry for entry in table.info}
+    assert (info['energy_per_atom_eV']['unit'], table.row(IDS[2])['energy_per_atom_eV']) == ('eV', -1.5)
+    assert all(entry['description'] for entry in table.info)
+    forces, relaxed = named(outputs, 'forces'), named(outputs, 'relaxed')
+    # That of the compound without an answer too: it tells which modes are imaginary.
+    assert set(forces) == set(relaxed) == set(IDS)
+    assert forces[IDS[0]].filename == f'{IDS[0]}.phonopy_params.yaml.xz'
+    assert forces[IDS[0]].base.attributes.get('computed_for') == IDS[0]
+    # Nobody who looks for imported phonon files finds it.
+    assert 'structure_uuid' not in forces[IDS[0]].base.attributes.all
+    assert relaxed[IDS[1]].get_formula() == 'LiO'
+    assert relaxed[IDS[1]].cell[0][0] == 5.0
+    assert not named(parse('phonons', 'computed', computed_inputs(keep_forces=False)).outputs, 'forces')
+
+
+@pytest.mark.parametrize(('case', 'count', 'first'), [('no_forces', 1, 0), ('damaged_forces', 1, 1)])
+def test_forces_that_did_not_come_back_are_told(parse, case, count, first):
+    done = parse('phonons', case, computed_inputs())
+    assert done.status == 308
+    assert f'The forces of {count} compounds' in done.message
+    assert IDS[first] in done.message
+    assert IDS[1 - first] in named(done.outputs, 'forces')
     assert len(done.outputs['table']) == 3
