@@ -17,6 +17,7 @@ _BIN = re.compile(r'(?P<series>.+)_(?P<centre>-?\d+(?:\.\d+)?(?:e[+-]?\d+)?)')
 _LEAST_BINS = 3
 #: What an axis is called that has no other name than its unit.
 _QUANTITIES = {'Å': 'distance', 'degree': 'angle', 'eV': 'energy', 'Å2': 'area', 'Å3': 'volume', 'steradian': 'angle'}
+_QUANTITIES |= {'THz': 'frequency', 'K': 'temperature'}
 _DANGLING = (
     'a',
     'about',
@@ -156,7 +157,7 @@ def panel_ranges(columns: Sequence[ColumnInfo]) -> list[tuple[Panel, int, int]]:
             meaning = _common_meaning([column.meaning for column in chosen], cut=True)[0]
             names = tuple(_short_name(block, column.name) for column in chosen)
             label = f'value ({unit})' if unit else 'value'
-            panel = Panel(block.replace('_', ' '), zeros, np.zeros(0), names, label, meaning)
+            panel = Panel(_words_of(block), zeros, np.zeros(0), names, label, meaning)
         found.append((panel, first, first + count))
         first += count
     return found
@@ -178,8 +179,8 @@ def _centre(column: ColumnInfo) -> float:
 
 def _histogram(block: str, series: str, columns: Sequence[ColumnInfo], values: NDArray[np.float64]) -> Panel:
     meaning, after = _common_meaning([column.meaning for column in columns], cut=bool(columns[0].unit))
-    words = block.replace('_', ' ')
-    rest = series.removeprefix(block).strip('_').replace('_', ' ')
+    words = _words_of(block)
+    rest = series.removeprefix(_own_name(block)).strip('_').replace('_', ' ')
     unit = columns[0].unit
     quantity = words
     if columns[0].part != 'composition':
@@ -222,7 +223,7 @@ def _common_start(texts: Sequence[str]) -> str:
 
 def _lists(block: str, unit: str, found: list[tuple[ColumnInfo, float]]) -> Iterator[Panel]:
     """Return the named numbers of one unit, a readable number at a time."""
-    words = block.replace('_', ' ')
+    words = _words_of(block)
     chosen = [(column, value) for column, value in found if column.unit == unit]
     title = words
     meaning = _common_meaning([column.meaning for column, _ in chosen], cut=True)[0] if len(chosen) > 1 else ''
@@ -247,4 +248,14 @@ def _lists(block: str, unit: str, found: list[tuple[ColumnInfo, float]]) -> Iter
 
 
 def _short_name(block: str, name: str) -> str:
-    return (name.removeprefix(f'{block}_') if name != block else name).replace('_', ' ')
+    own = _own_name(block)
+    return (name.removeprefix(f'{own}_') if name != own else name).replace('_', ' ')
+
+
+def _own_name(block: str) -> str:
+    """Return the name of a block without the part that stands before it, as in ``phonons.mobile_dos``."""
+    return block.rpartition('.')[2]
+
+
+def _words_of(block: str) -> str:
+    return block.replace('_', ' ').replace('.', ': ')

@@ -18,10 +18,11 @@ from aiida_limap.visualisation.page_parts import inline_json, joined_script, pac
 __all__ = ['write_page']
 
 #: Parts of the script, in the order in which they are put together; all share one function.
-SCRIPT_PARTS = (
+_OWN_PARTS = (
     'base', 'packing', 'svg', 'profile', 'descriptors', 'point', 'plot', 'colour', 'plane', 'place', 'search',
     'filters', 'selection', 'theme', 'keys', 'start',
 )  # fmt: skip
+SCRIPT_PARTS = ('shared_script/elements', *(f'page_script/{name}' for name in _OWN_PARTS))
 
 
 def write_page(bundle: MapBundle, path: Path | str) -> Path:
@@ -40,7 +41,7 @@ def write_page(bundle: MapBundle, path: Path | str) -> Path:
     check_bundle(bundle)
     chemiscope = load_chemiscope()
     viewer = _inline(chemiscope.script)
-    script = _inline(joined_script(f'page_script/{name}' for name in SCRIPT_PARTS))
+    script = _inline(joined_script(SCRIPT_PARTS))
     generator = f'aiida-limap {__version__}, chemiscope {chemiscope.version}'
     document = page_data(bundle) | {'generator': generator}
     text = Template(packaged('template.html')).substitute(

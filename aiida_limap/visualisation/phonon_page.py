@@ -39,7 +39,10 @@ from aiida_limap.visualisation.report_page import (
 __all__ = ['draw_phonon_pictures', 'phonon_html', 'write_phonon_compounds', 'write_phonon_page']
 
 #: Parts of the script, in the order in which they are put together; all share one function.
-SCRIPT_PARTS = ('base', 'plot', 'density', 'table', 'start')
+SCRIPT_PARTS = (
+    'shared_script/elements', 'shared_script/listing', 'shared_script/scheme',
+    'phonon_script/base', 'phonon_script/plot', 'phonon_script/density', 'phonon_script/table', 'phonon_script/start',
+)  # fmt: skip
 _COLOURS = 8
 _MOST_CANDIDATES = 25
 
@@ -110,8 +113,7 @@ def phonon_html(report: PhononReport, pictures: Pictures) -> str:
         Section('citations', 'What to cite', _citations(report)),
     ]
     sections = [section for section in sections if section.blocks]
-    scripts = [f'phonon_script/{name}' for name in SCRIPT_PARTS]
-    additions = answering('phonons.css', scripts, page_data(report), 'the report')
+    additions = answering('phonons.css', SCRIPT_PARTS, page_data(report), 'the report')
     return render(report.title, _summary(report), sections, f'aiida-limap {__version__}', additions)
 
 

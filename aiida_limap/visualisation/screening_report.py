@@ -43,7 +43,10 @@ __all__ = [
 ]
 
 #: Parts of the script, in the order in which they are put together; all share one function.
-SCRIPT_PARTS = ('table', 'elements', 'start')
+SCRIPT_PARTS = (
+    'shared_script/elements', 'shared_script/listing', 'shared_script/scheme',
+    'screening_script/table', 'screening_script/elements', 'screening_script/start',
+)  # fmt: skip
 #: Wide figures that can be read at half their size; the page shows the same numbers beside its hits.
 _HALF = ('occurrence', 'price')
 _SCORES = (('accuracy', 'Accuracy'), ('f1', 'F1'), ('mcc', 'MCC'))
@@ -117,8 +120,7 @@ def screening_html(report: ScreeningReport, pictures: Pictures) -> str:
         Section('provenance', 'Provenance', _nodes(report)),
         Section('citations', 'What to cite', _citations(report)),
     ]
-    scripts = [f'screening_script/{name}' for name in SCRIPT_PARTS]
-    additions = answering('screening.css', scripts, hit_data(report), 'the screening')
+    additions = answering('screening.css', SCRIPT_PARTS, hit_data(report), 'the screening')
     return render(report.title, _summary(report), sections, f'aiida-limap {__version__}', additions)
 
 

@@ -1,5 +1,5 @@
 // What all parts of the page share: the data of the map, its state, and small helpers. Texts become text nodes, never
-// markup. page.py puts the parts into one function, in the order that it lists.
+// markup. The elements come from shared_script/elements.js. page.py puts the parts into one function, in the order that it lists.
 
 const data = JSON.parse(document.getElementById('limap-data').textContent);
 const points = data.points;
@@ -17,16 +17,6 @@ const limap = (window.limap = {
   ready: false, selected: -1, count: count, errors: [], viewer: null, chosen: [], shown: count, mask: null,
   place: null, tool: 'zoom', theme: 'light', bent: false,
 });
-const byId = (id) => document.getElementById(id);
-
-function element(tag, attributes, ...children) {
-  const node = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes || {})) {
-    node.setAttribute(name, value);
-  }
-  node.append(...children.filter((child) => child !== null && child !== undefined));
-  return node;
-}
 
 function value(name, index) {
   const entry = property[name];
@@ -139,16 +129,6 @@ function copyButton(text, caption, label) {
     setTimeout(() => { button.textContent = caption; }, 1500);
   });
   return button;
-}
-
-/** Hand a text over as a file, without a request: it never leaves the page. */
-function download(name, text, type) {
-  const address = URL.createObjectURL(new Blob([text], { type: type }));
-  const link = element('a', { href: address, download: name });
-  document.body.append(link);
-  link.click();
-  link.remove();
-  setTimeout(() => URL.revokeObjectURL(address), 10000);
 }
 
 /** A list whose entries are buttons; the arrow keys go from one to the next. */

@@ -1,19 +1,8 @@
-// What all parts of the page share: data, state, elements, numbers.
+// What all parts of the page share: state, shapes, numbers, clusters.
 
-const data = JSON.parse(document.getElementById('data').textContent);
-const byId = (name) => document.getElementById(name);
 const PAGE = 100;
 const CLUSTERS = 8;
 const state = { method: 0, x: null, y: null, chosen: null, hidden: new Set(), column: null, descending: false, text: '', ranges: new Map(), rows: [], shown: PAGE };
-
-function element(tag, attributes, ...content) {
-  const node = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes || {})) {
-    node.setAttribute(name, value);
-  }
-  node.append(...content);
-  return node;
-}
 
 function shape(tag, attributes, ...content) {
   const node = document.createElementNS('http://www.w3.org/2000/svg', tag);
@@ -31,15 +20,6 @@ function numberText(value) {
   const size = Math.abs(value);
   const text = size !== 0 && (size >= 1e6 || size < 1e-3) ? value.toExponential(2) : Number.isInteger(value) ? String(value) : size >= 100 ? value.toFixed(1) : size >= 10 ? value.toFixed(2) : value.toFixed(3);
   return text.replace('-', '\u2212');
-}
-
-/** A formula with its amounts as subscripts. */
-function formulaNodes(formula) {
-  return (formula || '').split(/(\d+(?:\.\d+)?)/).filter((part) => part !== '').map((part) => (/^\d/.test(part) ? element('sub', {}, part) : part));
-}
-
-function headText(column) {
-  return column.unit ? column.label + ' / ' + column.unit : column.label;
 }
 
 function valueOf(name, row) {

@@ -1,20 +1,9 @@
 // The table of hits: what is listed, in which order, and the details of one.
 
-const data = JSON.parse(document.getElementById('data').textContent);
-const byId = (name) => document.getElementById(name);
 const PAGE = 50;
 /** Columns of words with at most this many different ones can be chosen from a list. */
 const MOST_WORDS = 14;
 const state = { column: null, descending: true, shown: PAGE, text: '', elements: new Map(), words: new Map(), ranges: new Map(), open: new Set(), rows: [] };
-
-function element(tag, attributes, ...content) {
-  const node = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes || {})) {
-    node.setAttribute(name, value);
-  }
-  node.append(...content);
-  return node;
-}
 
 /** Decimals with which all numbers of a column have about four digits; null where they differ too much for that. */
 function decimals(column) {
@@ -39,18 +28,9 @@ function numberText(value, digits = null) {
   return text.replace('-', '\u2212');
 }
 
-/** A formula with its amounts as subscripts. */
-function formulaNodes(formula) {
-  return formula.split(/(\d+(?:\.\d+)?)/).filter((part) => part !== '').map((part) => (/^\d/.test(part) ? element('sub', {}, part) : part));
-}
-
 function valueText(column, row) {
   const value = column.values[row];
   return column.kind === 'number' ? numberText(value, column.digits) : value === null ? '' : value;
-}
-
-function headText(column) {
-  return column.unit ? column.label + ' / ' + column.unit : column.label;
 }
 
 function matches(row) {
@@ -65,31 +45,11 @@ function matches(row) {
       return false;
     }
   }
-  for (const [column, [low, high]] of state.ranges) {
-    const value = column.values[row];
-    if (value === null || (low !== null && value < low) || (high !== null && value > high)) {
-      return false;
-    }
-  }
-  return state.text.split(/\s+/).every((word) => word === '' || searched[row].includes(word));
+  return isWithin(row);
 }
 
 for (const column of data.columns) {
   column.digits = column.kind === 'number' ? decimals(column) : null;
-}
-
-/** What a search looks at: every word of a hit, in lower case. */
-const searched = data.elements.map((_, row) =>
-  data.columns.filter((column) => column.kind !== 'number').map((column) => valueText(column, row)).join(' ').toLowerCase());
-
-function compare(column, first, second) {
-  const [one, other] = [column.values[first], column.values[second]];
-  // What is missing comes last in either order.
-  if (one === null || other === null) {
-    return one === other ? first - second : one === null ? 1 : -1;
-  }
-  const order = column.kind === 'number' ? one - other : one < other ? -1 : one > other ? 1 : 0;
-  return order === 0 ? first - second : state.descending ? -order : order;
 }
 
 function detailRow(row, width) {
@@ -132,16 +92,7 @@ function cell(column, row, largest) {
 function draw() {
   const table = byId('hits').querySelector('table');
   const columns = data.columns.filter((column) => !column.aside);
-  const heads = columns.map((column) => {
-    const button = element('button', column.description ? { type: 'button', title: column.description } : { type: 'button' }, headText(column));
-    button.addEventListener('click', () => {
-      [state.column, state.descending] = [column, state.column === column ? !state.descending : column.kind === 'number'];
-      update();
-      byId('hits').querySelector('th[aria-sort] button').focus();
-    });
-    const sorted = state.column === column ? { 'aria-sort': state.descending ? 'descending' : 'ascending' } : {};
-    return element('th', column.kind === 'number' ? { class: 'number', ...sorted } : sorted, button);
-  });
+  const head = headRow(columns, byId('hits'), (column) => column.description, (column) => column.kind === 'number');
   const score = data.columns.find((column) => column.name === 'score');
   const largest = score.values.reduce((most, value) => Math.max(most, value === null ? 0 : value), 0);
   const body = element('tbody', {});
@@ -151,20 +102,6 @@ function draw() {
       body.append(detailRow(row, columns.length));
     }
   }
-  table.replaceChildren(element('thead', {}, element('tr', {}, ...heads)), body);
-  const left = state.rows.length - state.shown;
-  byId('hit-more').hidden = left <= 0;
-  byId('hit-more').textContent = 'Show ' + Math.min(left, PAGE) + ' more';
-  const total = data.elements.length;
-  byId('hit-count').textContent = state.rows.length === total ? total.toLocaleString('en') + ' hits' : state.rows.length.toLocaleString('en') + ' of ' + total.toLocaleString('en') + ' hits';
-}
-
-/** The listed hits as text, as a spreadsheet reads it. */
-function csvText() {
-  const quoted = (value) => (/[",\n]/.test(value) ? '"' + value.replaceAll('"', '""') + '"' : value);
-  const lines = [data.columns.map((column) => quoted(column.name))];
-  for (const row of state.rows) {
-    lines.push(data.columns.map((column) => (column.values[row] === null ? '' : quoted(String(column.values[row])))));
-  }
-  return lines.map((line) => line.join(',')).join('\n') + '\n';
+  table.replaceChildren(head, body);
+  tellCount(byId('hit-count'), byId('hit-more'), 'hits');
 }
