@@ -50,8 +50,8 @@ class EncodeCalculation(EngineCalculation):
         spec.input(
             'descriptors',
             valid_type=TableData,
-            help='Descriptors by structure, of the layout that the model was trained with, with the block "landscape" '
-            'if the model reads it; rows without are left out.',
+            help='Descriptors by structure, of the layout that the model was trained with, with the blocks '
+            '"landscape" and "phonons" if the model reads them; rows without are left out.',
         )
         spec.input(
             'migration_energies',
@@ -88,8 +88,8 @@ class EncodeCalculation(EngineCalculation):
         :param directory: the folder of the job.
         :returns: file name by role.
         """
-        descriptors, landscape = self.inputs.descriptors, self.inputs.model.reads_landscape
-        rows = rows_with_descriptors(descriptors, landscape)
+        descriptors, further = self.inputs.descriptors, self.inputs.model.further_parts
+        rows = rows_with_descriptors(descriptors, further)
         if PARENT_MAP in self.inputs:
             rows = rows[~np.isin(np.array(descriptors.ids)[rows], self.inputs.parent_map.ids)]
         (directory / MODEL_FILE).write_bytes(self.inputs.model.get_content(mode='rb'))
@@ -97,10 +97,10 @@ class EncodeCalculation(EngineCalculation):
             directory / DESCRIPTORS_FILE,
             {
                 'ids': np.array(descriptors.ids)[rows],
-                **descriptor_arrays(descriptors, rows, landscape),
+                **descriptor_arrays(descriptors, rows, further),
             },
         )
-        write_columns(directory / COLUMNS_FILE, descriptors, landscape)
+        write_columns(directory / COLUMNS_FILE, descriptors, further)
         files = {'model': MODEL_FILE, 'descriptors': DESCRIPTORS_FILE, 'columns': COLUMNS_FILE}
         members = self.inputs.get('ensemble') or {}
         # Sorted, since the order of a namespace depends on how the process was loaded.
@@ -115,8 +115,8 @@ def _validate_inputs(inputs: Mapping[str, Any], _namespace: Any) -> str | None:
     if inputs.get('descriptors') is None:
         return None
     model, descriptors = inputs.get('model'), inputs['descriptors']
-    landscape = model is not None and model.reads_landscape
-    message = check_descriptors(descriptors, landscape)
+    further = () if model is None else model.further_parts
+    message = check_descriptors(descriptors, further)
     if message is None and model is not None:
         message = check_layout(descriptors, model)
     target = target_of(inputs.get('parameters'))
@@ -126,7 +126,7 @@ def _validate_inputs(inputs: Mapping[str, Any], _namespace: Any) -> str | None:
     message = message or _check_ensemble(model, inputs.get('ensemble') or {})
     if message is None and inputs.get(PARENT_MAP) is not None:
         parameters = {} if inputs.get('parameters') is None else inputs['parameters'].get_dict()
-        ids = np.array(descriptors.ids)[rows_with_descriptors(descriptors, landscape)].tolist()
+        ids = np.array(descriptors.ids)[rows_with_descriptors(descriptors, further)].tolist()
         message = check_parent(inputs[PARENT_MAP], model, parameters, target, ids)
     return message
 
@@ -143,8 +143,8 @@ def _check_ensemble(model: AutoencoderData | None, members: Mapping[str, Autoenc
         return None
     expected = model.header['columns'].get('layout_checksum')
     for key, member in members.items():
-        if member.reads_landscape != model.reads_landscape:
-            return f'ensemble: only one of {key!r} and the model reads the landscape block'
+        for part in sorted(set(member.further_parts) ^ set(model.further_parts)):
+            return f'ensemble: only one of {key!r} and the model reads the {part} block'
         found = member.header['columns'].get('layout_checksum')
         if None not in {expected, found} and found != expected:
             return (

@@ -17,7 +17,7 @@ from aiida_limap.calculations._descriptors import (
     check_training_tables,
     descriptor_arrays,
     rows_with_descriptors,
-    wants_landscape,
+    training_parts,
     write_columns,
 )
 from aiida_limap.calculations.base import EngineCalculation, add_inputs_validator, target_of
@@ -64,8 +64,8 @@ class TrainCalculation(EngineCalculation):
         :returns: file name by role.
         """
         descriptors, energies = self.inputs.descriptors, self.inputs.migration_energies
-        landscape = wants_landscape(self.inputs.get('parameters'))
-        rows = rows_with_descriptors(descriptors, landscape)
+        further = training_parts(descriptors, self.inputs.get('parameters'))
+        rows = rows_with_descriptors(descriptors, further)
         ids = np.array(descriptors.ids)[rows]
         known = dict(zip(energies.ids, energies.column(self.target).tolist(), strict=True))
         write_arrays(
@@ -74,10 +74,10 @@ class TrainCalculation(EngineCalculation):
                 'ids': ids,
                 'groups': _groups(descriptors)[rows],
                 'migration_energy_eV': np.array([known.get(name, np.nan) for name in ids.tolist()], dtype=np.float64),
-                **descriptor_arrays(descriptors, rows, landscape),
+                **descriptor_arrays(descriptors, rows, further),
             },
         )
-        write_columns(directory / COLUMNS_FILE, descriptors, landscape)
+        write_columns(directory / COLUMNS_FILE, descriptors, further)
         return {'training': TRAINING_FILE, 'columns': COLUMNS_FILE}
 
     def prepare_for_submission(self, folder: Folder) -> CalcInfo:
@@ -107,7 +107,7 @@ def _define_inputs(spec: CalcJobProcessSpec) -> None:
         'descriptors',
         valid_type=TableData,
         help='Descriptors by structure, with the blocks "composition", "structure" and, if the parameter landscape '
-        'is true, "landscape"; rows without are left out.',
+        'is true, "landscape"; a block "phonons" is read where there is one. Rows without are left out.',
     )
     spec.input(
         'migration_energies',
@@ -184,7 +184,8 @@ def _validate_inputs(inputs: Mapping[str, Any], _namespace: Any) -> str | None:
     message = None
     if descriptors is not None and energies is not None:
         parameters = inputs.get('parameters')
-        message = check_training_tables(descriptors, energies, target_of(parameters), wants_landscape(parameters))
+        further = training_parts(descriptors, parameters)
+        message = check_training_tables(descriptors, energies, target_of(parameters), further)
     return message or _check_checkpoints(inputs.get('checkpoints'), inputs.get('code'))
 
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from aiida import orm
 
     from aiida_limap.data.dataset import DatasetData
+    from aiida_limap.data.table import TableData
 
 __all__ = [
     'chosen_structures',
@@ -22,8 +23,10 @@ __all__ = [
     'layout_options',
     'layout_overrides',
     'load_dataset',
+    'load_phonons',
     'load_usable',
     'parameters_option',
+    'phonons_option',
     'source_and_protocol_options',
 ]
 
@@ -115,6 +118,18 @@ def parameters_option(command: Command) -> Command:
         'the package.'
     )
     return click.option('--parameters', metavar='SET', help=text)(command)
+
+
+def phonons_option(command: Command) -> Command:
+    """Give a command the option that names a table of phonon quantities.
+
+    :param command: the function.
+    :returns: the function with its option.
+    """
+    text = (
+        'Also read phonons: pk, UUID or label of a table of them, or of a work chain of `aiida-limap launch phonons`.'
+    )
+    return click.option('--phonons', metavar='TABLE', help=text)(command)
 
 
 def source_and_protocol_options(command: Command) -> Command:
@@ -218,4 +233,31 @@ def load_dataset(identifier: str) -> DatasetData:
         raise click.ClickException(f'no dataset {identifier}: {error}') from error
     if not isinstance(node, Dataset):
         raise click.ClickException(f'node {identifier} is a {type(node).__name__}, not a dataset')
+    return node
+
+
+def load_phonons(identifier: str) -> TableData:
+    """Return a table of phonon quantities.
+
+    :param identifier: pk or UUID of the table, or what
+        :func:`~aiida_limap.tools.phonons.load_phonon_clusters` takes.
+    :raises click.ClickException: if the node is a table of something else.
+    :raises QueryError: if there is neither.
+    """
+    from aiida import orm
+    from aiida.common.exceptions import MultipleObjectsError, NotExistent
+
+    from aiida_limap.data.table import TableData as Table
+    from aiida_limap.tools.phonons import load_phonon_clusters
+
+    try:
+        node = orm.load_node(int(identifier) if identifier.isdecimal() else identifier)
+    except (NotExistent, MultipleObjectsError, ValueError, OverflowError):
+        node = None
+    if not isinstance(node, Table):
+        return load_phonon_clusters(identifier).phonons
+    if 'mobile_band_centre_THz' not in node.column_names:
+        raise click.ClickException(
+            f'table {node.pk} holds no phonon quantities; `aiida-limap phonons list` shows work chains that have them'
+        )
     return node

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import click
@@ -12,7 +13,9 @@ from aiida_limap.cli.choosing import (
     layout_options,
     layout_overrides,
     load_dataset,
+    load_phonons,
     parameters_option,
+    phonons_option,
     source_and_protocol_options,
 )
 from aiida_limap.cli.launch_bvff import bvff_command
@@ -50,6 +53,14 @@ launch.add_command(phonons_command)
 @source_and_protocol_options
 @layout_options
 @parameters_option
+@phonons_option
+@click.option(
+    '--phonon-columns',
+    metavar='NAME',
+    multiple=True,
+    help='With --phonons: column or block of them that is read; several times. By default band centres, width, first '
+    'peak, thermal band centres and the density of states of the mobile ion.',
+)
 @click.option('--wait', is_flag=True, help='Stay and show the progress.')
 @with_profile
 def map_command(group: str | None, dataset: str | None, code: str, wait: bool, **chosen: Any) -> None:
@@ -63,6 +74,8 @@ def map_command(group: str | None, dataset: str | None, code: str, wait: bool, *
       aiida-limap launch map --group oxides --layout modern --wait
       aiida-limap launch map --group oxides --layout modern --landscape --wait
       aiida-limap launch map --group oxides --parameters mine --wait
+      aiida-limap launch map --group phonondb --phonons 1234 --wait
+      aiida-limap launch map --group phonondb --phonons 1234 --phonon-columns mobile_band_centres_THz
     """
     if (group is None) == (dataset is None):
         raise click.UsageError('name either --group or --dataset')
@@ -77,8 +90,9 @@ def map_command(group: str | None, dataset: str | None, code: str, wait: bool, *
     )
     if chosen['parameters'] is not None:
         last.setdefault('featurize', {})['bvff'] = {'bond_valence': chosen['parameters']}
+    phonons = _phonons(node, chosen['phonons'], chosen['phonon_columns'])
     require_daemon()
-    chain = submit_map(node, engine, chosen['protocol'], chosen['overrides'], last)
+    chain = submit_map(node, engine, chosen['protocol'], chosen['overrides'], last, **phonons)
     click.echo(f'submitted map work chain {chain.pk} of {len(node)} structures')
     if not wait:
         click.echo(f'progress: aiida-limap status {chain.pk} --watch')
@@ -100,8 +114,45 @@ def why_unfinished(chain: Any) -> str:
     return str(chain.exit_message or chain.exception or 'it was stopped').rstrip('.')
 
 
+def _phonons(dataset: Any, identifier: str | None, names: Sequence[str]) -> dict[str, Any]:
+    """Return the inputs that bring phonons, and say how many structures have none.
+
+    :raises click.ClickException: if columns of no table are named, or too few structures have phonons.
+    """
+    if identifier is None:
+        if names:
+            raise click.UsageError('--phonon-columns names columns of phonons; name their table with --phonons')
+        return {}
+    from aiida_limap.calculations._phonon_block import (
+        DEFAULT_PHONON_COLUMNS,
+        check_phonon_columns,
+        rows_with_phonons,
+    )
+
+    table, columns = load_phonons(identifier), list(dict.fromkeys(names)) or list(DEFAULT_PHONON_COLUMNS)
+    message = check_phonon_columns(table, columns)
+    if message is not None:
+        raise click.ClickException(message)
+    reasons = rows_with_phonons(table, columns)
+    n_known = sum(reasons.get(uuid) == '' for uuid in dataset.structure_uuids)
+    if n_known < _FEWEST_STRUCTURES:
+        raise click.ClickException(
+            f'{n_known} of the {len(dataset)} structures of the dataset have complete phonons in table {table.pk}; a '
+            f'map needs {_FEWEST_STRUCTURES} or more. Phonons are joined by the structure: name the group or the '
+            'dataset that they were computed for'
+        )
+    if n_known < len(dataset):
+        click.echo(f'{len(dataset) - n_known} of {len(dataset)} structures have no phonons and are left out of the map')
+    return {'phonons': table, 'phonon_columns': columns if names else None}
+
+
 def submit_map(
-    dataset: Any, code: Any, protocol: str | None, overrides: Any = None, last: dict[str, Any] | None = None
+    dataset: Any,
+    code: Any,
+    protocol: str | None,
+    overrides: Any = None,
+    last: dict[str, Any] | None = None,
+    **further: Any,
 ) -> Any:
     """Submit a map work chain.
 
@@ -110,6 +161,7 @@ def submit_map(
     :param protocol: name of the protocol, None for the default.
     :param overrides: changes of the protocol, as a mapping or the path of a YAML file.
     :param last: changes that come after ``overrides``.
+    :param further: ``phonons`` and ``phonon_columns`` of the builder.
     :returns: the process node.
     :raises click.ClickException: if the protocol or an override is unknown.
     :raises LimapError: if the layout of the descriptors is wrong, or has no landscape part where that is wanted.
@@ -122,7 +174,7 @@ def submit_map(
 
     try:
         inputs = MapWorkChain.get_protocol_inputs(protocol, overrides, last)
-        builder = MapWorkChain.get_builder_from_protocol(code, dataset, protocol=protocol, overrides=inputs)
+        builder = MapWorkChain.get_builder_from_protocol(code, dataset, protocol=protocol, overrides=inputs, **further)
     except ValueError as error:
         raise click.ClickException(str(error)) from error
     described = builder.featurize.descriptors.parameters.get_dict()

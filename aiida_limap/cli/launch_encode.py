@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from aiida_limap.cli.base import load_code, require_daemon, with_profile
-from aiida_limap.cli.choosing import dataset_of_group, load_dataset, source_and_protocol_options
+from aiida_limap.cli.choosing import (
+    dataset_of_group,
+    load_dataset,
+    load_phonons,
+    phonons_option,
+    source_and_protocol_options,
+)
 
 if TYPE_CHECKING:
     from aiida.engine import ProcessBuilder
@@ -23,18 +29,21 @@ __all__ = ['encode_command']
 )
 @source_and_protocol_options
 @click.option('--no-energies', is_flag=True, help='Predict only: compute no migration energies of the new structures.')
+@phonons_option
 @click.option('--wait', is_flag=True, help='Stay and show the progress.')
 @with_profile
 def encode_command(map_id: str, group: str | None, dataset: str | None, **chosen: Any) -> None:
     """Place new structures on an old map, as a new map: the old points stay where they are.
 
     Each new point says whether it lies inside of what the model knows. Structures that the map holds already are taken
-    over. Descriptors and force field are those of the map, unless --protocol names another force field.
+    over. Descriptors and force field are those of the map, unless --protocol names another force field. A map that was
+    drawn with phonons needs those of the new structures.
 
     \b
     Examples:
       aiida-limap launch encode --map 1234 --group sulfides --wait
       aiida-limap launch encode --map 1234 --group candidates --no-energies
+      aiida-limap launch encode --map 1234 --group phonondb --phonons 2345 --wait
     """
     from aiida_limap.tools.query import load_map
 
@@ -78,10 +87,16 @@ def _builder(code: Any, dataset: Any, parent: MapData, chosen: dict[str, Any]) -
     :raises click.ClickException: if the protocol or an override is unknown, the model of the map is not there, or the
         layout of that name has other columns here.
     """
+    from aiida_limap.calculations._parents import model_of
     from aiida_limap.engines.descriptors import load_layout
     from aiida_limap.engines.descriptors.task import parts_of
+    from aiida_limap.workflows._phonon_block import check_model_phonons
     from aiida_limap.workflows.encode import EncodeWorkChain
 
+    phonons = None if chosen['phonons'] is None else load_phonons(chosen['phonons'])
+    message = check_model_phonons(model_of(parent), phonons, dataset)
+    if message is not None:
+        raise click.ClickException(message)
     try:
         builder = EncodeWorkChain.get_builder_from_protocol(
             code,
@@ -90,6 +105,7 @@ def _builder(code: Any, dataset: Any, parent: MapData, chosen: dict[str, Any]) -
             protocol=chosen['protocol'],
             overrides=chosen['overrides'],
             with_energies=False if chosen['no_energies'] else None,
+            phonons=phonons,
         )
     except ValueError as error:
         raise click.ClickException(' '.join(str(error).split())) from error

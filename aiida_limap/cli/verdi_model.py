@@ -80,6 +80,8 @@ def print_model(found: AutoencoderData) -> None:
 
     training = found.header['training']
     reads = ' and its landscape part' if found.reads_landscape else ''
+    if found.reads_phonons:
+        reads += f', phonons ({", ".join(found.header["columns"]["phonons"]["columns"])})'
     click.echo(f'reads the layout {found.layout}{reads}, trained by aiida-limap {found.engine_version}')
     if 'epochs' in training:
         ended = f', ended by {training["ended"]}' if training.get('ended') else ''

@@ -6,12 +6,33 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-__all__ = ['check_layout', 'is_layout_file', 'read_layout_file', 'reads_bond_valence']
+__all__ = [
+    'LANDSCAPE_PART',
+    'PHONONS_PART',
+    'check_layout',
+    'further_parts',
+    'is_layout_file',
+    'read_layout_file',
+    'reads_bond_valence',
+]
+
+#: Parts that a model may read after composition and structure; the second comes from a table of phonon quantities.
+LANDSCAPE_PART, PHONONS_PART = 'landscape', 'phonons'
 
 _ENDINGS = ('.yaml', '.yml')
 _KEYS = ('name', 'composition', 'structure')
 #: Featurizers of this module read bond-valence parameters.
 _BOND_VALENCE = 'aiida_limap.engines.bvff.'
+
+
+def further_parts(columns: Any) -> tuple[str, ...]:
+    """Return what follows the structure part in the structure row of a model.
+
+    :param columns: what a model says about its columns, see ``TrainedModel.columns``.
+    :returns: of ``landscape`` and ``phonons`` those that it reads, in this order.
+    """
+    # Models of older versions say nothing of either, and read none.
+    return tuple(part for part in (LANDSCAPE_PART, PHONONS_PART) if isinstance(columns, Mapping) and columns.get(part))
 
 
 def is_layout_file(layout: Any) -> bool:

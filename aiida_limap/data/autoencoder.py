@@ -12,6 +12,7 @@ from aiida.orm import SinglefileData
 from aiida.orm.implementation.utils import clean_value
 from numpy.typing import NDArray
 
+from aiida_limap.common.layouts import further_parts
 from aiida_limap.formats.weights import MODEL_FILE, read_header, read_weights
 
 __all__ = ['AutoencoderData']
@@ -24,8 +25,9 @@ class AutoencoderData(SinglefileData):
     """A trained two-branch autoencoder: composition and structure to one code each, the codes to the migration energy.
 
     The file ``model.safetensors`` holds the weights and a header with architecture, descriptor columns, scaling, seed,
-    training options and a hash of the training data. Attributes (queryable): ``layout``, ``landscape``, ``preset``,
-    ``me_weight``, ``seed``, ``metrics`` (by split), ``engine_version``, ``data_hash``.
+    training options and a hash of the training data. Attributes (queryable): ``layout``, ``landscape``, ``phonons``
+    (only where it reads them), ``preset``, ``me_weight``, ``seed``, ``metrics`` (by split), ``engine_version``,
+    ``data_hash``.
 
     :param file: absolute path of a model file, or a binary stream.
     :raises ValueError: if it is not a model file of this plugin, is cut short, or of another schema version.
@@ -83,6 +85,17 @@ class AutoencoderData(SinglefileData):
         return bool(self.base.attributes.get('landscape', False))
 
     @property
+    def reads_phonons(self) -> bool:
+        """Whether the structure row of the model ends with phonon quantities."""
+        return bool(self.base.attributes.get('phonons', False))
+
+    @property
+    def further_parts(self) -> tuple[str, ...]:
+        """What follows the structure part in the structure row of the model: ``landscape``, ``phonons``, or nothing."""
+        known = {'landscape': self.reads_landscape, 'phonons': self.reads_phonons}
+        return tuple(part for part, is_read in known.items() if is_read)
+
+    @property
     def me_weight(self) -> float | None:
         """Weight W of the migration energy in the loss."""
         return self.base.attributes.get('me_weight', None)
@@ -110,9 +123,12 @@ class AutoencoderData(SinglefileData):
 def _attributes_of(header: Mapping[str, Any]) -> dict[str, Any]:
     """Return the facts of a header that queries filter on."""
     training = header['training'] if isinstance(header['training'], Mapping) else {}
+    further = further_parts(header['columns'])
     return {
         'layout': _layout_name(header['columns']),
-        'landscape': _reads_landscape(header['columns']),
+        'landscape': 'landscape' in further,
+        # Absent in the others, so that a model without phonons has the hash that it had before there were any.
+        **({'phonons': True} if 'phonons' in further else {}),
         'preset': training.get('preset'),
         'me_weight': training.get('me_weight'),
         'metrics': training.get('metrics') or {},
@@ -128,7 +144,3 @@ def _layout_name(columns: Any) -> str | None:
     if isinstance(layout, Mapping):
         layout = layout.get('name')
     return layout if isinstance(layout, str) else None
-
-
-def _reads_landscape(columns: Any) -> bool:
-    return isinstance(columns, Mapping) and bool(columns.get('landscape', False))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from aiida import orm
@@ -10,6 +11,7 @@ from aiida.engine import ExitCode
 
 from aiida_limap.calculations._descriptors import wants_landscape
 from aiida_limap.calculations.base import target_of
+from aiida_limap.common.layouts import PHONONS_PART
 from aiida_limap.common.losses import why_lost
 from aiida_limap.common.training import SPLIT, TRAIN
 from aiida_limap.data.autoencoder import AutoencoderData
@@ -103,7 +105,10 @@ class TrainParser(EngineParser):
     def _attach_facts(self, results: Results) -> None:
         """Attach parameters and the losses by epoch, also those of a training that was stopped."""
         parameters = self.input_or_none('parameters')
-        used = {'target': target_of(parameters), 'landscape': wants_landscape(parameters)}
+        used: dict[str, Any] = {'target': target_of(parameters), 'landscape': wants_landscape(parameters)}
+        descriptors = self.input_or_none('descriptors')
+        if descriptors is not None and PHONONS_PART in descriptors.block_names:
+            used[PHONONS_PART] = descriptors.metadata.get(PHONONS_PART)
         self.output_parameters(results, {**results.summary, **used})
         history = {
             name.replace(_HISTORY, '', 1): array

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from aiida_limap.common.layouts import PHONONS_PART, further_parts
 from aiida_limap.formats._files import FormatError
 from aiida_limap.formats.mapbundle import AXES, Heatmap
 from aiida_limap.formats.mapparts import MAX_ROWS, DescriptorColumn, Descriptors, Profiles
@@ -102,14 +103,13 @@ def _columns(model: TrainedModel, part: str) -> tuple[DescriptorColumn, ...]:
         except (InputError, ImportError):
             # A layout of another release, or with featurizers that are not installed here: the names must do.
             known = {}
+    told = {name: (column.unit, column.meaning) for name, column in known.items()}
+    # No layout knows the columns of phonons; the model says itself what they are.
+    phonons = facts.get(PHONONS_PART) or {}
+    described = zip(*(phonons.get(key) or () for key in ('labels', 'units', 'meanings')), strict=True)
+    told |= {name: (unit, meaning) for name, unit, meaning in described}
     return tuple(
-        DescriptorColumn(
-            name,
-            known[name].unit if name in known else '',
-            known[name].meaning if name in known else '',
-            part,
-            block,
-        )
+        DescriptorColumn(name, *told.get(name, ('', '')), part, block)
         for name, block in zip(names, blocks, strict=True)
     )
 
@@ -118,16 +118,16 @@ def _rows(map_node: MapData, model: TrainedModel, ids: Sequence[str]) -> dict[st
     """Return the descriptors of the points, NaN where a table is not in the profile; nothing where none is."""
     from aiida_limap.calculations._descriptors import check_descriptors, descriptor_arrays
 
-    landscape = bool(model.columns.get('landscape', False))
+    further = further_parts(model.columns)
     widths = {part: len(model.scaling.divisors(part)) for part in ('composition', 'structure')}
     place = {uuid: number for number, uuid in enumerate(ids)}
     found: dict[str, NDArray[np.float64]] = {}
     for table in _tables(map_node, 'descriptors'):
-        if check_descriptors(table, landscape) is not None:
+        if check_descriptors(table, further) is not None:
             continue
         rows = np.array([row for row, uuid in enumerate(table.ids) if uuid in place], dtype=np.int_)
         here = [place[table.ids[row]] for row in rows]
-        for part, values in descriptor_arrays(table, rows, landscape).items():
+        for part, values in descriptor_arrays(table, rows, further).items():
             if values.shape[1] == widths[part]:
                 found.setdefault(part, np.full((len(ids), widths[part]), np.nan))[here] = values
         table.forget()

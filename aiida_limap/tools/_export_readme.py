@@ -26,6 +26,7 @@ _FILES = {
     'descriptors_composition.csv': 'descriptors of the compositions, one row per point',
     'descriptors_structure.csv': 'descriptors of the structures, one row per point',
     'descriptors_landscape.csv': 'features of the bond-valence landscapes, one row per point',
+    'descriptors_phonons.csv': 'phonon quantities that the model reads, one row per point',
 }
 
 

@@ -10,6 +10,8 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from aiida_limap.common.layouts import PHONONS_PART
+
 if TYPE_CHECKING:
     from aiida_limap.data.table import TableData
 
@@ -115,7 +117,8 @@ def _inputs(functions: Collection[int], tree: TableTree) -> list[int]:
     query = orm.QueryBuilder().append(
         orm.CalcFunctionNode, filters={'id': {'in': sorted(functions)}}, project='id', tag='function'
     )
-    query.append(TableData, with_outgoing='function', project='id')
+    # A table of phonons is joined to the rows, and computed none of them.
+    query.append(TableData, with_outgoing='function', edge_filters={'label': {'!==': PHONONS_PART}}, project='id')
     new = []
     for function, pk in query.iterall():
         if pk not in tree.tables:

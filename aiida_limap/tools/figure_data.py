@@ -193,6 +193,7 @@ def rebuilt_rows(map_node: MapData, bundle: MapBundle) -> RebuiltRows:
     :raises QueryError: if the model or the descriptors of the map are not in the profile.
     """
     from aiida_limap.calculations._descriptors import descriptor_arrays
+    from aiida_limap.common.layouts import further_parts
     from aiida_limap.tools.models import load
 
     table = _descriptors_of(map_node)
@@ -202,14 +203,14 @@ def rebuilt_rows(map_node: MapData, bundle: MapBundle) -> RebuiltRows:
     numbers = [number for number in chosen if bundle.ids[number] in places]
     if not numbers:
         raise QueryError(f'the descriptor table {table.pk} holds no compound of map {map_node.pk}')
-    landscape = bool(model.columns.get('landscape', False))
+    further = further_parts(model.columns)
     worst = _worst(bundle, numbers, [len(model.scaling.divisors(part)) for part in _PARTS])
     step = -(-len(numbers) // _MOST_ROWS)
     sampled = numbers[::step]
 
     def both(points: Sequence[int]) -> dict[str, RebuiltPart]:
         rows = np.array([places[bundle.ids[point]] for point in points], dtype=np.int_)
-        return _rebuilt(model, descriptor_arrays(table, rows, landscape))
+        return _rebuilt(model, descriptor_arrays(table, rows, further))
 
     extreme = both(worst)
     return RebuiltRows(

@@ -86,17 +86,24 @@ def encode(model: TrainedModel | orm.Node | int | str, table: TableData) -> pd.D
     import pandas as pd
     from aiida import orm
 
-    from aiida_limap.calculations._descriptors import check_descriptors, descriptor_arrays, rows_with_descriptors
+    from aiida_limap.calculations._descriptors import (
+        check_descriptors,
+        check_phonon_part,
+        descriptor_arrays,
+        rows_with_descriptors,
+    )
+    from aiida_limap.common.layouts import further_parts
 
     trained = load(model) if isinstance(model, (orm.Node, int, str)) else model
-    landscape = bool(trained.columns.get('landscape', False))
-    message = check_descriptors(table, landscape) or _other_layout(trained, table)
+    further = further_parts(trained.columns)
+    message = check_descriptors(table, further) or _other_layout(trained, table)
+    message = message or check_phonon_part(table, trained.columns)
     if message is not None:
         raise QueryError(message)
-    rows = rows_with_descriptors(table, landscape)
+    rows = rows_with_descriptors(table, further)
     if len(rows) == 0:
         raise QueryError('descriptors: no row of the table is complete; describe the structures again')
-    parts = descriptor_arrays(table, rows, landscape)
+    parts = descriptor_arrays(table, rows, further)
     x_comp, x_struc = trained.encode(parts['composition'], parts['structure'])
     columns = {
         'x_comp': x_comp,

@@ -19,6 +19,7 @@ from aiida_limap.calculations._parents import (
     model_of,
     parameters_of,
 )
+from aiida_limap.common.layouts import PHONONS_PART
 from aiida_limap.common.parameters import LANDSCAPE
 from aiida_limap.data.autoencoder import AutoencoderData
 from aiida_limap.data.map import MapData
@@ -78,7 +79,8 @@ def _jobs(table: orm.Data) -> Sequence[orm.CalcJobNode]:
     if creator is None:
         return []
     inputs = creator.base.links.get_incoming(node_class=type(table), link_type=LinkType.INPUT_CALC).all()
-    return [job for link in inputs for job in _jobs(link.node)]
+    # A table of phonons is joined to the rows, and computed none of them.
+    return [job for link in inputs if link.link_label != PHONONS_PART for job in _jobs(link.node)]
 
 
 def fill_from_parent(

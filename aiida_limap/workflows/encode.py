@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from aiida import orm
-from aiida.engine import ExitCode, ProcessBuilder, ToContext, WorkChain
+from aiida.engine import ExitCode, ProcessBuilder, ToContext
 from aiida.engine.processes.workchains.workchain import WorkChainSpec
 
 from aiida_limap.calculations._descriptors import check_descriptors, check_layout
@@ -22,10 +22,12 @@ from aiida_limap.workflows._ancestry import fill_from_parent
 from aiida_limap.workflows._batches import words_of
 from aiida_limap.workflows._checks import check_code, check_dataset_states, check_options
 from aiida_limap.workflows._describing import DescribeWorkChain
+from aiida_limap.workflows._parts import PartsWorkChain
+from aiida_limap.workflows._phonon_block import check_model_phonons, define_phonons, with_block
 from aiida_limap.workflows._ports import define_options, define_switch
-from aiida_limap.workflows._restart import CleaningMixin, define_cleaning
+from aiida_limap.workflows._restart import define_cleaning
 from aiida_limap.workflows.featurize import FeaturizeWorkChain
-from aiida_limap.workflows.protocols.mixin import OPTIONS, ProtocolMixin
+from aiida_limap.workflows.protocols.mixin import OPTIONS
 
 __all__ = ['EncodeWorkChain']
 
@@ -34,7 +36,7 @@ _TOO_MANY_FAILED = 413
 _UNFINISHED = 710
 
 
-class EncodeWorkChain(ProtocolMixin, CleaningMixin, WorkChain):
+class EncodeWorkChain(PartsWorkChain):
     """Place the structures of a dataset on an old map, as a new map: its points stay where they are.
 
     Structures that the map holds already are taken over, not computed again.
@@ -58,6 +60,7 @@ class EncodeWorkChain(ProtocolMixin, CleaningMixin, WorkChain):
             True,
             'Whether migration energies (eV) are computed, to stand beside the predicted ones.',
         )
+        define_phonons(spec, with_columns=False)
         spec.expose_inputs(
             FeaturizeWorkChain, namespace='featurize', exclude=('dataset', 'code', 'with_descriptors', 'metadata')
         )
@@ -100,7 +103,7 @@ class EncodeWorkChain(ProtocolMixin, CleaningMixin, WorkChain):
         return {'featurize': FeaturizeWorkChain.get_protocol_inputs(protocol)}
 
     @classmethod
-    def get_builder_from_protocol(
+    def get_builder_from_protocol(  # noqa: PLR0913
         cls,
         code: orm.AbstractCode,
         dataset: DatasetData,
@@ -109,6 +112,8 @@ class EncodeWorkChain(ProtocolMixin, CleaningMixin, WorkChain):
         overrides: Mapping[str, Any] | str | Path | None = None,
         options: Mapping[str, Any] | None = None,
         with_energies: bool | None = None,
+        *,
+        phonons: TableData | None = None,
     ) -> ProcessBuilder:
         """Return a builder with the inputs of a map.
 
@@ -122,6 +127,7 @@ class EncodeWorkChain(ProtocolMixin, CleaningMixin, WorkChain):
         :param overrides: values in place of those, or the path of a YAML file with them.
         :param options: scheduler options of all jobs.
         :param with_energies: whether migration energies are computed; None for what the protocol says.
+        :param phonons: phonon quantities of the structures, which a map that was drawn with phonons needs.
         :returns: the builder; its inputs can still be changed.
         :raises ValueError: if the protocol or a key is unknown, a value has the wrong type, the model of the map is
             not in the profile, or the jobs behind the map do not agree on a force field.
@@ -135,6 +141,8 @@ class EncodeWorkChain(ProtocolMixin, CleaningMixin, WorkChain):
         builder.code = code
         builder.dataset = dataset
         builder.parent_map = parent_map
+        if phonons is not None:
+            builder.phonons = phonons
         fill_from_parent(builder, cls, parent_map, protocol, (overrides, last))
         return builder
 
@@ -153,22 +161,22 @@ class EncodeWorkChain(ProtocolMixin, CleaningMixin, WorkChain):
     def run_featurize(self) -> ToContext:
         """Compute descriptors, and migration energies where they are wanted."""
         process = FeaturizeWorkChain if self.inputs.with_energies.value else DescribeWorkChain
-        inputs = {
-            **self.exposed_inputs(FeaturizeWorkChain, namespace='featurize', agglomerate=False),
-            'dataset': orm.load_node(self.ctx.dataset),
-            'code': self.inputs.code,
-            'metadata': {'call_link_label': 'featurize'},
-        }
-        node = self.submit(process, **inputs)
-        self.report(f'submitted the featurization <{node.pk}>')
-        return ToContext(featurize=node)
+        inputs = self.exposed_inputs(FeaturizeWorkChain, namespace='featurize', agglomerate=False)
+        return self._submit_featurize(process, orm.load_node(self.ctx.dataset), inputs)
 
     def inspect_featurize(self) -> ExitCode | None:
         """Pass on the tables, also of a featurization that is not complete."""
         node = self._take('featurize')
         for name in ('migration_energies', 'descriptors'):
-            if name in node.outputs:
+            if name in node.outputs and not ('phonons' in self.inputs and name == 'descriptors'):
                 self.out(name, node.outputs[name])
+        if 'phonons' in self.inputs and 'descriptors' in node.outputs:
+            names = self.inputs.encode.model.header['columns']['phonons']['columns']
+            table, words = with_block(node.outputs.descriptors, self.inputs.phonons, names)
+            self.out('descriptors', node.outputs.descriptors if table is None else table)
+            if table is None:
+                return self.exit_codes.ERROR_ALL_STRUCTURES_FAILED.format(reason=words)
+            self.report(words)
         self.ctx.is_complete = node.exit_status != _UNFINISHED
         if node.is_finished_ok or node.exit_status == _UNFINISHED:
             return None
@@ -185,7 +193,7 @@ class EncodeWorkChain(ProtocolMixin, CleaningMixin, WorkChain):
         descriptors, model = self.outputs.get('descriptors'), self.inputs.encode.model
         if descriptors is None:
             return self.exit_codes.ERROR_ALL_STRUCTURES_FAILED.format(reason='there is no table')
-        message = check_descriptors(descriptors, model.reads_landscape)
+        message = check_descriptors(descriptors, model.further_parts)
         if 'ok' not in descriptors.counts_by_status:
             message = (
                 f'No new structure has descriptors ({words_of(descriptors.counts_by_status)}); their table says why.'
@@ -221,19 +229,6 @@ class EncodeWorkChain(ProtocolMixin, CleaningMixin, WorkChain):
         self.report(f'the map <{points.pk}> has {points.n_new} new points{words}')
         return None if self.ctx.is_complete else self.exit_codes.WARNING_STRUCTURES_UNFINISHED
 
-    def _take(self, name: str) -> orm.ProcessNode:
-        """Take a finished process out of the context, where only its number stays."""
-        node = self.ctx.pop(name)
-        self.ctx.setdefault('pks', {})[name] = node.pk
-        return node
-
-    def _failure(self, node: orm.ProcessNode, exit_code: ExitCode) -> ExitCode:
-        reason = f'exit status {node.exit_status}: {node.exit_message}'
-        if node.is_killed or node.is_excepted:
-            reason = 'process state ' + str(node.process_state.value)
-        self.report(f'{node.process_label}<{node.pk}> ended with {reason}')
-        return exit_code.format(reason=reason)
-
 
 def _define_exit_codes(spec: WorkChainSpec) -> None:
     spec.exit_code(
@@ -265,6 +260,7 @@ def _validate_inputs(inputs: Mapping[str, Any], _namespace: Any) -> str | None:
         or check_options(featurize.get('options'), code, 'featurize.options')
         or check_options(encode.get('options'), code, 'encode.options')
         or check_dataset_states(featurize, inputs['dataset'], 'featurize.')
+        or check_model_phonons(encode.get('model'), inputs.get('phonons'), inputs['dataset'])
     )
     if message is not None:
         return message

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from aiida import orm
 from aiida.common import LinkType
-from aiida.engine import ExitCode, ProcessBuilder, ToContext, WorkChain
+from aiida.engine import ExitCode, ProcessBuilder, ToContext
 from aiida.engine.processes.workchains.workchain import WorkChainSpec
 
-from aiida_limap.calculations._descriptors import check_training_tables, wants_landscape
+from aiida_limap.calculations._descriptors import check_training_tables, training_parts, wants_landscape
 from aiida_limap.calculations.base import add_inputs_validator, target_of
 from aiida_limap.calculations.encode import EncodeCalculation
 from aiida_limap.calculations.tables import summarize_map
@@ -29,10 +29,12 @@ from aiida_limap.workflows._checks import (
     check_target_name,
 )
 from aiida_limap.workflows._ensemble import ensemble_members
+from aiida_limap.workflows._parts import PartsWorkChain
+from aiida_limap.workflows._phonon_block import check_phonons, columns_of, define_phonons, with_block
 from aiida_limap.workflows._ports import define_options
-from aiida_limap.workflows._restart import CleaningMixin, define_cleaning
+from aiida_limap.workflows._restart import define_cleaning
 from aiida_limap.workflows.featurize import FeaturizeWorkChain, fill_featurize
-from aiida_limap.workflows.protocols.mixin import OPTIONS, ParametersOf, ProtocolMixin
+from aiida_limap.workflows.protocols.mixin import OPTIONS, ParametersOf
 from aiida_limap.workflows.train import TrainBaseWorkChain
 
 __all__ = ['MapWorkChain']
@@ -42,7 +44,7 @@ _UNFINISHED = 710
 _FEATURES = ('migration_energies', 'descriptors')
 
 
-class MapWorkChain(ProtocolMixin, CleaningMixin, WorkChain):
+class MapWorkChain(PartsWorkChain):
     """Compute migration energies (eV) and descriptors of a dataset, train a model on them and draw the map."""
 
     PROTOCOL = 'map'
@@ -56,6 +58,7 @@ class MapWorkChain(ProtocolMixin, CleaningMixin, WorkChain):
         super().define(spec)
         spec.input('dataset', valid_type=DatasetData, help='The structures.')
         spec.input('code', valid_type=orm.AbstractCode, help='The code that runs limap-engine.')
+        define_phonons(spec, with_columns=True)
         spec.expose_inputs(
             FeaturizeWorkChain, namespace='featurize', exclude=('dataset', 'code', 'with_descriptors', 'metadata')
         )
@@ -126,6 +129,9 @@ class MapWorkChain(ProtocolMixin, CleaningMixin, WorkChain):
         protocol: str | None = None,
         overrides: Mapping[str, Any] | str | Path | None = None,
         options: Mapping[str, Any] | None = None,
+        *,
+        phonons: TableData | None = None,
+        phonon_columns: Sequence[str] | None = None,
     ) -> ProcessBuilder:
         """Return a builder with the inputs of a protocol.
 
@@ -136,6 +142,8 @@ class MapWorkChain(ProtocolMixin, CleaningMixin, WorkChain):
             ``target`` of the training holds for the encoding too, unless that is given another one, and where the
             training is to read the ``landscape`` part of the descriptors, that is computed.
         :param options: scheduler options of all jobs, in place of those of the protocol.
+        :param phonons: phonon quantities by structure, which become a block of the descriptors.
+        :param phonon_columns: columns and blocks of ``phonons`` that the model reads, in place of the default.
         :returns: the builder; its inputs can still be changed.
         :raises ValueError: if the protocol or a key is unknown, or a value has the wrong type.
         """
@@ -149,6 +157,10 @@ class MapWorkChain(ProtocolMixin, CleaningMixin, WorkChain):
         builder = cls.get_builder()
         builder.code = code
         builder.dataset = dataset
+        if phonons is not None:
+            builder.phonons = phonons
+        if phonon_columns is not None:
+            builder.phonon_columns = orm.List(list(phonon_columns))
         if 'clean_workdir' in inputs:
             builder.clean_workdir = orm.Bool(inputs['clean_workdir'])
         fill_featurize(builder.featurize, inputs['featurize'])
@@ -175,22 +187,25 @@ class MapWorkChain(ProtocolMixin, CleaningMixin, WorkChain):
 
     def run_featurize(self) -> ToContext:
         """Compute migration energies and descriptors."""
-        inputs = {
-            **self.exposed_inputs(FeaturizeWorkChain, namespace='featurize', agglomerate=False),
-            'dataset': self.inputs.dataset,
-            'code': self.inputs.code,
-            'metadata': {'call_link_label': 'featurize'},
-        }
-        node = self.submit(FeaturizeWorkChain, **inputs)
-        self.report(f'submitted the featurization <{node.pk}> of {len(self.inputs.dataset)} structures')
-        return ToContext(featurize=node)
+        inputs = self.exposed_inputs(FeaturizeWorkChain, namespace='featurize', agglomerate=False)
+        dataset = self.inputs.dataset
+        return self._submit_featurize(FeaturizeWorkChain, dataset, inputs, f' of {len(dataset)} structures')
 
     def inspect_featurize(self) -> ExitCode | None:
         """Pass on the tables, also of a featurization that is not complete."""
         node = self._take('featurize')
+        has_phonons = 'phonons' in self.inputs
         for name in _FEATURES:
-            if name in node.outputs:
+            if name in node.outputs and not (has_phonons and name == 'descriptors'):
                 self.out(name, node.outputs[name])
+        if has_phonons and 'descriptors' in node.outputs:
+            table, words = with_block(
+                node.outputs.descriptors, self.inputs.phonons, columns_of(self.inputs.get('phonon_columns'))
+            )
+            self.out('descriptors', node.outputs.descriptors if table is None else table)
+            if table is None:
+                return self.exit_codes.ERROR_ALL_STRUCTURES_FAILED.format(reason=words)
+            self.report(words)
         if node.exit_status == _TOO_MANY_FAILED:
             return self.exit_codes.ERROR_TOO_MANY_STRUCTURES_FAILED.format(reason=node.exit_message)
         if node.exit_status == 411:
@@ -206,8 +221,9 @@ class MapWorkChain(ProtocolMixin, CleaningMixin, WorkChain):
         """Train the model."""
         tables = {name: self.outputs[name] for name in _FEATURES}
         parameters = self.inputs.train.get('parameters')
+        further = training_parts(tables['descriptors'], parameters)
         message = check_training_tables(
-            tables['descriptors'], tables['migration_energies'], target_of(parameters), wants_landscape(parameters)
+            tables['descriptors'], tables['migration_energies'], target_of(parameters), further
         )
         if message is not None:
             return self.exit_codes.ERROR_ALL_STRUCTURES_FAILED.format(reason=message)
@@ -273,19 +289,6 @@ class MapWorkChain(ProtocolMixin, CleaningMixin, WorkChain):
         names = ensemble_members(grid, outputs.grid, chosen, list(outputs.models))
         return {name: outputs.models[name] for name in names}
 
-    def _take(self, name: str) -> orm.ProcessNode:
-        """Take a finished process out of the context, where only its number stays."""
-        node = self.ctx.pop(name)
-        self.ctx.setdefault('pks', {})[name] = node.pk
-        return node
-
-    def _failure(self, node: orm.ProcessNode, exit_code: ExitCode) -> ExitCode:
-        reason = f'exit status {node.exit_status}: {node.exit_message}'
-        if node.is_killed or node.is_excepted:
-            reason = 'process state ' + str(node.process_state.value)
-        self.report(f'{node.process_label}<{node.pk}> ended with {reason}')
-        return exit_code.format(reason=reason)
-
 
 def _validate_inputs(inputs: Mapping[str, Any], _namespace: Any) -> str | None:
     """Check what no port can check by itself."""
@@ -302,6 +305,7 @@ def _validate_inputs(inputs: Mapping[str, Any], _namespace: Any) -> str | None:
         check_code(code)
         or next(filter(None, messages), None)
         or check_dataset_states(featurize, inputs.get('dataset'), 'featurize.')
+        or check_phonons(inputs.get('phonons'), inputs.get('phonon_columns'), inputs.get('dataset'))
         or _validate_parameters(inputs)
     )
 

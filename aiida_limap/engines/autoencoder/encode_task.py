@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from aiida_limap.common.layouts import PHONONS_PART
 from aiida_limap.common.status import Status
 from aiida_limap.engines.autoencoder.conformal import KINDS, LEVELS
 from aiida_limap.engines.autoencoder.ensemble import combine
@@ -95,7 +96,9 @@ def run(job: Job, directory: Path, writer: ResultsWriter) -> None:
             raise InputError(f'encode: the job names no input file for the role {role}')
     model = load_model(directory / job.inputs['model']).to(parameters.device)
     if 'columns' in job.inputs:
-        _check_layout(model, read_json(directory / job.inputs['columns']).get('layout_checksum'))
+        columns = read_json(directory / job.inputs['columns'])
+        _check_layout(model, columns.get('layout_checksum'))
+        _check_phonons(model, columns.get(PHONONS_PART))
     ids, *rows = _rows(directory / job.inputs['descriptors'])
     members = [load_model(directory / job.inputs[role]).to(parameters.device) for role in _ensemble_roles(job)]
 
@@ -231,3 +234,19 @@ def _check_layout(model: TrainedModel, found: str | None) -> None:
             f'encode: the descriptors follow another layout than the model, which was trained with {name!r} '
             f'(checksum {expected[:8]}, found {found[:8]}); describe the structures with the layout of the model'
         )
+
+
+def _check_phonons(model: TrainedModel, found: Mapping[str, Any] | None) -> None:
+    expected = model.columns.get(PHONONS_PART)
+    if (expected or {}).get('checksum') == (found or {}).get('checksum'):
+        return
+    if not expected or not found:
+        who = 'the model reads phonon quantities, but the descriptors have none'
+        if found:
+            who = 'the descriptors have phonon quantities, which the model does not read'
+        raise InputError(f'encode: {who}; describe the structures as those of the training')
+    raise InputError(
+        f'encode: the phonon quantities are other numbers than those of the model, which reads '
+        f'{", ".join(expected["columns"])} (checksum {expected["checksum"][:8]}, found {found["checksum"][:8]}); '
+        'compute them with the options of the model'
+    )
