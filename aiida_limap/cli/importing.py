@@ -21,7 +21,7 @@ _COMMANDS = {
     'conductivities': ('importing_conductivities', 'conductivities_group'),
     'mp': ('importing_mp', 'mp_command'),
     'optimade': ('importing_optimade', 'optimade_command'),
-    'phonons': ('importing_phonons', 'phonons_command'),
+    'phonons': ('importing_phonons', 'phonons_group'),
 }
 #: Lines on the screen; the report in a file holds them all.
 _SHOWN = 30

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from aiida_limap.cli.base import counting_bar, with_profile
 
-__all__ = ['mp_command']
+if TYPE_CHECKING:
+    from aiida_limap.importers.materials_project import MaterialsProjectFilter
+
+__all__ = ['chosen_materials', 'filter_options', 'mp_command', 'print_terms']
 
 
 def _words(context: click.Context, parameter: click.Parameter, value: str | None) -> tuple[str, ...]:
@@ -17,43 +21,78 @@ def _words(context: click.Context, parameter: click.Parameter, value: str | None
     return tuple(word.strip() for word in (value or '').split(',') if word.strip())
 
 
+Command = TypeVar('Command', bound=Callable[..., Any])
+
+#: Options that choose materials, by the names of what `MaterialsProjectFilter` takes.
+_FILTER = (
+    click.option('--elements', metavar='LIST', callback=_words, help='Elements that must all be there, e.g. Li,O.'),
+    click.option('--exclude-elements', metavar='LIST', callback=_words, help='Elements that must not be there.'),
+    click.option(
+        '--chemsys',
+        metavar='LIST',
+        callback=_words,
+        help='Chemical systems, any of them, e.g. Li-O,Li-P-S; in quotes, * stands for one element.',
+    ),
+    click.option('--formula', metavar='LIST', callback=_words, help='Formulas, any of them, e.g. Li3PS4,Li7P3S11.'),
+    click.option(
+        '--max-hull-eV',
+        'max_hull_ev',
+        type=click.FloatRange(min=0),
+        help='Largest energy above the convex hull (eV per atom).',
+    ),
+    click.option('--max-sites', type=click.IntRange(min=1), help='Largest number of sites of the primitive cell.'),
+    click.option('--observed', is_flag=True, help='Only crystals that were observed in experiment.'),
+    click.option('--no-gnome', is_flag=True, help='Without the entries of GNoME, which forbid commercial use.'),
+    click.option('--ids', metavar='IDS', help='Only these: mp-10499,mp-559776 or a file of ids.'),
+    click.option('--limit', type=click.IntRange(min=1), help='Take only this many, the first by id.'),
+)
+
+
+def filter_options(command: Command) -> Command:
+    """Give a command the options that choose materials.
+
+    :param command: the function; what it gets of them goes to :func:`chosen_materials`.
+    :returns: the function with its options.
+    """
+    for option in reversed(_FILTER):
+        command = option(command)
+    return command
+
+
+def chosen_materials(options: dict[str, Any]) -> MaterialsProjectFilter:
+    """Return what the options choose.
+
+    :param options: values of the options of :func:`filter_options`.
+    :raises ImporterError: if nothing is named, or something named cannot be.
+    """
+    from aiida_limap.importers.materials_project import MaterialsProjectFilter, read_ids
+
+    named = dict(options)
+    ids, no_gnome, hull = (named.pop(key) for key in ('ids', 'no_gnome', 'max_hull_ev'))
+    return MaterialsProjectFilter(
+        ids=() if ids is None else read_ids(ids), gnome=not no_gnome, max_hull_eV_per_atom=hull, **named
+    )
+
+
+def print_terms(licences: Iterable[str]) -> None:
+    """Print on standard error what licences demand.
+
+    :param licences: those of what was imported.
+    """
+    from aiida_limap.importers.materials_project import LICENCE_TERMS
+
+    for licence in sorted(set(licences) & set(LICENCE_TERMS)):
+        click.echo(f'{licence}: {LICENCE_TERMS[licence]}', err=True)
+
+
 @click.command('mp')
 @click.option('--name', required=True, help='Name of the dataset.')
-@click.option('--elements', metavar='LIST', callback=_words, help='Elements that must all be there, e.g. Li,O.')
-@click.option('--exclude-elements', metavar='LIST', callback=_words, help='Elements that must not be there.')
-@click.option(
-    '--chemsys',
-    metavar='LIST',
-    callback=_words,
-    help='Chemical systems, any of them, e.g. Li-O,Li-P-S; in quotes, * stands for one element.',
-)
-@click.option('--formula', metavar='LIST', callback=_words, help='Formulas, any of them, e.g. Li3PS4,Li7P3S11.')
-@click.option(
-    '--max-hull-eV',
-    'max_hull_ev',
-    type=click.FloatRange(min=0),
-    help='Largest energy above the convex hull (eV per atom).',
-)
-@click.option('--max-sites', type=click.IntRange(min=1), help='Largest number of sites of the primitive cell.')
-@click.option('--observed', is_flag=True, help='Only crystals that were observed in experiment.')
-@click.option('--no-gnome', is_flag=True, help='Without the entries of GNoME, which forbid commercial use.')
-@click.option('--ids', metavar='IDS', help='Only these: mp-10499,mp-559776 or a file of ids.')
-@click.option('--limit', type=click.IntRange(min=1), help='Take only this many, the first by id.')
+@filter_options
 @click.option('--order', is_flag=True, help='Put ordered structures in the place of disordered ones.')
 @click.option('--report', type=click.Path(path_type=Path), help='Write the report to this file (.md or .json).')
 @click.option('--json', 'as_json', is_flag=True, help='Print the report as JSON.')
 @with_profile
-def mp_command(
-    name: str,
-    ids: str | None,
-    *,
-    no_gnome: bool,
-    max_hull_ev: float | None,
-    order: bool,
-    report: Path | None,
-    as_json: bool,
-    **options: Any,
-) -> None:
+def mp_command(name: str, *, order: bool, report: Path | None, as_json: bool, **options: Any) -> None:
     """Import structures of the Materials Project, with their origin, version and licence.
 
     All options that choose must hold together. The key is read from MP_API_KEY, or from the configuration of pymatgen
@@ -68,17 +107,10 @@ def mp_command(
     """
     from aiida_limap.cli.importing import print_report
     from aiida_limap.importers.base import check_report_path
-    from aiida_limap.importers.materials_project import (
-        LICENCE_TERMS,
-        MaterialsProjectFilter,
-        import_materials_project,
-        read_ids,
-    )
+    from aiida_limap.importers.materials_project import import_materials_project
 
     check_report_path(report)
-    chosen = MaterialsProjectFilter(
-        ids=() if ids is None else read_ids(ids), gnome=not no_gnome, max_hull_eV_per_atom=max_hull_ev, **options
-    )
+    chosen = chosen_materials(options)
     with counting_bar('importing structures') as (on_start, on_progress):
         done = import_materials_project(
             chosen,
@@ -89,7 +121,6 @@ def mp_command(
             on_wait=lambda sentence: click.echo(sentence, err=True),
         )
     print_report(done, as_json)
-    for licence in sorted(set(done.tally.licences) & set(LICENCE_TERMS)):
-        click.echo(f'{licence}: {LICENCE_TERMS[licence]}', err=True)
+    print_terms(done.tally.licences)
     if report is not None:
         done.write(report)

@@ -1,4 +1,4 @@
-"""``aiida-limap import phonons``: phonon files with the structures that they belong to."""
+"""``aiida-limap import phonons``: phonons from files and the Materials Project, with their structures."""
 
 from __future__ import annotations
 
@@ -7,14 +7,38 @@ from pathlib import Path
 import click
 
 from aiida_limap.cli.base import counting_bar, with_profile
+from aiida_limap.cli.importing_phonons_mp import mp_phonons
 
-__all__ = ['phonons_command']
+__all__ = ['phonons_group']
 
 #: What may come out of the files of one compound, MiB.
 _MAX_UNPACKED = 512
 
 
-@click.command('phonons')
+class _PhononsGroup(click.Group):
+    """A group in which whatever is no command is the path of a file."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if args and args[0] not in self.commands and args[0] not in self.get_help_option_names(ctx):
+            args = ['files', *args]
+        return super().parse_args(ctx, args)
+
+
+@click.group('phonons', cls=_PhononsGroup)
+def phonons_group() -> None:
+    """Import phonons with the structures that they belong to.
+
+    From files (`files` may be left out; a path that is called like a command is written ./mp), or the Materials
+    Project.
+
+    \b
+    Examples:
+      aiida-limap import phonons phonondb/ --name phonondb
+      aiida-limap import phonons mp --name chlorides --elements Li,Cl
+    """
+
+
+@phonons_group.command('files')
 @click.argument('paths', metavar='PATH...', nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option('--name', help='Name of the dataset; by default the name of the first folder or file.')
 @click.option('--license', 'licence', default='', help='Licence of data that are not of PhononDB, e.g. CC-BY-4.0.')
@@ -29,7 +53,7 @@ _MAX_UNPACKED = 512
 @click.option('--report', type=click.Path(path_type=Path), help='Write the report to this file (.md or .json).')
 @click.option('--json', 'as_json', is_flag=True, help='Print the report as JSON.')
 @with_profile
-def phonons_command(
+def phonon_files(
     paths: tuple[Path, ...],
     name: str | None,
     licence: str,
@@ -60,3 +84,6 @@ def phonons_command(
     with counting_bar('importing phonons') as (on_start, on_progress):
         done = import_phonons(paths, name=label, options=options, on_start=on_start, on_progress=on_progress)
     print_report(done, as_json, report)
+
+
+phonons_group.add_command(mp_phonons)

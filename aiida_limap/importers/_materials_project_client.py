@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -38,11 +38,13 @@ class Listed:
     :param id: its id in the common form.
     :param asked_as: its id as the server wrote it.
     :param last_updated: when it was computed last.
+    :param document: the other fields that were asked for.
     """
 
     id: str
     asked_as: str
     last_updated: str
+    document: Mapping[str, Any] = field(default_factory=dict)
 
 
 def plain_id(text: str) -> str | None:
@@ -67,11 +69,17 @@ class MaterialsProject:
     :raises ImporterError: if there is no key, or the database does not answer.
     """
 
+    #: Further fields of the entries of a list.
+    FURTHER: tuple[str, ...] = ()
+    #: What must hold of the entries of a list beyond the filter, as arguments of the search; not where ids are named.
+    NARROWED: Mapping[str, Any] = {}
+
     def __init__(self, patience: Patience | None = None, on_wait: Callable[[str], None] | None = None) -> None:
         self._requests = Requests(patience or Patience(), on_wait)
         #: Version of the database, e.g. ``2025.09.25``.
         self.version = self._requests.heartbeat()
-        self._search = self._requests.make_search()
+        self.client = self._requests.make_client()
+        self._search = self._requests.ask(lambda: self.client.materials.summary.search)
 
     def list_entries(self, chosen: MaterialsProjectFilter) -> tuple[list[Listed], list[Refusal]]:
         """Return what there is for a filter, without structures.
@@ -115,8 +123,9 @@ class MaterialsProject:
                 partial(
                     self._search,
                     **chosen.criteria(),
+                    **self.NARROWED,
                     deprecated=False,
-                    fields=['material_id', 'last_updated'],
+                    fields=['material_id', 'last_updated', *self.FURTHER],
                     chunk_size=size,
                     num_chunks=1,
                     _page=number,
@@ -156,7 +165,7 @@ class MaterialsProject:
                 yield Refusal(known, f'the Materials Project has no such material{also}')
 
     def _search_ids(self, ids: Sequence[str], **criteria: Any) -> list[dict[str, Any]]:
-        fields = ['material_id', 'last_updated', 'deprecation_reasons']
+        fields = ['material_id', 'last_updated', 'deprecation_reasons', *self.FURTHER]
         return self._requests.ask(
             lambda: self._search(material_ids=list(ids), **criteria, fields=fields, chunk_size=len(ids), num_chunks=1)
         )
@@ -168,7 +177,7 @@ def _id_of(document: dict[str, Any]) -> str:
 
 
 def _listed(document: dict[str, Any]) -> Listed:
-    return Listed(_id_of(document), str(document['material_id']), str(document.get('last_updated') or ''))
+    return Listed(_id_of(document), str(document['material_id']), str(document.get('last_updated') or ''), document)
 
 
 def _batches(ids: Sequence[str]) -> Iterator[Sequence[str]]:

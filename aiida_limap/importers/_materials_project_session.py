@@ -62,6 +62,15 @@ def find_key() -> str:
     return str(key)
 
 
+def _faults(store: str) -> tuple[type[Exception], ...]:
+    """Return what else the client raises where it reads from a store of files."""
+    if not store:
+        return ()
+    from deltalake.exceptions import DeltaError
+
+    return DeltaError, OSError
+
+
 class Requests:
     """Requests with the key of the user, each tried again as long as that may help.
 
@@ -84,25 +93,24 @@ class Requests:
         self._answer: Any = None
         self.session = self._make_session()
 
-    def make_search(self) -> Callable[..., list[dict[str, Any]]]:
-        """Return the search of the client among the summaries of materials, ``MPRester.materials.summary.search``.
+    def make_client(self) -> Any:
+        """Return the client, an ``mp_api.client.MPRester``.
 
         :raises DatabaseError: if the database does not answer.
         """
 
         # Documents are taken as they come: the client's models keep, of all documents of an answer, only the fields
         # that the first one has (a licence may be lost by that), and one damaged document would cost the whole answer.
-        def make() -> Callable[..., list[dict[str, Any]]]:
+        def make() -> Any:
             from mp_api.client import MPRester
 
-            client = MPRester(
+            return MPRester(
                 api_key=self._key,
                 endpoint=self._endpoint,
                 session=self.session,
                 use_document_model=False,
                 mute_progress_bars=True,
             )
-            return client.materials.summary.search
 
         return self.ask(make)
 
@@ -138,10 +146,12 @@ class Requests:
             raise DatabaseError(f'the Materials Project cannot be used now: {self._plain(document["error"])}')
         return str(document['db_version'])
 
-    def ask(self, request: Callable[[], R]) -> R:
+    def ask(self, request: Callable[[], R], store: str = '') -> R:
         """Return the answer to a request, trying again as long as that may help.
 
         :param request: makes the request, by the client or the session.
+        :param store: what the client reads files from, where it asks no server of the database; it needs no key, and
+            its errors tell no more than their text.
         :raises DatabaseError: if there is none in the end, or another attempt is of no use.
         """
         from mp_api.client.core.exceptions import MPRestError
@@ -157,7 +167,9 @@ class Requests:
                     return request()
             except (MPRestError, RequestException, KeyError, ValueError) as error:
                 # Key and value errors: an answer that broke off without the connection noticing.
-                failure = self._describe(error)
+                failure = f'nothing from {store}: {self._short(error)}' if store else self._describe(error)
+            except _faults(store) as error:
+                failure = f'nothing from {store}: {self._short(error)}'
             if attempt >= self._patience.attempts:
                 raise DatabaseError(
                     f'the Materials Project gave no answer after {attempt} attempts ({failure}); '
@@ -227,5 +239,7 @@ class Requests:
 
     def _plain(self, error: object) -> str:
         """Return an error in one short line that cannot hold the key."""
-        text = str(error).rpartition('with message:\n')[2] or type(error).__name__
-        return re.sub(r'\s+', ' ', text.replace(self._key, '(key)'))[:200]
+        return self._short(str(error).rpartition('with message:\n')[2] or type(error).__name__)
+
+    def _short(self, text: object) -> str:
+        return re.sub(r'\s+', ' ', str(text).replace(self._key, '(key)'))[:200]

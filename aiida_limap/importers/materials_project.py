@@ -33,6 +33,7 @@ __all__ = [
     'Patience',
     'import_materials_project',
     'read_ids',
+    'source_of_entry',
 ]
 
 #: Name of the database in the source of its structures.
@@ -222,23 +223,38 @@ def _candidate(identifier: str, document: Mapping[str, Any], version: str) -> Ca
     except Exception as error:
         # What pymatgen raises on a damaged document may be of any type; the next entry must go on.
         return Refusal(identifier, f'its structure cannot be read ({type(error).__name__}: {str(error)[:100]})')
+    source = source_of_entry(identifier, document, version)
+    source['source_md5'] = structure_md5(structure)
+    source['extras'] = {**_extras(document), **source.get('extras', {})}
+    return Candidate(structure, source, f'{structure.composition.reduced_formula} {identifier}')
+
+
+def source_of_entry(
+    identifier: str, document: Mapping[str, Any], version: str, database: str = DATABASE_NAME
+) -> dict[str, Any]:
+    """Return where something of an entry came from, with its licence.
+
+    :param identifier: id of the entry.
+    :param document: its document, of which ``builder_meta`` counts.
+    :param version: version of the database.
+    :param database: name of the database or of the part of it.
+    :returns: keys of ``aiida.orm.Data.source``; without an MD5 sum.
+    """
     meta = document.get('builder_meta') or {}
     source: dict[str, Any] = {
-        'db_name': DATABASE_NAME,
+        'db_name': database,
         'db_uri': _ADDRESS,
         'id': identifier,
         'uri': _ENTRY.format(id=identifier),
         'version': version,
-        'source_md5': structure_md5(structure),
-        'extras': _extras(document),
     }
     # An entry of a GNoME batch is under its licence whether it repeats that or not.
     word = meta.get('license') or ('BY-NC' if str(meta.get('batch_id') or '').startswith('gnome') else '')
     if word:
         source['license'] = _LICENCES.get(word, word)
     if word == 'BY-NC':
-        source['extras']['citation'] = _GNOME_CITATION
-    return Candidate(structure, source, f'{structure.composition.reduced_formula} {identifier}')
+        source['extras'] = {'citation': _GNOME_CITATION}
+    return source
 
 
 def _extras(document: Mapping[str, Any]) -> dict[str, Any]:

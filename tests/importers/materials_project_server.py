@@ -2,7 +2,8 @@
 
 What it does was read from the client (mp-api) and from the public library below the real server: ``/heartbeat`` with
 the version of the database, ``/materials/summary/`` with filters, ``_fields``, ``_limit``/``_skip`` and
-``_page``/``_per_page`` (more than 1000 entries at once are refused with 400), keys in the header ``x-api-key``.
+``_page``/``_per_page`` (more than 1000 entries at once are refused with 400), ``/materials/phonon/`` by identifiers,
+keys in the header ``x-api-key``.
 Documents are built by the client's own model, so that they hold whatever it demands. Faults are dealt out one per
 request.
 """
@@ -18,13 +19,22 @@ from types import TracebackType
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-__all__ = ['KEY', 'Entry', 'Fault', 'MaterialsProjectServer']
+__all__ = ['KEY', 'Entry', 'Fault', 'MaterialsProjectServer', 'Phonons']
 
 KEY = 'k0e1y2' * 5 + 'zz'
 VERSION = '2026.04.13'
 GNOME = 'gnome_r2scan_statics'
 MAX_LIMIT = 1000
-_PLAIN = {'deprecated', 'theoretical', 'material_ids', 'elements', 'exclude_elements', 'chemsys', 'formula'}
+_PLAIN = {
+    'deprecated',
+    'theoretical',
+    'material_ids',
+    'elements',
+    'exclude_elements',
+    'chemsys',
+    'formula',
+    'has_props',
+}
 _RANGES = {'energy_above_hull_min', 'energy_above_hull_max', 'nsites_min', 'nsites_max'}
 _PAGING = {'_fields', '_limit', '_skip', '_page', '_per_page', '_sort_fields', '_all_fields', 'batch_id_not_eq'}
 
@@ -42,6 +52,8 @@ class Entry:
     deprecated: bool = False
     license: str | None = 'BY-C'
     last_updated: str = '2025-06-01T12:00:00Z'
+    #: Computations of phonons by method.
+    phonon_ids: dict[str, list[str]] | None = None
     #: Replaces parts of the document, to send what the model would not let through.
     damage: dict[str, Any] = field(default_factory=dict)
 
@@ -60,6 +72,8 @@ class Entry:
             deprecated=self.deprecated,
             deprecation_reasons=['E002'] if self.deprecated else None,
             last_updated=self.last_updated,
+            phonon_IDs=self.phonon_ids,
+            has_props={'phonon': bool(self.phonon_ids)},
             builder_meta={
                 'license': self.license,
                 'batch_id': GNOME if self.license == 'BY-NC' else None,
@@ -69,6 +83,42 @@ class Entry:
         ).model_dump(mode='json')
         # The model writes ids in letters; both forms are about.
         return {**document, 'material_id': self.material_id, **self.damage}
+
+
+@dataclass
+class Phonons:
+    """A computation of phonons: what the interface tells of it, and the density that lies in the store."""
+
+    identifier: str
+    structure: Any
+    density: dict[str, Any] | None
+    method: str = 'dfpt'
+    last_updated: str = '2025-05-01T12:00:00Z'
+
+    def document(self) -> dict[str, Any]:
+        """Return the document as JSON values, built by the client's model."""
+        from emmet.core.phonon import PhononBSDOSTask
+
+        return PhononBSDOSTask.from_structure(
+            meta_structure=self.structure,
+            structure=self.structure,
+            identifier=self.identifier,
+            phonon_method=self.method,
+            last_updated=self.last_updated,
+            code='abinit',
+        ).model_dump(mode='json')
+
+    def row(self) -> dict[str, Any]:
+        """Return the row of the table of densities, built by the client's model."""
+        from emmet.core.phonon import PhononDOS
+
+        dos = PhononDOS(**(self.density or {})).model_dump(mode='json')
+        keys = ('frequencies', 'densities', 'projected_densities')
+        return {
+            'identifier': _letters(self.identifier),
+            'phonon_method': self.method,
+            'dos': {key: dos[key] for key in keys},
+        }
 
 
 @dataclass(frozen=True)
@@ -97,14 +147,16 @@ class MaterialsProjectServer:
     """The server, running in a thread as long as the context lasts.
 
     :param entries: what the database holds.
+    :param phonons: computations of phonons.
     :ivar faults: dealt out to requests for entries, first in first out.
     :ivar heartbeat_faults: dealt out to requests for the heartbeat.
     :ivar requests: what was asked for.
     :ivar hold: called with each request for structures before it is answered.
     """
 
-    def __init__(self, entries: Sequence[Entry]) -> None:
+    def __init__(self, entries: Sequence[Entry], phonons: Sequence[Phonons] = ()) -> None:
         self.documents = [entry.document() for entry in entries]
+        self.phonons = [one.document() for one in phonons]
         self.faults: list[Fault] = []
         self.heartbeat_faults: list[Fault] = []
         self.requests: list[Request] = []
@@ -172,6 +224,8 @@ class MaterialsProjectServer:
             if request.asks_for_structures:
                 self.hold(request)
             status, answer = self._summary(request.parameters)
+        elif request.path == '/materials/phonon':
+            status, answer = self._phonons(request.parameters)
         else:
             status, answer = 404, {'detail': 'Not Found'}
         body = json.dumps(answer).encode()
@@ -201,6 +255,21 @@ class MaterialsProjectServer:
         ]
         return 200, {'data': data, 'meta': {'api_version': '0.87.0', 'total_doc': len(chosen)}}
 
+    def _phonons(self, parameters: dict[str, str]) -> tuple[int, dict[str, Any]]:
+        unknown = sorted(set(parameters) - {'identifiers', 'phonon_method'} - _PAGING)
+        if unknown:
+            return 400, {'detail': f'Request contains query parameters which cannot be used: {", ".join(unknown)}'}
+        wanted = {_letters(word) for word in parameters['identifiers'].split(',')}
+        methods = parameters.get('phonon_method', 'dfpt,phonopy,pheasy').split(',')
+        chosen = [
+            document
+            for document in self.phonons
+            if _letters(document['identifier']) in wanted and document['phonon_method'] in methods
+        ]
+        data = [{key: document[key] for key in parameters['_fields'].split(',')} for document in chosen]
+        limit = int(parameters.get('_limit', 100))
+        return 200, {'data': data[:limit], 'meta': {'api_version': '0.87.0', 'total_doc': len(chosen)}}
+
 
 def _matches(document: dict[str, Any], parameters: dict[str, str]) -> bool:
     elements = set(document['elements'])
@@ -215,6 +284,7 @@ def _matches(document: dict[str, Any], parameters: dict[str, str]) -> bool:
         'exclude_elements': lambda: not elements & set(named('exclude_elements')),
         'chemsys': lambda: any(_in_system(elements, system) for system in named('chemsys')),
         'formula': lambda: document['formula_pretty'] in named('formula'),
+        'has_props': lambda: all((document['has_props'] or {}).get(name) for name in named('has_props')),
         'batch_id_not_eq': lambda: document['builder_meta']['batch_id'] != parameters['batch_id_not_eq'],
     }
     above = (
@@ -237,6 +307,12 @@ def _plain(identifier: str) -> str:
     from emmet.core.mpid import AlphaID
 
     return str(AlphaID(identifier).string)
+
+
+def _letters(identifier: str) -> str:
+    from emmet.core.mpid import AlphaID
+
+    return str(AlphaID(str(identifier).rpartition('-')[2], padlen=8))
 
 
 def _number(value: float | None) -> float:

@@ -92,7 +92,7 @@ def dos_arrays(spectrum: PhononModes | PhononDos, smearing_THz: float) -> DosArr
         frequencies_THz=dos.frequencies_THz,
         total=dos.total,
         elements=elements,
-        by_element=np.array([dos.by_element[element] for element in elements]).reshape(len(elements), -1),
+        by_element=np.array([dos.by_element[element] for element in elements]).reshape(len(elements), len(dos.frequencies_THz)),
         counts=tuple(int(dos.count(element) or 0) for element in elements),
     )
 
