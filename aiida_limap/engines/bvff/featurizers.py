@@ -22,6 +22,7 @@ from aiida_limap.engines.bvff.landscape_features import (
 from aiida_limap.engines.bvff.options import BvffOptions
 from aiida_limap.engines.bvff.parameters import ParameterSet, load_parameters
 from aiida_limap.engines.errors import InputError
+from aiida_limap.engines.options import check_switch
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
@@ -246,8 +247,7 @@ class BondValenceLandscape(BaseFeaturizer):
 
     def _check(self) -> None:
         self._options()
-        if not isinstance(self.thresholds, bool):
-            raise InputError(f'option thresholds must be true or false, not {self.thresholds!r}')
+        check_switch('thresholds', self.thresholds)
         if self.bins is not None and not isinstance(self.bins, Mapping):
             raise InputError(f'option bins must name lists of numbers, not {self.bins!r}')
         unknown = sorted(set(self.bins or {}) - set(DEFAULT_BINS))

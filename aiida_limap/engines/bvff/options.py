@@ -10,6 +10,7 @@ from typing import Any
 from aiida_limap.engines.bvff.parameters import ParameterSet, default_parameters
 from aiida_limap.engines.chemistry.elements import parse_ion
 from aiida_limap.engines.errors import InputError
+from aiida_limap.engines.options import check_switch, given_options
 
 __all__ = ['CHOICES', 'BvffOptions']
 
@@ -89,8 +90,7 @@ class BvffOptions:
             if isinstance(value, bool) or not isinstance(value, int) or value < 1:
                 raise InputError(f'option {name} must be a positive whole number, not {value!r}')
         for name in ('charge_scaling', 'refine', 'symmetry', 'landscapes', 'networks', 'profiles'):
-            if not isinstance(getattr(self, name), bool):
-                raise InputError(f'option {name} must be true or false, not {getattr(self, name)!r}')
+            check_switch(name, getattr(self, name))
         for name, choices in CHOICES.items():
             if getattr(self, name) not in choices:
                 raise InputError(f'option {name} must be {" or ".join(choices)}, not {getattr(self, name)!r}')
@@ -115,12 +115,7 @@ class BvffOptions:
         :returns: the options.
         :raises InputError: if a name is unknown or a value unusable.
         """
-        known = cls.names()
-        unknown = sorted(set(options) - set(known))
-        if unknown:
-            raise InputError(f'there is no option {unknown[0]!r}; known are {", ".join(known)}')
-        given = {name: value for name, value in options.items() if value is not None}
-        return cls(**given, parameters=parameters or default_parameters())
+        return cls(**given_options(options, cls.names()), parameters=parameters or default_parameters())
 
     def settings(self) -> dict[str, Any]:
         """Return the plain values that results record: all options but those that are infinite."""

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aiida_limap.engines.errors import InputError
+from aiida_limap.engines.options import check_whole
 from aiida_limap.engines.phonons._cluster_meaning import BACKGROUNDS
 from aiida_limap.engines.phonons._cluster_options import METHODS, ClusterOptions
 from aiida_limap.engines.phonons._cluster_rows import join_features
@@ -58,8 +59,7 @@ class ClusterTask:
             raise InputError(f'option candidates_by is one of {", ".join(self.methods)}, not {self.candidates_by!r}')
         if self.background not in BACKGROUNDS:
             raise InputError(f'option background is one of {", ".join(BACKGROUNDS)}, not {self.background!r}')
-        if isinstance(self.resamples, bool) or not isinstance(self.resamples, int) or not 0 <= self.resamples <= 10_000:
-            raise InputError(f'option resamples must be a whole number from 0 to 10000, not {self.resamples!r}')
+        check_whole('resamples', self.resamples, 0, 10_000)
         for name, least, most in (
             ('alpha', 0.0, 1.0),
             ('diffusivity_temperature_K', 0.0, 1e5),

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from aiida_limap.engines.errors import InputError
+from aiida_limap.engines.options import check_switch, check_whole, given_options
 
 __all__ = ['AUTO', 'CRITERIA', 'METHODS', 'SCALES', 'ClusterOptions']
 
@@ -68,15 +69,14 @@ class ClusterOptions:
             if getattr(self, name) not in known:
                 raise InputError(f'option {name} is one of {", ".join(known)}, not {getattr(self, name)!r}')
         for name, (least, most) in _BOUNDS.items():
-            _check_whole(name, getattr(self, name), least, most)
+            check_whole(name, getattr(self, name), least, most)
         if self.n_clusters != AUTO:
-            _check_whole('n_clusters', self.n_clusters, 2, 10_000, " or 'auto'")
+            check_whole('n_clusters', self.n_clusters, 2, 10_000, " or 'auto'")
             if self.method == 'density':
                 raise InputError("density finds the number of clusters itself; leave n_clusters at 'auto'")
         if self.min_cluster_size is not None:
-            _check_whole('min_cluster_size', self.min_cluster_size, 2, 1_000_000)
-        if not isinstance(self.single_cluster, bool):
-            raise InputError(f'option single_cluster must be true or false, not {self.single_cluster!r}')
+            check_whole('min_cluster_size', self.min_cluster_size, 2, 1_000_000)
+        check_switch('single_cluster', self.single_cluster)
         if self.features is not None:
             # From JSON anything may come, also one name in place of a list.
             given: Any = self.features
@@ -94,17 +94,8 @@ class ClusterOptions:
         :returns: the options.
         :raises InputError: if a name is unknown or a value unusable.
         """
-        known = tuple(entry.name for entry in fields(cls))
-        unknown = sorted(set(options) - set(known))
-        if unknown:
-            raise InputError(f'there is no option {unknown[0]!r}; known are {", ".join(known)}')
-        return cls(**{name: value for name, value in options.items() if value is not None})
+        return cls(**given_options(options, (entry.name for entry in fields(cls))))
 
     def settings(self) -> dict[str, Any]:
         """Return the options as plain values, for results to record."""
         return {**asdict(self), 'features': None if self.features is None else list(self.features)}
-
-
-def _check_whole(name: str, value: Any, least: int, most: int, otherwise: str = '') -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-        raise InputError(f'option {name} must be a whole number from {least} to {most}{otherwise}, not {value!r}')

@@ -12,6 +12,7 @@ from typing import Any
 from aiida_limap.common.calculators import CALCULATOR, CALCULATOR_REFUSED, KEEP_FORCES
 from aiida_limap.engines.chemistry.structures import check_structure, record_from_structure, structure_from_record
 from aiida_limap.engines.errors import InputError
+from aiida_limap.engines.options import check_switch
 from aiida_limap.engines.phonons.calculators import (
     CalculatorOptions,
     calculator_info,
@@ -60,8 +61,7 @@ class CalculatorChoice:
         parameters, keep_forces = given.get('parameters') or {}, given.get(KEEP_FORCES, True)
         if not isinstance(parameters, Mapping):
             raise InputError(f'the parameters of the calculator must be a mapping, not {parameters!r}')
-        if not isinstance(keep_forces, bool):
-            raise InputError(f'option {KEEP_FORCES} must be true or false, not {keep_forces!r}')
+        check_switch(KEEP_FORCES, keep_forces)
         options = CalculatorOptions.from_mapping({key: value for key, value in given.items() if key not in _OWN})
         return cls(given['name'], dict(parameters), keep_forces, options)
 

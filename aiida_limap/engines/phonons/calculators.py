@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from aiida_limap.common.calculators import RELAXATIONS
 from aiida_limap.engines.errors import DisorderedStructureError, InputError, LimapError, StructureTooLargeError
+from aiida_limap.engines.options import check_between, given_options
 from aiida_limap.engines.phonons._forces import produce_force_constants
 from aiida_limap.engines.phonons._relaxation import Deadline, Relaxed, atoms_of, relaxed
 from aiida_limap.engines.phonons.errors import UnknownElementError
@@ -82,11 +83,8 @@ class CalculatorOptions:
     def __post_init__(self) -> None:
         for name, (least, most) in _BOUNDS.items():
             value = getattr(self, name)
-            if value is None and name in _MAY_BE_NONE:
-                continue
-            kinds = int if isinstance(least, int) else (int, float)
-            if isinstance(value, bool) or not isinstance(value, kinds) or not least <= value <= most:
-                raise InputError(f'option {name} must be between {least:g} and {most:g}, not {value!r}')
+            if value is not None or name not in _MAY_BE_NONE:
+                check_between(name, value, least, most)
         if self.relax not in RELAXATIONS:
             raise InputError(f'option relax must be one of {", ".join(RELAXATIONS)}, not {self.relax!r}')
 
@@ -98,11 +96,7 @@ class CalculatorOptions:
         :returns: the options.
         :raises InputError: if a name is unknown or a value unusable.
         """
-        known = tuple(entry.name for entry in fields(cls))
-        unknown = sorted(set(options) - set(known))
-        if unknown:
-            raise InputError(f'there is no option {unknown[0]!r}; known are {", ".join(known)}')
-        return cls(**{name: value for name, value in options.items() if value is not None})
+        return cls(**given_options(options, (entry.name for entry in fields(cls))))
 
     def settings(self) -> dict[str, Any]:
         """Return the options as plain values, for results to record."""

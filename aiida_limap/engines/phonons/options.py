@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from aiida_limap.engines.errors import InputError
+from aiida_limap.engines.options import check_between, check_switch, given_options
 
 __all__ = ['PhononOptions']
 
@@ -47,12 +48,9 @@ class PhononOptions:
     def __post_init__(self) -> None:
         if not isinstance(self.mobile, str) or not self.mobile.isalpha():
             raise InputError(f'option mobile must be the symbol of an element such as Li, not {self.mobile!r}')
-        if not isinstance(self.nac, bool):
-            raise InputError(f'option nac must be true or false, not {self.nac!r}')
+        check_switch('nac', self.nac)
         for name, (least, most) in _BOUNDS.items():
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= most:
-                raise InputError(f'option {name} must be between {least:g} and {most:g}, not {value!r}')
+            check_between(name, getattr(self, name), least, most)
         if isinstance(self.refinements, bool) or not isinstance(self.refinements, int):
             raise InputError(f'option refinements must be a whole number, not {self.refinements!r}')
         if not 0 <= self.refinements <= 6:
@@ -73,11 +71,7 @@ class PhononOptions:
         :returns: the options.
         :raises InputError: if a name is unknown or a value unusable.
         """
-        known = tuple(entry.name for entry in fields(cls))
-        unknown = sorted(set(options) - set(known))
-        if unknown:
-            raise InputError(f'there is no option {unknown[0]!r}; known are {", ".join(known)}')
-        return cls(**{name: value for name, value in options.items() if value is not None})
+        return cls(**given_options(options, (entry.name for entry in fields(cls))))
 
     def settings(self) -> dict[str, Any]:
         """Return the options as plain values, for results to record."""
