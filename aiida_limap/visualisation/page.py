@@ -13,7 +13,7 @@ from aiida_limap.formats.mapbundle import MapBundle
 from aiida_limap.visualisation.assets import load_chemiscope
 from aiida_limap.visualisation.dataset import page_data
 from aiida_limap.visualisation.facts import check_bundle
-from aiida_limap.visualisation.page_parts import inline_json, joined_script, packaged, write_text
+from aiida_limap.visualisation.page_parts import inline_json, joined_script, joined_style, packaged, write_text
 
 __all__ = ['write_page']
 
@@ -49,7 +49,7 @@ def write_page(bundle: MapBundle, path: Path | str) -> Path:
         title=html.escape(bundle.title),
         generator=html.escape(generator),
         chemiscope_version=html.escape(chemiscope.version),
-        style=packaged('template.css'),
+        style=joined_style('palette', 'controls', 'template'),
         licence=html.escape(chemiscope.licence),
         data=inline_json(document, f'the map {bundle.title!r}'),
         viewer=viewer,

@@ -11,7 +11,7 @@ from typing import Any
 from aiida_limap.formats._files import write_bytes_atomic
 from aiida_limap.visualisation.errors import VisualisationError
 
-__all__ = ['inline_json', 'joined_script', 'packaged', 'write_text']
+__all__ = ['inline_json', 'joined_script', 'joined_style', 'packaged', 'write_text']
 
 
 def packaged(name: str) -> str:
@@ -20,6 +20,14 @@ def packaged(name: str) -> str:
     :param name: its path, such as ``report.css``.
     """
     return resources.files('aiida_limap.visualisation').joinpath(name).read_text(encoding='utf-8')
+
+
+def joined_style(*names: str) -> str:
+    """Return the style sheet of a page, in which later parts overrule earlier ones.
+
+    :param names: its parts without the ending ``.css``, the ones that pages share first.
+    """
+    return ''.join(packaged(f'{name}.css') for name in names)
 
 
 def joined_script(names: Iterable[str]) -> str:

@@ -113,7 +113,7 @@ def phonon_html(report: PhononReport, pictures: Pictures) -> str:
         Section('citations', 'What to cite', _citations(report)),
     ]
     sections = [section for section in sections if section.blocks]
-    additions = answering('phonons.css', SCRIPT_PARTS, page_data(report), 'the report')
+    additions = answering('phonons', SCRIPT_PARTS, page_data(report), 'the report')
     return render(report.title, _summary(report), sections, f'aiida-limap {__version__}', additions)
 
 

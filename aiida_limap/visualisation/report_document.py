@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from string import Template
 
-from aiida_limap.visualisation.page_parts import packaged
+from aiida_limap.visualisation.page_parts import joined_style, packaged
 
 __all__ = [
     'Additions', 'Block', 'Cell', 'Code', 'Facts', 'Identifier', 'Items', 'Link', 'Markup', 'Picture', 'Section',
@@ -182,7 +182,7 @@ def render(
     :param generator: what made it.
     :param additions: style, script and data; none for a document that runs no script.
     """
-    style = packaged('report.css')
+    style = joined_style('palette', 'report')
     scripts, policy = '', ''
     if additions is not None:
         style += additions.style

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from aiida_limap.visualisation.figure_files import ReportFigure, WrittenFigures
-from aiida_limap.visualisation.page_parts import inline_json, joined_script, packaged, write_text
+from aiida_limap.visualisation.page_parts import inline_json, joined_script, joined_style, write_text
 from aiida_limap.visualisation.report_document import Additions, Block, Facts, Identifier, Items, Picture, Table, Text
 from aiida_limap.visualisation.report_pictures import drawn_files, is_wide
 from aiida_limap.visualisation.svg_scheme import follow_scheme
@@ -37,13 +37,15 @@ _TOOLS = '<button type="button" id="theme" hidden></button>'
 def answering(style: str, scripts: Iterable[str], data: Any, what: str) -> Additions:
     """Return what makes a report answer its reader.
 
-    :param style: its own style sheet.
+    :param style: its own style sheet without ending; it follows those that answering reports share.
     :param scripts: paths of the parts of its script without ending, in their order; all share one function.
     :param data: what the script has to know, as plain values.
     :param what: what these are of, for the message, such as ``the screening``.
     :raises VisualisationError: if a value is no number of JSON.
     """
-    return Additions(packaged(style), joined_script(scripts), inline_json(data, what), _TOOLS)
+    return Additions(
+        joined_style('controls', 'listing', style), joined_script(scripts), inline_json(data, what), _TOOLS
+    )
 
 
 def following_pictures(

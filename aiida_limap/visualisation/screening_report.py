@@ -120,7 +120,7 @@ def screening_html(report: ScreeningReport, pictures: Pictures) -> str:
         Section('provenance', 'Provenance', _nodes(report)),
         Section('citations', 'What to cite', _citations(report)),
     ]
-    additions = answering('screening.css', SCRIPT_PARTS, hit_data(report), 'the screening')
+    additions = answering('screening', SCRIPT_PARTS, hit_data(report), 'the screening')
     return render(report.title, _summary(report), sections, f'aiida-limap {__version__}', additions)
 
 
