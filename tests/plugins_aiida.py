@@ -88,6 +88,23 @@ def make_descriptors(ids: list[str], missing: tuple[int, ...] = (), landscape: b
     )
 
 
+def make_screening_model() -> Any:
+    """Return a stored model of a screening that has not learnt anything."""
+    from aiida_limap.data.screening_model import ScreeningModelData
+
+    return ScreeningModelData(FIXTURES / 'screen_train' / 'ok' / 'models' / 'esml.safetensors').store()
+
+
+def make_densities() -> Any:
+    """Return a stored density of states of lithium and oxygen, at three frequencies."""
+    from aiida_limap.data.phonon_dos import PhononDosData
+    from aiida_limap.formats.phonon_files import DosArrays
+
+    by_element = np.array([[0.0, 0.5, 0.5], [0.0, 0.5, 1.5]])
+    dos = DosArrays(np.array([-0.5, 0.0, 2.0]), by_element.sum(axis=0), ('Li', 'O'), by_element, (2, 0))
+    return PhononDosData(dos).store()
+
+
 def make_energies(ids: list[str], barriers: list[float | None]) -> Any:
     from aiida_limap.data.table import TableData
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from aiida import orm
 from aiida.plugins import DataFactory
+from plugins_aiida import make_densities, make_screening_model
 from plugins_graph import graph
 
 from aiida_limap.data.bond_valence import BondValenceData
@@ -49,6 +50,8 @@ def test_the_attributes_of_a_class_are_told(graph, kind):
         'bond_valence': BondValenceData.get_or_create(),
         'autoencoder': encoding.inputs.model,
         'map': graph.map,
+        'screening_model': make_screening_model(),
+        'phonon_dos': make_densities(),
     }[kind]
     assert isinstance(node, DataFactory(f'limap.{kind}'))
     told = set(re.findall(r'`(\w+)`', row_of(kind).split('|')[3]))

@@ -19,7 +19,7 @@ __all__ = ['data_limap']
 
 @verdi_data.group('limap')
 def data_limap() -> None:
-    """Datasets, tables, bond-valence parameters, autoencoders, maps and energy landscapes of aiida-limap.
+    """Datasets, tables, parameters, models, maps, energy landscapes and phonon densities of states of aiida-limap.
 
     \b
     Examples:

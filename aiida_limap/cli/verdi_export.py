@@ -23,7 +23,7 @@ _FORMATS = ('csv', 'json', 'cif', 'extxyz', 'npz', 'yaml', 'safetensors', 'bundl
     'file_format',
     type=click.Choice(_FORMATS),
     help='By default the first of the class: dataset csv, json, cif, extxyz; table csv, json, npz; bond_valence yaml; '
-    'autoencoder safetensors; map csv, json, bundle, page.',
+    'autoencoder, screening_model safetensors; map csv, json, bundle, page; phonon_dos csv, json, npz.',
 )
 @click.option(
     '-o',
@@ -34,10 +34,11 @@ _FORMATS = ('csv', 'json', 'cif', 'extxyz', 'npz', 'yaml', 'safetensors', 'bundl
 @with_dbenv()
 @friendly
 def export_command(identifier: str, file_format: str | None, output: Path | None) -> None:
-    """Write a dataset, table, set of parameters, model or map to a file.
+    """Write a dataset, table, set of parameters, model, map or density of states to a file.
 
     ID is a pk, a UUID or its start, or a label. A dataset is written as a list of UUIDs and source ids (csv, json) or
-    as its structures (cif, extxyz). The bundle of a map is everything behind its page; the page is one HTML file.
+    as its structures (cif, extxyz). The bundle of a map is everything behind its page; the page is one HTML file. A
+    density of states has frequencies in THz, and densities in 1/THz per primitive cell.
 
     \b
     Examples:

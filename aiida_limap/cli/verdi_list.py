@@ -23,6 +23,8 @@ _FIRST = {
     'bond_valence': '`aiida-limap install parameters FILE` makes one',
     'autoencoder': '`aiida-limap launch map --group LABEL` trains one',
     'map': '`aiida-limap launch map --group LABEL` makes one',
+    'screening_model': '`aiida-limap launch screen --demo` trains some',
+    'phonon_dos': '`aiida-limap launch phonons --group LABEL --densities` makes some',
 }
 
 

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from aiida_limap.data.bond_valence import BondValenceData
     from aiida_limap.data.dataset import DatasetData
     from aiida_limap.data.map import MapData
+    from aiida_limap.data.phonon_dos import PhononDosData
+    from aiida_limap.data.screening_model import ScreeningModelData
     from aiida_limap.data.table import TableData
 
 __all__ = ['show_command']
@@ -29,7 +31,7 @@ _MOST_NAMED = 12
 @with_dbenv()
 @friendly
 def show_command(identifier: str, as_json: bool) -> None:
-    """Show what a dataset, table, set of parameters, model or map holds, and what made it.
+    """Show what a dataset, table, set of parameters, model, map or density of states holds, and what made it.
 
     ID is a pk, a UUID or its start, or a label.
 
@@ -106,10 +108,30 @@ def _show_map(node: MapData) -> None:
     print_map(node)
 
 
+def _show_screening_model(node: ScreeningModelData) -> None:
+    reads = ', '.join(node.features[:_MOST_NAMED]) or 'atomic fractions'
+    more = f' and {len(node.features) - _MOST_NAMED} more' if len(node.features) > _MOST_NAMED else ''
+    click.echo(f'{node.kind}, trained by aiida-limap {node.engine_version}')
+    click.echo(f'reads {reads}{more}')
+    for name, value in node.metrics.items():
+        click.echo(f'  {name:<34} {value:.3f}' if isinstance(value, float) else f'  {name:<34} {value}')
+
+
+def _show_phonon_dos(node: PhononDosData) -> None:
+    lowest, highest = (node.base.attributes.get(name) for name in ('lowest_THz', 'highest_THz'))
+    click.echo(f'{len(node.frequencies_THz)} frequencies from {lowest:.3f} to {highest:.3f} THz')
+    # A count of zero means that it is not known.
+    atoms = [f'{symbol} ({count} in the cell)' if count else symbol for symbol, count in node.counts.items()]
+    click.echo(f'total, and by element: {", ".join(atoms) or "none"}')
+    click.echo(f'structure: {node.structure_uuid or "not known"}')
+
+
 _SHOWN: dict[str, Callable[[Any], None]] = {
     'dataset': _show_dataset,
     'table': _show_table,
     'bond_valence': _show_bond_valence,
     'autoencoder': _show_autoencoder,
     'map': _show_map,
+    'screening_model': _show_screening_model,
+    'phonon_dos': _show_phonon_dos,
 }

@@ -33,6 +33,26 @@ def _importer(value: Any) -> str:
     return _words(found.get('importer') or found.get('provider') or found.get('db_name'))
 
 
+def _number_of(value: Any) -> str:
+    return str(len(value or ()))
+
+
+def _list(value: Any) -> str:
+    return ' '.join(map(str, value or ()))
+
+
+def _thz(value: Any) -> str:
+    return '' if value is None else f'{value:.2f}'
+
+
+def _accuracy(value: Any) -> str:
+    """Return the first accuracy of a screening model, and how it was judged."""
+    for name, number in (value or {}).items():
+        if name.startswith('accuracy') and isinstance(number, int | float):
+            return f'{number:.2f} {name.removeprefix("accuracy").strip("_").replace("_", " ")}'.rstrip()
+    return ''
+
+
 @dataclass(frozen=True)
 class Column:
     """One column of a list.
@@ -82,6 +102,20 @@ KINDS: Mapping[str, tuple[Column, ...]] = {
         Column('R² energy (test)', 'metrics', _test_score),
         Column('status', 'counts_by_status', _counts),
         Column('engine', 'engine_version'),
+    ),
+    'screening_model': (
+        Column('model', 'kind'),
+        Column('features', 'features', _number_of),
+        Column('seed', 'seed'),
+        Column('accuracy', 'metrics', _accuracy),
+        Column('engine', 'engine_version'),
+    ),
+    'phonon_dos': (
+        Column('elements', 'elements', _list),
+        Column('points', 'n_points'),
+        Column('lowest THz', 'lowest_THz', _thz),
+        Column('highest THz', 'highest_THz', _thz),
+        Column('structure', 'structure_uuid'),
     ),
 }
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from aiida_limap.formats.phonon_files import DOS_FILE
 from aiida_limap.tools.query import QueryError
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from aiida_limap.data.dataset import DatasetData
     from aiida_limap.data.map import MapData
+    from aiida_limap.data.phonon_dos import PhononDosData
     from aiida_limap.data.table import TableData
 
 __all__ = ['FORMATS', 'export_node', 'extended_xyz']
@@ -28,6 +30,8 @@ FORMATS: Mapping[str, Mapping[str, str]] = {
     'bond_valence': {'yaml': '.yaml'},
     'autoencoder': {'safetensors': '.safetensors'},
     'map': {'csv': '.csv', 'json': '.json', 'bundle': '.json.gz', 'page': '.html'},
+    'screening_model': {'safetensors': '.safetensors'},
+    'phonon_dos': {'csv': '.csv', 'json': '.json', 'npz': '.npz'},
 }
 #: Structures are loaded in chunks and let go again.
 _CHUNK = 100
@@ -226,6 +230,23 @@ def _map_page(node: MapData, _notes: list[str]) -> bytes:
         return path.read_bytes()
 
 
+def _densities(node: PhononDosData) -> dict[str, list[float]]:
+    """Return frequencies (THz) and densities (1/THz per primitive cell) by the names of their columns."""
+    columns = {'frequency_THz': node.frequencies_THz, 'total': node.density()}
+    return {name: values.tolist() for name, values in (columns | {e: node.density(e) for e in node.elements}).items()}
+
+
+def _dos_csv(node: PhononDosData, _notes: list[str]) -> str:
+    columns = _densities(node)
+    rows = [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+    return _csv(rows, list(columns))
+
+
+def _dos_json(node: PhononDosData, _notes: list[str]) -> str:
+    facts = {'uuid': node.uuid, 'structure_uuid': node.structure_uuid, 'counts': node.counts, 'unit': '1/THz per cell'}
+    return _json({**facts, **_densities(node)})
+
+
 _WRITERS: Mapping[tuple[str, str], Callable[..., str | bytes]] = {
     ('dataset', 'csv'): _dataset_csv,
     ('dataset', 'json'): _dataset_json,
@@ -240,4 +261,8 @@ _WRITERS: Mapping[tuple[str, str], Callable[..., str | bytes]] = {
     ('map', 'json'): _map_json,
     ('map', 'bundle'): _map_bundle,
     ('map', 'page'): _map_page,
+    ('screening_model', 'safetensors'): _single_file,
+    ('phonon_dos', 'csv'): _dos_csv,
+    ('phonon_dos', 'json'): _dos_json,
+    ('phonon_dos', 'npz'): _repository_file(DOS_FILE),
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 from aiida import orm
 from click.testing import CliRunner, Result
+from plugins_aiida import make_densities, make_screening_model
 
 from aiida_limap.cli.verdi_data import data_limap
 from aiida_limap.data.bond_valence import BondValenceData
@@ -43,6 +45,8 @@ def nodes(graph) -> SimpleNamespace:
         bond_valence=parameters,
         autoencoder=encoding.inputs.model,
         map=graph.map,
+        screening_model=make_screening_model(),
+        phonon_dos=make_densities(),
     )
 
 
@@ -67,6 +71,23 @@ def test_every_class_is_listed_shown_and_exported(call, nodes, tmp_path, kind):
         path = f'{kind}-{node.pk}{ending}'
         assert call('export', node.pk, *(('--format', name) if number else ())).stdout.strip() == path
         assert (tmp_path / path).stat().st_size > 0
+
+
+def test_a_screening_model_and_densities_are_told_and_written(call, nodes, tmp_path):
+    text = call('show', nodes.screening_model.pk).stdout
+    assert 'esml, trained by aiida-limap 0.1.0' in text
+    assert 'reads mean group, max row' in text
+    assert re.search(r'accuracy +0\.900', text)
+    assert '0.90' in call('list', '--kind', 'screening_model').stdout
+    call('export', nodes.screening_model.pk, '-o', 'model.safetensors')
+    assert (tmp_path / 'model.safetensors').read_bytes() == nodes.screening_model.get_content(mode='rb')
+    text = call('show', nodes.phonon_dos.pk).stdout
+    assert '3 frequencies from -0.500 to 2.000 THz' in text
+    assert 'total, and by element: Li (2 in the cell), O' in text
+    lines = call('export', nodes.phonon_dos.pk, '-o', '-').stdout.splitlines()
+    assert lines == ['frequency_THz,total,Li,O', '-0.5,0.0,0.0,0.0', '0.0,1.0,0.5,0.5', '2.0,2.0,0.5,1.5']
+    document = json.loads(call('export', nodes.phonon_dos.pk, '--format', 'json', '-o', '-').stdout)
+    assert (document['O'], document['counts']) == ([0.0, 0.5, 1.5], {'Li': 2, 'O': 0})
 
 
 def test_lists_are_filtered_as_those_of_verdi(call, nodes):
