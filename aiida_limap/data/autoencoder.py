@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping
-from pathlib import Path
-from typing import IO, Any
-
-from aiida.common.exceptions import ValidationError
-from aiida.orm import SinglefileData
-from aiida.orm.implementation.utils import clean_value
-from numpy.typing import NDArray
+from typing import Any
 
 from aiida_limap.common.layouts import further_parts
-from aiida_limap.formats.weights import MODEL_FILE, read_header, read_weights
+from aiida_limap.data._model_file import ModelFileData
 
 __all__ = ['AutoencoderData']
 
-#: Facts that the header of every model states.
-_REQUIRED = ('seed', 'engine_version', 'data_hash')
+#: Facts that the header of every model states; models of older versions have fewer of the other attributes.
+_FACTS = ('seed', 'engine_version', 'data_hash')
 
 
-class AutoencoderData(SinglefileData):
+class AutoencoderData(ModelFileData):
     """A trained two-branch autoencoder: composition and structure to one code each, the codes to the migration energy.
 
     The file ``model.safetensors`` holds the weights and a header with architecture, descriptor columns, scaling, seed,
@@ -33,42 +26,11 @@ class AutoencoderData(SinglefileData):
     :raises ValueError: if it is not a model file of this plugin, is cut short, or of another schema version.
     """
 
-    DEFAULT_FILENAME = MODEL_FILE
+    _REQUIRED = _FACTS
 
-    def set_file(self, file: str | Path | IO, filename: str | Path | None = None) -> None:
-        """Take over a model file and read its header.
-
-        :param file: absolute path, or a binary stream.
-        :param filename: name of the file in the repository; ``model.safetensors`` unless given.
-        :raises ValueError: if it is not a model file.
-        """
-        super().set_file(file, filename=filename or MODEL_FILE)
-        self.base.attributes.set_many(_attributes_of(self.header))
-
-    def _validate(self) -> None:
-        super()._validate()
-        try:
-            header = self.header
-        except ValueError as error:
-            raise ValidationError(str(error)) from error
-        found = self.base.attributes.all
-        # AiiDA rounds numbers when it stores them.
-        for key, value in clean_value(_attributes_of(header)).items():
-            # Models of older versions have fewer attributes.
-            if (key in _REQUIRED and key not in found) or (key in found and clean_value(found[key]) != value):
-                raise ValidationError(f'the attribute {key!r} of the model differs from the header of its file')
-
-    @property
-    def header(self) -> dict[str, Any]:
-        """What the weights mean: kind, architecture, columns, scaling, seed, training, data_hash, engine_version."""
-        return self._with_file(read_header)
-
-    def weights(self) -> dict[str, NDArray]:
-        """Return the weight arrays by name.
-
-        :raises ValueError: if the file is damaged.
-        """
-        return self._with_file(read_weights)[0]
+    @staticmethod
+    def _facts_of(header: Mapping[str, Any]) -> dict[str, Any]:
+        return _attributes_of(header)
 
     @property
     def layout(self) -> str | None:
@@ -107,18 +69,6 @@ class AutoencoderData(SinglefileData):
         found = self.base.attributes.get('metrics', None)
         return dict(self.header['training'].get('metrics') or {} if found is None else found)
 
-    @property
-    def engine_version(self) -> str:
-        """Version of the engine that trained the model."""
-        return str(self.base.attributes.get('engine_version'))
-
-    def _with_file(self, function: Any) -> Any:
-        """Call a reader of :mod:`aiida_limap.formats.weights`, which takes a path, on the file in the repository."""
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / MODEL_FILE
-            path.write_bytes(self.get_content(mode='rb'))
-            return function(path)
-
 
 def _attributes_of(header: Mapping[str, Any]) -> dict[str, Any]:
     """Return the facts of a header that queries filter on."""
@@ -132,7 +82,7 @@ def _attributes_of(header: Mapping[str, Any]) -> dict[str, Any]:
         'preset': training.get('preset'),
         'me_weight': training.get('me_weight'),
         'metrics': training.get('metrics') or {},
-        **{key: header[key] for key in _REQUIRED},
+        **{key: header[key] for key in _FACTS},
     }
 
 

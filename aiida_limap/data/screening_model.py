@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping
-from pathlib import Path
-from typing import IO, Any
-
-from aiida.common.exceptions import ValidationError
-from aiida.orm import SinglefileData
-from aiida.orm.implementation.utils import clean_value
-from numpy.typing import NDArray
+from typing import Any
 
 from aiida_limap.common.screening import MODEL_NAMES
-from aiida_limap.formats.weights import MODEL_FILE, read_header, read_weights
+from aiida_limap.data._model_file import ModelFileData
 
 __all__ = ['KIND_PREFIX', 'ScreeningModelData']
 
@@ -24,7 +17,7 @@ _FACTS = ('seed', 'engine_version', 'data_hash')
 _ALIASES = {'sendek-2017': 'sml'}
 
 
-class ScreeningModelData(SinglefileData):
+class ScreeningModelData(ModelFileData):
     """A trained classifier of lithium-ion conductors: fast (1e-4 S/cm or more at room temperature) or slow.
 
     The file ``model.safetensors`` holds the weights and a header with the features that it reads, their scaling, its
@@ -36,41 +29,11 @@ class ScreeningModelData(SinglefileData):
     :raises ValueError: if it is not a model file of a screening, is cut short, or of another schema version.
     """
 
-    DEFAULT_FILENAME = MODEL_FILE
+    _REQUIRED = ('kind', 'features', 'metrics', *_FACTS)
 
-    def set_file(self, file: str | Path | IO, filename: str | Path | None = None) -> None:
-        """Take over a model file and read its header.
-
-        :param file: absolute path, or a binary stream.
-        :param filename: name of the file in the repository; ``model.safetensors`` unless given.
-        :raises ValueError: if it is not a model file of a screening.
-        """
-        super().set_file(file, filename=filename or MODEL_FILE)
-        self.base.attributes.set_many(_attributes_of(self.header))
-
-    def _validate(self) -> None:
-        super()._validate()
-        try:
-            expected = _attributes_of(self.header)
-        except ValueError as error:
-            raise ValidationError(str(error)) from error
-        found = self.base.attributes.all
-        # AiiDA rounds numbers when it stores them.
-        for key, value in clean_value(expected).items():
-            if clean_value(found.get(key)) != value:
-                raise ValidationError(f'the attribute {key!r} of the model differs from the header of its file')
-
-    @property
-    def header(self) -> dict[str, Any]:
-        """What the weights mean: kind, architecture, columns, scaling, seed, training, data_hash, engine_version."""
-        return self._with_file(read_header)
-
-    def weights(self) -> dict[str, NDArray]:
-        """Return the weight arrays by name.
-
-        :raises ValueError: if the file is damaged.
-        """
-        return self._with_file(read_weights)[0]
+    @staticmethod
+    def _facts_of(header: Mapping[str, Any]) -> dict[str, Any]:
+        return _attributes_of(header)
 
     @property
     def kind(self) -> str:
@@ -86,18 +49,6 @@ class ScreeningModelData(SinglefileData):
     def metrics(self) -> dict[str, Any]:
         """How well the model does, by name."""
         return dict(self.base.attributes.get('metrics'))
-
-    @property
-    def engine_version(self) -> str:
-        """Version of the engine that trained the model."""
-        return str(self.base.attributes.get('engine_version'))
-
-    def _with_file(self, function: Any) -> Any:
-        """Call a reader of :mod:`aiida_limap.formats.weights`, which takes a path, on the file in the repository."""
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / MODEL_FILE
-            path.write_bytes(self.get_content(mode='rb'))
-            return function(path)
 
 
 def _attributes_of(header: Mapping[str, Any]) -> dict[str, Any]:
