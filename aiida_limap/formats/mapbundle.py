@@ -60,6 +60,10 @@ class MapProperty:
             raise FormatError(f'the property {self.label!r} holds words, not numbers')
         return np.array([np.nan if value is None else value for value in self.values], dtype=np.float64)
 
+    def words(self) -> list[str]:
+        """Return the values as words, empty where there is none."""
+        return ['' if value is None else str(value) for value in self.values]
+
 
 @dataclass(frozen=True, eq=False)
 class Heatmap:

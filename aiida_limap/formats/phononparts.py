@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from aiida_limap.formats._files import FormatError
-from aiida_limap.formats.screenparts import check_counts, check_numbers, plain
+from aiida_limap.formats.report_file import check_counts, check_numbers, plain
 
 __all__ = ['Choice', 'Correlation', 'Densities', 'Enrichment', 'Grouping', 'Plane', 'Tree']
 

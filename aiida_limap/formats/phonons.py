@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from aiida_limap.formats._files import FormatError, check_keys, check_schema, read_json, write_json
+from aiida_limap.formats._files import FormatError
 from aiida_limap.formats.mapbundle import MapProperty
 from aiida_limap.formats.phononparts import Correlation, Densities, Grouping, Plane, Tree
-from aiida_limap.formats.screenparts import NodeReference, plain
+from aiida_limap.formats.report_file import NodeReference, plain, read_report, write_report
 
 __all__ = ['COMPOUND_COLUMNS', 'CONDUCTION', 'PhononReport', 'read_phonon_report', 'write_phonon_report']
 
@@ -107,7 +107,7 @@ class PhononReport:
 
         :param column: its name.
         """
-        return ['' if value is None else str(value) for value in self.compounds[column].values]
+        return self.compounds[column].words()
 
     def numbers(self, column: str) -> NDArray[np.float64]:
         """Return a column of the compounds as (n,) numbers, NaN where there is none.
@@ -130,7 +130,7 @@ def write_phonon_report(path: Path, report: PhononReport) -> None:
     :param report: the report.
     :raises FormatError: if a value cannot be written as JSON.
     """
-    write_json(path, {'schema': SCHEMA, 'schema_version': SCHEMA_VERSION, **asdict(report)})
+    write_report(path, report, SCHEMA, SCHEMA_VERSION)
 
 
 def read_phonon_report(path: Path) -> PhononReport:
@@ -140,28 +140,21 @@ def read_phonon_report(path: Path) -> PhononReport:
     :returns: the report.
     :raises FormatError: if the file is missing, damaged, of another schema, or its parts disagree.
     """
-    path = Path(path)
-    document = read_json(path)
-    check_schema(path.name, document, SCHEMA, SCHEMA_VERSION)
-    check_keys(path.name, document, ('schema', 'schema_version', *PhononReport.__dataclass_fields__))
-    found = {name: document[name] for name in PhononReport.__dataclass_fields__}
-    try:
-        found['compounds'] = {name: _column(name, entry) for name, entry in found['compounds'].items()}
-        found['groupings'] = tuple(Grouping.from_dict(entry) for entry in found['groupings'])
-        for name, kind in (('tree', Tree), ('plane', Plane), ('densities', Densities)):
-            if found[name] is not None:
-                found[name] = kind(**plain(kind, name, found[name]))
-        found['correlations'] = tuple(
-            Correlation(**plain(Correlation, 'correlations', entry)) for entry in found['correlations']
-        )
-        found['nodes'] = tuple(NodeReference(**plain(NodeReference, 'nodes', entry)) for entry in found['nodes'])
-        for name in ('bibtex', 'sources'):
-            found[name] = tuple(found[name])
-        return PhononReport(**found)
-    except FormatError as error:
-        raise FormatError(f'{path.name}: {error}') from error
-    except (TypeError, ValueError, AttributeError, KeyError) as error:
-        raise FormatError(f'{path.name}: a part is not of the kind that it should be: {error}') from error
+    return read_report(path, PhononReport, SCHEMA, SCHEMA_VERSION, _build)
+
+
+def _build(found: dict[str, Any]) -> None:
+    found['compounds'] = {name: _column(name, entry) for name, entry in found['compounds'].items()}
+    found['groupings'] = tuple(Grouping.from_dict(entry) for entry in found['groupings'])
+    for name, kind in (('tree', Tree), ('plane', Plane), ('densities', Densities)):
+        if found[name] is not None:
+            found[name] = kind(**plain(kind, name, found[name]))
+    found['correlations'] = tuple(
+        Correlation(**plain(Correlation, 'correlations', entry)) for entry in found['correlations']
+    )
+    found['nodes'] = tuple(NodeReference(**plain(NodeReference, 'nodes', entry)) for entry in found['nodes'])
+    for name in ('bibtex', 'sources'):
+        found[name] = tuple(found[name])
 
 
 def _column(name: str, document: Any) -> MapProperty:

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from aiida_limap.formats._files import FormatError, check_keys, check_schema, read_json, write_json
+from aiida_limap.formats._files import FormatError
 from aiida_limap.formats.mapbundle import MapProperty
+from aiida_limap.formats.report_file import NodeReference, check_counts, plain, read_report, write_report
 from aiida_limap.formats.screenparts import (
     CurveSet,
     ElementValues,
     Histogram,
     ModelScore,
-    NodeReference,
     Stage,
     Ternary,
-    check_counts,
-    plain,
 )
 
 __all__ = ['HIT_COLUMNS', 'ScreeningReport', 'read_screening', 'write_screening']
@@ -103,7 +101,7 @@ class ScreeningReport:
 
         :param column: its name.
         """
-        return ['' if value is None else str(value) for value in self.hits[column].values]
+        return self.hits[column].words()
 
 
 def write_screening(path: Path, report: ScreeningReport) -> None:
@@ -113,7 +111,7 @@ def write_screening(path: Path, report: ScreeningReport) -> None:
     :param report: the report.
     :raises FormatError: if a value cannot be written as JSON.
     """
-    write_json(path, {'schema': SCHEMA, 'schema_version': SCHEMA_VERSION, **asdict(report)})
+    write_report(path, report, SCHEMA, SCHEMA_VERSION)
 
 
 def read_screening(path: Path) -> ScreeningReport:
@@ -123,11 +121,10 @@ def read_screening(path: Path) -> ScreeningReport:
     :returns: the report.
     :raises FormatError: if the file is missing, damaged, of another schema, or its parts disagree.
     """
-    path = Path(path)
-    document = read_json(path)
-    check_schema(path.name, document, SCHEMA, SCHEMA_VERSION)
-    check_keys(path.name, document, ('schema', 'schema_version', *ScreeningReport.__dataclass_fields__))
-    found = {name: document[name] for name in ScreeningReport.__dataclass_fields__}
+    return read_report(path, ScreeningReport, SCHEMA, SCHEMA_VERSION, _build)
+
+
+def _build(found: dict[str, Any]) -> None:
     builders: dict[str, Callable[[str, Any], Any]] = {
         'models': ModelScore.from_dict,
         'curves': CurveSet.from_dict,
@@ -139,19 +136,13 @@ def read_screening(path: Path) -> ScreeningReport:
             )
         },
     }  # fmt: skip
-    try:
-        for name, build in builders.items():
-            entries, label = found[name], f'{path.name}: {name}'
-            if isinstance(entries, Mapping):
-                found[name] = {key: build(f'{label}: {key!r}', entry) for key, entry in entries.items()}
-            else:
-                found[name] = tuple(build(f'{label}: entry {i}', entry) for i, entry in enumerate(entries))
-        found['bibtex'] = tuple(found['bibtex'])
-        return ScreeningReport(**found)
-    except FormatError as error:
-        raise FormatError(f'{path.name}: {error}' if not str(error).startswith(path.name) else str(error)) from error
-    except (TypeError, ValueError, AttributeError) as error:
-        raise FormatError(f'{path.name}: a part is not of the kind that it should be: {error}') from error
+    for name, build in builders.items():
+        entries = found[name]
+        if isinstance(entries, Mapping):
+            found[name] = {key: build(f'{name}: {key!r}', entry) for key, entry in entries.items()}
+        else:
+            found[name] = tuple(build(f'{name}: entry {i}', entry) for i, entry in enumerate(entries))
+    found['bibtex'] = tuple(found['bibtex'])
 
 
 def _builder(kind: type[Any]) -> Callable[[str, Any], Any]:

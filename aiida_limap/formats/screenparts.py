@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import MISSING, dataclass, field, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
-from aiida_limap.formats._files import FormatError, check_keys
+from aiida_limap.formats._files import FormatError
+from aiida_limap.formats.report_file import NodeReference, check_counts, check_numbers, plain
 
 __all__ = [
     'Curve',
@@ -273,63 +274,3 @@ class Histogram:
             raise FormatError(f'{name}: {len(self.edges)} borders for {len(self.counts)} counts')
         if any(first >= second for first, second in zip(self.edges, self.edges[1:], strict=False)):
             raise FormatError(f'{name}: its borders do not ascend')
-
-
-@dataclass(frozen=True)
-class NodeReference:
-    """A node behind a screening.
-
-    :param role: what it did.
-    :param kind: class of the node or label of the process.
-    :param uuid: its UUID.
-    :param command: what shows it.
-    """
-
-    role: str
-    kind: str
-    uuid: str
-    command: str
-
-
-def plain(kind: type[Any], name: str, document: Any) -> dict[str, Any]:
-    """Return the fields of a dataclass from a document, which must hold those without default and no other.
-
-    :param kind: the dataclass.
-    :param name: what the document is, for messages.
-    :param document: the fields.
-    :raises FormatError: if a field is unknown or missing.
-    """
-    if not isinstance(document, Mapping):
-        raise FormatError(f'{name}: expected an object, found {type(document).__name__}')
-    entries = fields(kind)
-    optional = {entry.name for entry in entries if entry.default is not MISSING or entry.default_factory is not MISSING}
-    check_keys(name, document, {entry.name for entry in entries} - optional, optional)
-    return dict(document)
-
-
-def check_numbers(name: str, values: Sequence[Any], *, lowest: float = -math.inf, highest: float = math.inf) -> None:
-    """Refuse what is no finite number within bounds.
-
-    :param name: what the values are, for the message.
-    :param values: the values.
-    :param lowest: least value that is allowed.
-    :param highest: largest value that is allowed.
-    :raises FormatError: if a value is no number, is not finite, or lies outside.
-    """
-    for value in values:
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
-            raise FormatError(f'{name}: {value!r} is no finite number')
-        if not lowest <= value <= highest:
-            raise FormatError(f'{name}: {value!r} lies outside of {lowest:g} to {highest:g}')
-
-
-def check_counts(name: str, values: Sequence[Any]) -> None:
-    """Refuse what is no whole number of zero or more.
-
-    :param name: what the values are, for the message.
-    :param values: the values.
-    :raises FormatError: if a value is another thing.
-    """
-    for value in values:
-        if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-            raise FormatError(f'{name}: {value!r} is no count')
