@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import time
 from pathlib import Path
@@ -29,6 +28,7 @@ from aiida_limap.engines.phonons.clustering import (
 )
 from aiida_limap.engines.phonons.quantities import KELVIN_PER_THZ
 from benchmarks.common import print_table, shared_options, write_markdown, write_result
+from benchmarks.phonon_cluster_facts import cluster_facts, fact_tables, published_centres
 from benchmarks.phonon_labels import diffusivities, measured
 from benchmarks.phonons import ROWS_FILE
 
@@ -95,8 +95,9 @@ def phonon_clusters(data: Path | None, output: Path, resamples: int) -> None:
         'correlations': _correlations(rows, sigma, temperatures, diffusivity),
         'anions': _by_anion([formulas[key] for key in ids], centres, temperatures, diffusivity),
         'candidates': _candidates(centres, moving, ids, formulas),
+        'facts': cluster_facts(data, formulas, centres, (temperatures, diffusivity), known),
     }
-    tables = _tables(result)
+    tables = [*_tables(result), *fact_tables(result)]
     for title, headings, cells in tables:
         print_table(title, headings, cells)
     write_markdown(output / 'phonon_clusters.md', tables)
@@ -112,8 +113,6 @@ def _sets(rows: list[dict[str, Any]], data: Path) -> dict[str, Arrays]:
     def vector(name: str) -> np.ndarray:
         return np.array([row['rows'][name] for row in rows], dtype=float)
 
-    with (data / 'phonon' / 'data_labelled_kasper.csv').open(encoding='utf-8') as stream:
-        published = {row['material_id']: float(row['fav']) for row in csv.DictReader(stream) if row['fav']}
     centres = number('mobile_band_centre_THz')
     # What the measures make of numbers that have no groups at all.
     lump = np.random.default_rng(0).normal(centres.mean(), centres.std(), len(centres))
@@ -126,7 +125,7 @@ def _sets(rows: list[dict[str, Any]], data: Path) -> dict[str, Arrays]:
         'density of Li': {'mobile_dos': vector('mobile_dos')},
         'four numbers': {name: number(name) for name in combined},
         '99 temperatures, ħf': {'centres': _with_small_quanta(vector('mobile_dos'))},
-        'published band centre': {'fav': np.array([published.get(row['id'], np.nan) for row in rows])},
+        'published band centre': {'fav': published_centres(data, [row['id'] for row in rows])},
     }
 
 

@@ -58,6 +58,7 @@ def folders(tmp_path):
             *([f'mp-{number}', f'{centre}'] for number, centre in enumerate(centres)),
         ],
     }
+    tables['li_index_mismatch.csv'] = [['material_id'], ['mp-23']]
     for name, lines in tables.items():
         with (data / 'phonon' / name).open('w', encoding='utf-8', newline='') as stream:
             csv.writer(stream).writerows(lines)
@@ -83,7 +84,22 @@ def test_groups_that_are_there_are_found_and_tested(folders, monkeypatch):
     hot = next(part for part in found['correlations'] if part.get('temperature_K') == 800)
     assert hot['rho'] < -0.5
     assert {part['anion']: part['compounds'] for part in found['anions']} == {'F': 23, 'N': 1}
-    assert 'Rank correlation' in (output / 'phonon_clusters.md').read_text()
+    text = (output / 'phonon_clusters.md').read_text()
+    assert 'Rank correlation' in text
+    assert '1 of 24 are mis-assigned' in text
+    facts = found['facts']
+    assert 8 < facts['border_THz'] < 11.5
+    assert [(entry['with'], entry['without']) for entry in facts['simulations']] == [(0, 24), (23, 1)]
+    assert facts['simulations'][0]['median_with_THz'] is None
+    assert facts['simulations'][1]['median_with_THz'] < 12
+    assert [entry['id'] for entry in facts['conductors']] == ['mp-0']
+    assert (facts['same_space_group'], facts['other_space_group']) == (1, 0)
+    silhouettes = facts['published']['silhouettes']
+    assert silhouettes['all'][0] > 0.8
+    assert silhouettes['all'] != silhouettes['without the mis-assigned']
+    highest = facts['published']['highest_of_three']
+    assert all(entry['published_THz'] > 11 and not entry['borate'] for entry in highest)
+    assert {entry['id']: entry['misassigned'] for entry in highest}.get('mp-23', True)
 
 
 def test_what_is_missing_is_told(folders, tmp_path):
