@@ -30,7 +30,7 @@ def import_lines(dataset: DatasetData, most: int | None, hint: str = '') -> list
     """
     found = dataset.report
     if found is None:
-        return ['it keeps no report: no importer made it']
+        return [f'it keeps no report: {_why_no_report(dataset)}']
     lines = _grouped('refused', found.get('refused') or [], most, hint)
     if found.get('refused'):
         lines.append('  next: mend what the reason names, then import again; what is there is not stored twice')
@@ -44,6 +44,18 @@ def import_lines(dataset: DatasetData, most: int | None, hint: str = '') -> list
         if counts:
             lines.append(f'{words}: ' + ', '.join(f'{name} ({count})' for name, count in counts.items()))
     return [*lines, *(f'cite: {citation}' for citation in found.get('citations') or [])]
+
+
+def _why_no_report(dataset: DatasetData) -> str:
+    creator = dataset.creator
+    if creator is not None:
+        given = creator.inputs.dataset if 'dataset' in creator.inputs else None
+        source = 'other data' if given is None else f'the dataset {given.name!r}, whose report tells of the import'
+        return f'{creator.process_label} made it from {source}'
+    importer = dataset.filter.get('importer')
+    if importer is not None:
+        return f'it was imported ({_plain(importer)}) by a release that wrote none'
+    return 'no importer made it'
 
 
 def _grouped(title: str, entries: Sequence[Mapping[str, str]], most: int | None, hint: str) -> list[str]:
