@@ -4,22 +4,28 @@ from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 import click
 
 from aiida_limap.cli.base import counting_bar, load_code, require_daemon, with_profile
+from aiida_limap.cli.calculating import calculator_options, calculator_overrides, note_unknown_calculator
 from aiida_limap.cli.choosing import dataset_of_group, load_dataset, source_and_protocol_options
 from aiida_limap.cli.launch_screen import load_labels
-from aiida_limap.common.phonons import CLUSTER_METHODS
+from aiida_limap.common.calculators import CALCULATOR
+from aiida_limap.common.phonons import CLUSTER_METHODS, DENSITIES
 
 if TYPE_CHECKING:
     from aiida.engine import ProcessBuilder
 
 __all__ = ['phonons_command']
 
+_SOURCES = ('group', 'dataset', 'structures')
+
 
 @click.command('phonons')
 @source_and_protocol_options
+@calculator_options
 @click.option('--demo', is_flag=True, help='Embedded phonons and conductivities; takes no group, dataset or labels.')
 @click.option('-L', '--labels', metavar='TABLE', help='Measured conductivities: pk or UUID of the table.')
 @click.option('--feature', 'features', multiple=True, help='Column or block that is clustered; several times.')
@@ -34,28 +40,35 @@ __all__ = ['phonons_command']
 def phonons_command(demo: bool, wait: bool, raw: bool, as_json: bool, **chosen: Any) -> None:
     """Compute phonon quantities of compounds, and cluster the compounds by them.
 
+    The phonons come from imported phonon files, or are computed of the structures with --calculator.
+
     \b
     Examples:
       aiida-limap launch phonons --demo --wait
       aiida-limap launch phonons --group phonondb --wait
       aiida-limap launch phonons --group phonondb --labels 1234 --protocol fast --wait
+      aiida-limap launch phonons --structures oxides --calculator chgnet --relax positions --wait
       aiida-limap launch phonons --dataset 440 --feature mobile_band_centre_THz --method ward --clusters 3
     """
     if raw and as_json:
         raise click.UsageError('choose --raw or --json')
-    given = [name for name in ('group', 'dataset') if chosen[name] is not None]
+    given = [name for name in _SOURCES if chosen[name] is not None]
     if demo and (given or chosen['labels'] is not None):
-        raise click.UsageError('--demo brings its own data; leave out --group, --dataset and --labels')
+        raise click.UsageError('--demo brings its own data; leave out --group, --dataset, --structures and --labels')
     if not demo and len(given) != 1:
-        raise click.UsageError('name either --group or --dataset, or --demo')
+        raise click.UsageError('name either --group or --dataset or --structures, or --demo')
+    calculator = calculator_overrides(chosen)
     code = load_code(chosen['code'])
+    if calculator:
+        note_unknown_calculator(calculator['name'], code)
+    chosen = {**chosen, CALCULATOR: calculator}
     if demo:
         require_daemon()
         dataset, labels = _demo_data(quiet=raw or as_json)
         # A demonstration is a first look.
         builder = _builder(code, dataset, {**chosen, 'protocol': chosen['protocol'] or 'fast'}, labels)
     else:
-        dataset = load_dataset(chosen['dataset']) if given == ['dataset'] else dataset_of_group(chosen['group'])
+        dataset = _dataset(given[0], chosen[given[0]])
         builder = _builder(code, dataset, chosen, None if chosen['labels'] is None else load_labels(chosen['labels']))
         require_daemon()
     from aiida.engine import submit
@@ -82,11 +95,28 @@ def _overrides_of(chosen: dict[str, Any]) -> dict[str, Any]:
         'n_clusters': chosen['clusters'],
     }
     overrides: dict[str, Any] = {'cluster': {'parameters': {name: value for name, value in given.items() if value}}}
-    if chosen['densities']:
-        overrides['phonons'] = {'parameters': {'densities': True}}
+    phonons = {DENSITIES: chosen['densities'], CALCULATOR: chosen[CALCULATOR]}
+    overrides['phonons'] = {'parameters': {name: value for name, value in phonons.items() if value}}
     if chosen['batch_size'] is not None:
         overrides['batch_size'] = chosen['batch_size']
     return overrides
+
+
+def _dataset(source: str, name: str) -> Any:
+    """Return the dataset that an option names."""
+    if source == 'group':
+        return dataset_of_group(name)
+    if source == 'dataset' or name.isdecimal() or _is_uuid(name):
+        return load_dataset(name)
+    return dataset_of_group(name)
+
+
+def _is_uuid(text: str) -> bool:
+    try:
+        UUID(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _demo_data(*, quiet: bool) -> tuple[Any, Any]:
@@ -113,15 +143,15 @@ def _builder(code: Any, dataset: Any, chosen: dict[str, Any], labels: Any) -> Pr
     from aiida_limap.workflows.phonon_clusters import PhononClustersWorkChain
     from aiida_limap.workflows.protocols.mixin import merge
 
-    if not find_phonon_files(dataset.structure_uuids):
-        raise click.ClickException(
-            f'none of the {len(dataset)} structures of the dataset {dataset.name!r} has phonon files; `aiida-limap '
-            'import phonons PATH` brings them with their structures'
-        )
     try:
         inputs = PhononClustersWorkChain.get_protocol_inputs(
             chosen['protocol'], chosen['overrides'], _overrides_of(chosen)
         )
+        if CALCULATOR not in inputs['phonons']['parameters'] and not find_phonon_files(dataset.structure_uuids):
+            raise click.ClickException(
+                f'none of the {len(dataset)} structures of the dataset {dataset.name!r} has phonon files; `aiida-limap '
+                'import phonons PATH` brings them with their structures, and --calculator computes phonons'
+            )
         _check_options(inputs)
         return PhononClustersWorkChain.get_builder_from_protocol(
             code, dataset, chosen['protocol'], merge({}, inputs), labels=labels
@@ -135,13 +165,15 @@ def _check_options(inputs: dict[str, Any]) -> None:
 
     :raises LimapError: if they are wrong.
     """
-    from aiida_limap.common.phonons import DENSITIES
     from aiida_limap.engines.phonons._cluster_job import options_of
+    from aiida_limap.engines.phonons._computed import CalculatorChoice
     from aiida_limap.engines.phonons.options import PhononOptions
     from aiida_limap.formats.job import Job
 
     given = inputs['phonons']['parameters']
-    PhononOptions.from_mapping({name: value for name, value in given.items() if name != DENSITIES})
+    PhononOptions.from_mapping({name: value for name, value in given.items() if name not in {DENSITIES, CALCULATOR}})
+    if CALCULATOR in given:
+        CalculatorChoice.from_mapping(given[CALCULATOR])
     options_of(Job('cluster_phonons', inputs['cluster']['parameters']))
 
 

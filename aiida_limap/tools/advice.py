@@ -41,7 +41,7 @@ _EXIT_ADVICE: Mapping[int, str] = {
     202: 'import the structures again, which makes a new dataset',
     203: 'nothing is left to do: ask for their points with `aiida-limap point show`',
     204: 'import the conductivities with structures: aiida-limap import conductivities --help',
-    205: 'import phonon files: aiida-limap import phonons --help',
+    205: 'import phonon files: aiida-limap import phonons --help; or compute them with --calculator',
     210: 'choose structures that hold the ion, or another ion with the parameter mobile_ion',
     301: 'see the last job below',
     302: 'see the last job below',

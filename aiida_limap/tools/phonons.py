@@ -203,9 +203,17 @@ def _steps(uuid: str, found: PhononClusters) -> list[Step]:
     key = structure_key(uuid)
     job = next((job for job in _jobs(found.chain) if uuid in job.outputs.table.ids), None)
     if job is not None:
-        steps += [('its phonon files', job.inputs.phonons[key]), ('the computation', job)]
-        if 'densities' in job.outputs and key in job.outputs.densities:
-            steps.append(('its density of states', job.outputs.densities[key]))
+        # Structures whose phonons were computed have no files.
+        if 'phonons' in job.inputs:
+            steps.append(('its phonon files', job.inputs.phonons[key]))
+        steps.append(('the computation', job))
+        for role, name in (
+            ('its relaxed crystal', 'relaxed'),
+            ('its forces', 'forces'),
+            ('its density of states', 'densities'),
+        ):
+            if name in job.outputs and key in job.outputs[name]:
+                steps.append((role, job.outputs[name][key]))
     steps.append(('the phonon quantities', found.phonons))
     if found.clusters is not None:
         steps += [('the clustering', found.clusters.creator), ('the clusters', found.clusters)]

@@ -12,7 +12,7 @@ from aiida_limap.calculations._labels import check_labels
 from aiida_limap.calculations._phonon_tables import check_diffusivities
 from aiida_limap.calculations.base import add_inputs_validator
 from aiida_limap.calculations.cluster_phonons import ClusterPhononsCalculation
-from aiida_limap.calculations.phonons import PhononsCalculation
+from aiida_limap.calculations.phonons import FORCES, RELAXED, PhononsCalculation
 from aiida_limap.data.dataset import DatasetData
 from aiida_limap.data.phonon_dos import PhononDosData
 from aiida_limap.data.table import TableData
@@ -38,7 +38,8 @@ def define_inputs(spec: WorkChainSpec) -> None:
         'dataset',
         valid_type=DatasetData,
         help='The compounds, as `aiida-limap import phonons` makes it: structures whose phonon files are in the '
-        'profile. Those without are left out.',
+        'profile. Those without are left out. Where the parameters of the jobs name a calculator: any structures; '
+        'phonons are then computed, also of those with files.',
     )
     spec.input('code', valid_type=orm.AbstractCode, help='The code that runs limap-engine.')
     define_numbers(spec, _NUMBERS)
@@ -74,6 +75,20 @@ def define_outputs(spec: WorkChainSpec) -> None:
         required=False,
         help='Densities of states by the key of the structure, where they are asked for.',
     )
+    spec.output_namespace(
+        FORCES,
+        valid_type=orm.SinglefileData,
+        dynamic=True,
+        required=False,
+        help='Displacements (Å) and forces (eV/Å) of computed phonons by the key of the structure, files of phonopy.',
+    )
+    spec.output_namespace(
+        RELAXED,
+        valid_type=orm.StructureData,
+        dynamic=True,
+        required=False,
+        help='Relaxed crystals of computed phonons by the key of the structure.',
+    )
     spec.output(
         'output_parameters',
         valid_type=orm.Dict,
@@ -81,10 +96,16 @@ def define_outputs(spec: WorkChainSpec) -> None:
     )
     define_batch_exit_codes(spec, 'compounds')
     spec.exit_code(
+        202,
+        'ERROR_STRUCTURES_MISSING',
+        '{count} structures of the dataset are no longer in the database; the first is {uuid}.',
+        invalidates_cache=True,
+    )
+    spec.exit_code(
         205,
         'ERROR_NO_PHONON_FILES',
         'None of the {count} structures of the dataset has phonon files in this profile; import them with '
-        '`aiida-limap import phonons`.',
+        '`aiida-limap import phonons`, or name a calculator that computes them.',
         invalidates_cache=True,
     )
     spec.exit_code(

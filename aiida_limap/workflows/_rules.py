@@ -53,7 +53,7 @@ class Rule(NamedTuple):
 
 #: Statuses below 200 are those that AiiDA gives, mostly on behalf of the scheduler.
 RULES: dict[str, Rule] = {
-    STOP: Rule(700, (131, 320, 321)),
+    STOP: Rule(700, (131, 320, 321, 322)),
     MEMORY: Rule(600, (110,)),
     WALLTIME: Rule(500, (120, 400)),
     CRASH: Rule(400, (100, 140, 150, 160, 303)),
@@ -68,6 +68,7 @@ _MENDING = {
     320: 'Mend the code: `verdi code show {code}` says which executable it runs, `verdi code test {code}` whether it '
     'is there; prepend_text must load the environment of limap-engine; `aiida-limap setup --help` makes a new code.',
     321: 'Install the release of aiida-limap that runs here on {computer} too.',
+    322: 'Mend what the reason says in the environment of {code} on {computer}, or choose another calculator.',
 }
 
 

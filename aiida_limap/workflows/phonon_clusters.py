@@ -14,14 +14,17 @@ from aiida.engine.processes.workchains.workchain import WorkChainSpec
 from aiida_limap.calculations._phonon_files import find_phonon_files
 from aiida_limap.calculations.cluster_phonons import ClusterPhononsCalculation
 from aiida_limap.calculations.phonon_tables import summarize_phonons
-from aiida_limap.calculations.phonons import PhononsCalculation
+from aiida_limap.calculations.phonons import FORCES, RELAXED, PhononsCalculation
+from aiida_limap.common.calculators import CALCULATOR
 from aiida_limap.common.keys import structure_key
+from aiida_limap.common.phonons import DENSITIES
 from aiida_limap.data.dataset import DatasetData
 from aiida_limap.data.table import TableData
 from aiida_limap.workflows._batch_chain import BATCH_SCHEMA, BatchWorkChain, fill_batches
-from aiida_limap.workflows._batches import join_tables, words_of
+from aiida_limap.workflows._batches import Batch, join_tables, words_of
 from aiida_limap.workflows._phonon_ports import define_inputs, define_outputs
 from aiida_limap.workflows._rules import STOP, how_to_mend, is_worth_retrying, reason_of, rule_of
+from aiida_limap.workflows._structures import load_structures, missing_structures
 from aiida_limap.workflows._tolerance import GOOD_WORDS
 from aiida_limap.workflows.protocols.mixin import OPTIONS, ParametersOf
 
@@ -33,8 +36,9 @@ _TASK = 'phonons'
 class PhononClustersWorkChain(BatchWorkChain):
     """Compute phonon quantities of a dataset batch by batch, and cluster its compounds by them.
 
-    A bounded number of batches runs at a time. Compounds that a stopped job did not finish are submitted again in
-    smaller batches. A failed batch costs its own rows only.
+    The phonons come from the files of the compounds, or are computed of their structures where the parameters of the
+    jobs name a calculator. A bounded number of batches runs at a time. Compounds that a stopped job did not finish are
+    submitted again in smaller batches. A failed batch costs its own rows only.
     """
 
     PROTOCOL = 'phonon_clusters'
@@ -113,32 +117,59 @@ class PhononClustersWorkChain(BatchWorkChain):
     def _indices(self) -> list[int]:
         return self.ctx.indices
 
+    @property
+    def _computes(self) -> bool:
+        """Return whether a calculator computes the phonons, in place of files."""
+        return 'parameters' in self.inputs.phonons and CALCULATOR in self.inputs.phonons.parameters.get_dict()
+
     def check_dataset(self) -> ExitCode | None:
         """Stop at once if there is nothing to compute; nodes are kept by their numbers."""
         uuids = self.inputs.dataset.structure_uuids
         if not uuids:
             return self.exit_codes.ERROR_DATASET_EMPTY
-        files = find_phonon_files(uuids)
-        self.ctx.indices = [index for index, uuid in enumerate(uuids) if uuid in files]
-        if not self.ctx.indices:
-            return self.exit_codes.ERROR_NO_PHONON_FILES.format(count=len(uuids))
-        if len(self.ctx.indices) < len(uuids):
-            self.report(f'{len(uuids) - len(self.ctx.indices)} structures have no phonon files and are left out')
+        if self._computes:
+            missing = missing_structures(uuids)
+            if missing:
+                return self.exit_codes.ERROR_STRUCTURES_MISSING.format(count=len(missing), uuid=missing[0])
+            self.ctx.indices = list(range(len(uuids)))
+        else:
+            files = find_phonon_files(uuids)
+            self.ctx.indices = [index for index, uuid in enumerate(uuids) if uuid in files]
+            if not self.ctx.indices:
+                return self.exit_codes.ERROR_NO_PHONON_FILES.format(count=len(uuids))
+            if len(self.ctx.indices) < len(uuids):
+                self.report(f'{len(uuids) - len(self.ctx.indices)} structures have no phonon files and are left out')
         self.ctx.clusterings = 0
         self.ctx.clustering = None
         self._begin()
         return None
 
     def submit_batches(self) -> None:
-        """Submit as many batches as may run at a time; files are loaded here and not kept."""
+        """Submit as many batches as may run at a time; files and structures are loaded here and not kept."""
         self.ctx.running = []
         uuids = self.inputs.dataset.structure_uuids
         for batch in self._next_batches():
-            files = find_phonon_files([uuids[index] for index in batch['indices']])
-            self.ctx.n_batches += 1
-            nodes = {structure_key(uuid): orm.load_node(pk) for uuid, pk in files.items()}
-            self._submit_job(PhononsCalculation, _TASK, batch, {'phonons': nodes})
-            self.report(f'submitted batch {self.ctx.n_batches}: {len(files)} compounds')
+            wanted = [uuids[index] for index in batch['indices']]
+            nodes: Mapping[str, orm.Data]
+            if self._computes:
+                nodes, unusable = load_structures(wanted)
+                for uuid, reason in unusable.items():
+                    self.report(f'structure {uuid} is left out: {reason}')
+                if unusable:
+                    self._give_up(_TASK, len(unusable))
+            else:
+                nodes = {uuid: orm.load_node(pk) for uuid, pk in find_phonon_files(wanted).items()}
+            if nodes:
+                self._submit_batch(batch, nodes)
+
+    def _submit_batch(self, batch: Batch, nodes: Mapping[str, orm.Data]) -> None:
+        uuids = self.inputs.dataset.structure_uuids
+        usable = [index for index in batch['indices'] if uuids[index] in nodes]
+        self.ctx.n_batches += 1
+        port = 'structures' if self._computes else 'phonons'
+        compounds = {structure_key(uuid): node for uuid, node in nodes.items()}
+        self._submit_job(PhononsCalculation, _TASK, {**batch, 'indices': usable}, {port: compounds})
+        self.report(f'submitted batch {self.ctx.n_batches}: {len(nodes)} compounds')
 
     def gather(self) -> ExitCode | None:
         """Join the tables of all batches."""
@@ -148,7 +179,7 @@ class PhononClustersWorkChain(BatchWorkChain):
                 return self.exit_codes.ERROR_TABLES_DIFFER.format(reason=message)
             self.out('phonons', table)
             self.ctx.table = table.pk
-            self._hand_out_densities()
+            self._hand_out_nodes()
             counts = table.counts_by_status
             self.report(f'phonons: {words_of(counts)}')
             if self.ctx.verdict is None and not GOOD_WORDS[_TASK] & set(counts):
@@ -157,11 +188,12 @@ class PhononClustersWorkChain(BatchWorkChain):
             self.ctx.verdict = ['ERROR_NO_RESULTS', {'reason': self.ctx.last_reason[_TASK]}]
         return None
 
-    def _hand_out_densities(self) -> None:
+    def _hand_out_nodes(self) -> None:
         for pk in self.ctx.tables[_TASK]:
             links = orm.load_node(pk).creator.base.links.get_outgoing(link_type=LinkType.CREATE).nested()
-            for key, node in links.get('densities', {}).items():
-                self.out(f'densities.{key}', node)
+            for name in (DENSITIES, FORCES, RELAXED):
+                for key, node in links.get(name, {}).items():
+                    self.out(f'{name}.{key}', node)
 
     def should_cluster(self) -> bool:
         """Return whether there are compounds to cluster, and anything speaks for it."""

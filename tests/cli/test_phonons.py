@@ -62,6 +62,36 @@ def test_a_launch_gives_the_options_as_inputs(run, submitted, tmp_path):
     assert submitted[1].cluster.parameters['methods'] == ['ward', 'kmeans']
 
 
+def test_a_calculator_computes_the_phonons_of_structures(run, fails, submitted):
+    dataset = make_dataset([make_structure()])
+    options = ['launch', 'phonons', '--code', 'limap-test@localhost', '--protocol', 'fast', '--raw']
+    chosen = ['--calculator', 'chgnet', '--relax', 'positions', '--displacement', '0.02']
+    chosen += ['--calculator-parameter', 'model=0.2.0', '--calculator-parameter', 'device=cpu']
+    for source in (['--structures', dataset.uuid], ['--structures', dataset.pk], ['--dataset', dataset.pk]):
+        run(*options, *source, *chosen)
+        assert submitted[-1].phonons.parameters['calculator'] == {
+            'name': 'chgnet',
+            'parameters': {'model': '0.2.0', 'device': 'cpu'},
+            'relax': 'positions',
+            'displacement_angstrom': 0.02,
+        }
+    given = ['--structures', dataset.pk]
+    result = run(*options, *given, '--calculator', 'mine')
+    assert "no calculator 'mine' is known on this machine" in result.stderr
+    assert submitted[-1].phonons.parameters['calculator'] == {'name': 'mine'}
+    count = len(submitted)
+    for wrong, words in (
+        (given, 'add --calculator, e.g. chgnet'),
+        ([*given, '--calculator', 'chgnet', '--group', 'x'], 'name either --group or --dataset or --structures'),
+        ([*given, '--calculator', 'chgnet', '--calculator-parameter', 'model'], 'is KEY=VALUE'),
+        ([*given, '--calculator', 'chgnet', '--displacement', '5'], 'displacement_angstrom must be between'),
+        (['--structures', 'nowhere', '--calculator', 'chgnet'], "no group 'nowhere'"),
+        (['--dataset', dataset.pk, '--relax', 'none'], 'add --calculator'),
+    ):
+        assert words in fails(*options, *wrong)
+    assert len(submitted) == count
+
+
 def test_a_demonstration_brings_its_own_data(run, fails, submitted):
     result = run('launch', 'phonons', '--demo', '--code', 'limap-test@localhost')
     assert 'limap/phonons-demo' in result.stdout
@@ -75,7 +105,7 @@ def test_a_demonstration_brings_its_own_data(run, fails, submitted):
 def test_a_launch_that_cannot_work_is_refused(fails, submitted, run, tmp_path):
     code = ['--code', 'limap-test@localhost']
     dataset = make_dataset([make_structure()])
-    assert 'name either --group or --dataset, or --demo' in fails('launch', 'phonons')
+    assert 'name either --group or --dataset or --structures, or --demo' in fails('launch', 'phonons')
     assert 'has phonon files; `aiida-limap import' in fails('launch', 'phonons', '--dataset', dataset.pk, *code)
     run('import', 'phonons', write_springs(tmp_path, 'soft', 0.6, ('Cl', 'Li')), '--name', 'two')
     given = ['launch', 'phonons', '--group', 'two', *code]
