@@ -1,4 +1,4 @@
-"""``aiida-limap import phonons``: phonons from files and the Materials Project, with their structures."""
+"""``aiida-limap import phonons``: phonons from files, the Materials Project, and nodes, with their structures."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import click
 
 from aiida_limap.cli.base import counting_bar, with_profile
 from aiida_limap.cli.importing_phonons_mp import mp_phonons
+from aiida_limap.cli.importing_phonons_nodes import node_phonons
 
 __all__ = ['phonons_group']
 
@@ -28,13 +29,14 @@ class _PhononsGroup(click.Group):
 def phonons_group() -> None:
     """Import phonons with the structures that they belong to.
 
-    From files (`files` may be left out; a path that is called like a command is written ./mp), or the Materials
-    Project.
+    From files (`files` may be left out; a path that is called like a command is written ./mp), the Materials Project,
+    or nodes of the plugins aiida-phonopy and aiida-vibroscopy.
 
     \b
     Examples:
       aiida-limap import phonons phonondb/ --name phonondb
       aiida-limap import phonons mp --name chlorides --elements Li,Cl
+      aiida-limap import phonons nodes 1234 1250 --name mine
     """
 
 
@@ -87,3 +89,4 @@ def phonon_files(
 
 
 phonons_group.add_command(mp_phonons)
+phonons_group.add_command(node_phonons)

@@ -88,11 +88,12 @@ def dos_arrays(spectrum: PhononModes | PhononDos, smearing_THz: float) -> DosArr
     """
     dos = spectrum if isinstance(spectrum, PhononDos) else density_of_states(spectrum, smearing_THz=smearing_THz)
     elements = tuple(dos.by_element)
+    shape = (len(elements), len(dos.frequencies_THz))
     return DosArrays(
         frequencies_THz=dos.frequencies_THz,
         total=dos.total,
         elements=elements,
-        by_element=np.array([dos.by_element[element] for element in elements]).reshape(len(elements), len(dos.frequencies_THz)),
+        by_element=np.array([dos.by_element[element] for element in elements]).reshape(shape),
         counts=tuple(int(dos.count(element) or 0) for element in elements),
     )
 
