@@ -225,19 +225,15 @@ class LibraryEntry:
     materials_project_counterpart: str | None
     structure: Structure
 
+    @classmethod
+    def of_prototype(cls, identifier: str, prototype: Prototype) -> LibraryEntry:
+        """Return the entry of a crystal of the literature.
 
-def build_library() -> list[LibraryEntry]:
-    """Return the embedded library: all literature prototypes, then the crystals made from them by ionic substitution.
-
-    The order and the content are the same in every process. Crystals of one composition and structure type occur once;
-    where several prototypes of the type lead to a composition, the one whose bonds change least is taken.
-    """
-    from aiida_limap.engines.chemistry.substitution import substituted_entries
-
-    prototypes = load_prototypes()
-    literature = [
-        LibraryEntry(
-            id=f'limap-proto-{prototype.name}',
+        :param identifier: id of the entry.
+        :param prototype: the crystal.
+        """
+        return cls(
+            id=identifier,
             formula=prototype.formula,
             family=prototype.family,
             structure_type=prototype.structure_type,
@@ -250,6 +246,16 @@ def build_library() -> list[LibraryEntry]:
             materials_project_counterpart=prototype.materials_project_counterpart,
             structure=prototype.structure(),
         )
-        for prototype in prototypes
-    ]
+
+
+def build_library() -> list[LibraryEntry]:
+    """Return the embedded library: all literature prototypes, then the crystals made from them by ionic substitution.
+
+    The order and the content are the same in every process. Crystals of one composition and structure type occur once;
+    where several prototypes of the type lead to a composition, the one whose bonds change least is taken.
+    """
+    from aiida_limap.engines.chemistry.substitution import substituted_entries
+
+    prototypes = load_prototypes()
+    literature = [LibraryEntry.of_prototype(f'limap-proto-{entry.name}', entry) for entry in prototypes]
     return literature + substituted_entries(prototypes, [entry.structure for entry in literature])

@@ -67,25 +67,9 @@ def embedded_conductivities(structures: bool = True) -> LabelledSet:
 
 def embedded_structures() -> dict[str, LibraryEntry]:
     """Return the crystals of the embedded conductivities with their citations, by the id of the row."""
-    entries = {}
-    for row in _rows():
-        if 'structure' in row:
-            identifier, prototype = _prototypes()[row['structure']]
-            entries[row['id']] = LibraryEntry(
-                id=identifier,
-                formula=prototype.formula,
-                family=prototype.family,
-                structure_type=prototype.structure_type,
-                origin='literature',
-                prototype=prototype.name,
-                substitutions={},
-                citation=prototype.citation,
-                citation_status=prototype.citation_status,
-                doi=prototype.doi,
-                materials_project_counterpart=prototype.materials_project_counterpart,
-                structure=prototype.structure(),
-            )
-    return entries
+    return {
+        row['id']: LibraryEntry.of_prototype(*_prototypes()[row['structure']]) for row in _rows() if 'structure' in row
+    }
 
 
 def _labelled(row: Mapping[str, Any], structures: bool) -> LabelledRow:
