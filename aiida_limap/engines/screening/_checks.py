@@ -14,6 +14,7 @@ from aiida_limap.engines.errors import InputError
 __all__ = [
     'CLASS_WEIGHTS',
     'CONTRADICTIONS',
+    'check_chosen',
     'check_class_weight',
     'check_groups',
     'check_labels',
@@ -26,6 +27,28 @@ __all__ = [
 CLASS_WEIGHTS = ('balanced', None)
 #: What becomes of equal rows with different labels.
 CONTRADICTIONS = ('refuse', 'majority', 'keep')
+
+
+def check_chosen(
+    what: str, kind: str, names: Sequence[str], known: Sequence[str], *, called: str = 'name', twice: str = 'name'
+) -> None:
+    """Refuse a list of names that is empty, or holds one that is unknown or stands twice.
+
+    :param what: what is chosen, as a plural; messages begin with it.
+    :param kind: what a single one is.
+    :param names: the names.
+    :param known: all that there are.
+    :param called: what an entry of the list is called where there is no list.
+    :param twice: what it is called where it stands twice.
+    :raises InputError: if there are none, one is unknown or stands twice.
+    """
+    if isinstance(names, str) or not names:
+        raise InputError(f'{what}: give a list of {called}s out of {", ".join(known)}')
+    for name in names:
+        if name not in known:
+            raise InputError(f'{what}: unknown {kind} {name!r}; known are {", ".join(known)}')
+    if len(set(names)) != len(names):
+        raise InputError(f'{what}: a {twice} stands twice in the list')
 
 
 def check_rows(rows: ArrayLike, width: int | None = None) -> NDArray[np.float64]:

@@ -12,7 +12,7 @@ import yaml
 from numpy.typing import NDArray
 
 from aiida_limap.engines.descriptors.elements import SYMBOLS, ElementDataError
-from aiida_limap.engines.errors import InputError
+from aiida_limap.engines.screening._checks import check_chosen
 
 __all__ = [
     'ELEMENT_PROPERTIES',
@@ -85,14 +85,7 @@ def check_properties(properties: Sequence[str]) -> None:
     :param properties: names.
     :raises InputError: if there are none, one is unknown or stands twice.
     """
-    known = ', '.join(ELEMENT_PROPERTIES)
-    if isinstance(properties, str) or not properties:
-        raise InputError(f'element properties: give a list of names out of {known}')
-    for name in properties:
-        if name not in ELEMENT_PROPERTIES:
-            raise InputError(f'element properties: unknown property {name!r}; known are {known}')
-    if len(set(properties)) != len(properties):
-        raise InputError('element properties: a property stands twice in the list')
+    check_chosen('element properties', 'property', properties, ELEMENT_PROPERTIES, twice='property')
 
 
 def element_property_table(

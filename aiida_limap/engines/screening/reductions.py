@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from aiida_limap.engines.descriptors.composition import atomic_fractions
 from aiida_limap.engines.descriptors.elements import SYMBOLS
 from aiida_limap.engines.errors import InputError
+from aiida_limap.engines.screening._checks import check_chosen
 from aiida_limap.engines.screening.element_properties import (
     ELEMENT_PROPERTIES,
     check_properties,
@@ -167,11 +168,4 @@ def _reduce(fractions: NDArray[np.float64], table: NDArray[np.float64]) -> dict[
 
 
 def _check_reductions(reductions: Sequence[str]) -> None:
-    known = ', '.join(ALL_REDUCTIONS)
-    if isinstance(reductions, str) or not reductions:
-        raise InputError(f'reductions: give a list of words out of {known}')
-    for name in reductions:
-        if name not in ALL_REDUCTIONS:
-            raise InputError(f'reductions: unknown reduction {name!r}; known are {known}')
-    if len(set(reductions)) != len(reductions):
-        raise InputError('reductions: a word stands twice in the list')
+    check_chosen('reductions', 'reduction', reductions, ALL_REDUCTIONS, called='word', twice='word')

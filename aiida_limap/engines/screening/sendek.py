@@ -33,6 +33,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aiida_limap.engines.errors import InputError
+from aiida_limap.engines.screening._checks import check_chosen
 from aiida_limap.engines.screening._sendek_sites import Sites
 from aiida_limap.engines.screening._sendek_values import SendekValues
 
@@ -156,14 +157,7 @@ def check_names(names: Sequence[str]) -> None:
     :param names: names.
     :raises InputError: if there are none, one is unknown or stands twice.
     """
-    known = ', '.join(ALL_FEATURES)
-    if isinstance(names, str) or not names:
-        raise InputError(f'Sendek features: give a list of names out of {known}')
-    for name in names:
-        if name not in ALL_FEATURES:
-            raise InputError(f'Sendek features: unknown feature {name!r}; known are {known}')
-    if len(set(names)) != len(names):
-        raise InputError('Sendek features: a name stands twice in the list')
+    check_chosen('Sendek features', 'feature', names, ALL_FEATURES)
 
 
 def check_arguments(mobile_ion: str, bond_length: float, names: Sequence[str]) -> None:
