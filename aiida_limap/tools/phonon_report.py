@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from aiida_limap.common.calculators import CALCULATOR
 from aiida_limap.tools._query_error import QueryError
 
 if TYPE_CHECKING:
@@ -145,7 +146,15 @@ def _settings(table: TableData) -> dict[str, dict[str, str]]:
     options: Any = table.metadata.get('options')
     if not isinstance(options, Mapping):
         return {}
-    return {'Phonons': {str(name): str(value) for name, value in options.items() if value is not None}}
+    # What computed the phonons stands by itself: which calculator it was, and how it was used.
+    chosen = dict(options.get(CALCULATOR) or {})
+    chosen |= {name: value for name, value in (table.metadata.get(CALCULATOR) or {}).items() if name != 'note'}
+    groups = {'Phonons': {name: value for name, value in options.items() if name != CALCULATOR}, 'Calculator': chosen}
+    return {
+        title: {str(name): str(value) for name, value in group.items() if value not in (None, {})}
+        for title, group in groups.items()
+        if group
+    }
 
 
 def _nodes(found: PhononClusters) -> tuple[Any, ...]:
