@@ -11,7 +11,14 @@ from aiida.engine import CalcJob, ExitCode, WorkChain, append_
 from aiida_limap.workflows._batches import Batch, new_batch, retries, with_threads_of
 from aiida_limap.workflows._restart import CleaningMixin
 from aiida_limap.workflows._rules import STOP, how_to_mend, reason_of, rule_of
-from aiida_limap.workflows._tolerance import UNFINISHED, add_failures, exceeds, most_common_reason, too_many_failed
+from aiida_limap.workflows._tolerance import (
+    UNFINISHED,
+    add_failures,
+    exceeds,
+    exit_code_of,
+    most_common_reason,
+    too_many_failed,
+)
 from aiida_limap.workflows.protocols.mixin import ProtocolMixin
 
 __all__ = ['BATCH_SCHEMA', 'BatchWorkChain', 'fill_batches']
@@ -160,10 +167,7 @@ class BatchWorkChain(ProtocolMixin, CleaningMixin, WorkChain):
 
     def _early_end(self) -> ExitCode | None:
         """Return the exit code of what was found before the end, if anything was."""
-        if self.ctx.verdict is None:
-            return None
-        name, fields = self.ctx.verdict
-        return getattr(self.exit_codes, name).format(**fields)
+        return exit_code_of(self.exit_codes, self.ctx.verdict)
 
 
 def fill_batches(builder: Any, inputs: Mapping[str, Any], tasks: Iterable[str]) -> None:

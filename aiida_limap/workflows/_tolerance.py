@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 from aiida import orm
+from aiida.engine import ExitCode, ExitCodesNamespace
 from aiida.engine.processes.workchains.workchain import WorkChainSpec
 
 from aiida_limap.common.status import ANSWERS
@@ -20,6 +21,7 @@ __all__ = [
     'add_failures',
     'define_tolerance',
     'exceeds',
+    'exit_code_of',
     'most_common_reason',
     'too_many_failed',
 ]
@@ -94,6 +96,18 @@ def too_many_failed(counts: Mapping[str, int], total: int, fraction: float, task
     words = words_of(dict(sorted(counts.items(), key=lambda entry: -entry[1])))
     fields = {'failed': sum(counts.values()), 'total': total, 'fraction': fraction, 'task': task, 'counts': words}
     return [_NAME, {**fields, 'reason': reason}]
+
+
+def exit_code_of(exit_codes: ExitCodesNamespace, verdict: Sequence[Any] | None) -> ExitCode | None:
+    """Return the exit code that was noted as plain values, as the context of a work chain keeps them.
+
+    :param exit_codes: those of the work chain.
+    :param verdict: the label of the exit code and what stands in its message; None where nothing was noted.
+    """
+    if verdict is None:
+        return None
+    name, fields = verdict
+    return getattr(exit_codes, name).format(**fields)
 
 
 def most_common_reason(pks: Iterable[int], task: str, counts: Mapping[str, int], last_reason: str) -> str:

@@ -46,6 +46,7 @@ from aiida_limap.workflows._tolerance import (
     add_failures,
     define_tolerance,
     exceeds,
+    exit_code_of,
     most_common_reason,
     too_many_failed,
 )
@@ -268,10 +269,7 @@ class BvffBaseWorkChain(ProtocolMixin, RestartMixin, BaseRestartWorkChain):
     def results(self) -> ExitCode | None:
         """Join the tables of all jobs and count what became of the structures."""
         self.report(f'ended after {self.ctx.iteration} jobs')
-        verdict = None
-        if self.ctx.verdict is not None:
-            name, fields = self.ctx.verdict
-            verdict = getattr(self.exit_codes, name).format(**fields)
+        verdict = exit_code_of(self.exit_codes, self.ctx.verdict)
         if not self.ctx.tables and verdict is not None:
             return verdict
         if not self.ctx.tables:

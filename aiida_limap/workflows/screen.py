@@ -8,7 +8,7 @@ from typing import Any
 
 from aiida import orm
 from aiida.common import LinkType
-from aiida.engine import ExitCode, ProcessBuilder, ToContext, WorkChain, append_, if_, while_
+from aiida.engine import ExitCode, ProcessBuilder, ToContext, append_, if_, while_
 from aiida.engine.processes.workchains.workchain import WorkChainSpec
 
 from aiida_limap.calculations._parents import model_of
@@ -19,7 +19,7 @@ from aiida_limap.data.screening_model import ScreeningModelData
 from aiida_limap.data.table import TableData
 from aiida_limap.workflows._batch_chain import fill_batches
 from aiida_limap.workflows._describing import DescribeWorkChain
-from aiida_limap.workflows._restart import CleaningMixin
+from aiida_limap.workflows._parts import PartsWorkChain
 from aiida_limap.workflows._rules import STOP, how_to_mend, is_worth_retrying, reason_of, rule_of
 from aiida_limap.workflows._screen_parts import first_parts, parameters_of, retries_of
 from aiida_limap.workflows._screen_ports import (
@@ -30,15 +30,16 @@ from aiida_limap.workflows._screen_ports import (
     define_outputs,
     number_of_parts,
 )
+from aiida_limap.workflows._tolerance import exit_code_of
 from aiida_limap.workflows.featurize import FeaturizeWorkChain
-from aiida_limap.workflows.protocols.mixin import OPTIONS, ParametersOf, ProtocolMixin
+from aiida_limap.workflows.protocols.mixin import OPTIONS, ParametersOf
 
 __all__ = ['ScreenWorkChain']
 
 _UNFINISHED = 710
 
 
-class ScreenWorkChain(ProtocolMixin, CleaningMixin, WorkChain):
+class ScreenWorkChain(PartsWorkChain):
     """Learn from few measurements, pass it on to models of compositions, and ask these about all compositions.
 
     Labelled and unlabelled structures are described, a model of structures learns the labels and names the others, and
@@ -166,15 +167,8 @@ class ScreenWorkChain(ProtocolMixin, CleaningMixin, WorkChain):
 
     def run_featurize(self) -> ToContext:
         """Compute the features of all structures."""
-        inputs = {
-            **self.exposed_inputs(DescribeWorkChain, namespace='featurize', agglomerate=False),
-            'dataset': orm.load_node(self.ctx.dataset),
-            'code': self.inputs.code,
-            'metadata': {'call_link_label': 'featurize'},
-        }
-        node = self.submit(DescribeWorkChain, **inputs)
-        self.report(f'submitted the featurization <{node.pk}>')
-        return ToContext(featurize=node)
+        inputs = self.exposed_inputs(DescribeWorkChain, namespace='featurize', agglomerate=False)
+        return self._submit_featurize(DescribeWorkChain, orm.load_node(self.ctx.dataset), inputs)
 
     def inspect_featurize(self) -> ExitCode | None:
         """Pass on the features, also of a featurization that is not complete."""
@@ -274,8 +268,7 @@ class ScreenWorkChain(ProtocolMixin, CleaningMixin, WorkChain):
     def gather(self) -> ExitCode | None:
         """Put the hits of all jobs into one table, beside the nearest known compounds."""
         if self.ctx.verdict is not None:
-            name, fields = self.ctx.verdict
-            return getattr(self.exit_codes, name).format(**fields)
+            return exit_code_of(self.exit_codes, self.ctx.verdict)
         if not self.ctx.tables:
             return self.exit_codes.ERROR_NO_RESULTS.format(reason=self.ctx.last_reason)
         tables = {f'table_{number:04d}': orm.load_node(pk) for number, pk in enumerate(self.ctx.tables)}
@@ -322,10 +315,7 @@ class ScreenWorkChain(ProtocolMixin, CleaningMixin, WorkChain):
             return self._no_hits(hits.metadata)
         if self.ctx.given_up:
             return self._unfinished(hits.metadata)
-        if self.ctx.warning is not None:
-            name, fields = self.ctx.warning
-            return getattr(self.exit_codes, name).format(**fields)
-        return None
+        return exit_code_of(self.exit_codes, self.ctx.warning)
 
     def _no_hits(self, facts: Mapping[str, Any]) -> ExitCode:
         """Name the first stage of the funnel that nothing passes, on the grid and off it."""
@@ -362,10 +352,3 @@ class ScreenWorkChain(ProtocolMixin, CleaningMixin, WorkChain):
             'code': self.inputs.code,
             'metadata': {'options': dict(self.inputs[task].options), 'call_link_label': label},
         }
-
-    def _failure(self, node: orm.ProcessNode, exit_code: ExitCode) -> ExitCode:
-        reason = f'exit status {node.exit_status}: {node.exit_message}'
-        if node.is_killed or node.is_excepted:
-            reason = 'process state ' + str(node.process_state.value)
-        self.report(f'{node.process_label}<{node.pk}> ended with {reason}')
-        return exit_code.format(reason=reason)
