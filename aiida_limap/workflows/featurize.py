@@ -161,14 +161,23 @@ class FeaturizeWorkChain(BatchWorkChain):
             joined[task] = table
             self.out(OUTPUTS[task], table)
         verdict = self._early_end()
-        if 'bvff' in joined:
-            tables = {OUTPUTS[task]: table for task, table in joined.items()}
-            summary = summarize_features(self.inputs.dataset, **tables)
+        summary = self._summarize(joined)
+        if summary is not None:
             self.out('output_parameters', summary)
         for task in self._tasks:
             if verdict is None and task not in joined:
                 return self.exit_codes.ERROR_NO_RESULTS.format(task=task, reason=self.ctx.last_reason[task])
-        return verdict or self._verdict(joined, summary.get_dict())
+        return verdict or self._verdict(joined, {} if summary is None else summary.get_dict())
+
+    def _summarize(self, joined: Mapping[str, TableData]) -> orm.Dict | None:
+        """Count what became of the structures.
+
+        :param joined: tables by task.
+        :returns: the counts; None where there is no table that they are made of.
+        """
+        if 'bvff' not in joined:
+            return None
+        return summarize_features(self.inputs.dataset, **{OUTPUTS[task]: table for task, table in joined.items()})
 
     def _verdict(self, joined: Mapping[str, TableData], summary: Mapping[str, Any]) -> ExitCode | None:
         for task, table in joined.items():
