@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from aiida_limap.cli.base import counting_bar, with_profile
+from aiida_limap.cli.import_options import max_unpacked_option, order_option, report_options
 
 if TYPE_CHECKING:
     from aiida_limap.importers.base import ImportReport, Refusal
@@ -70,16 +71,9 @@ def import_group() -> None:
     type=click.Path(path_type=Path),
     help='Table (.csv, .tsv, .json) with one row per file: id or file, and db_name, uri, version, license, doi …',
 )
-@click.option('--order', is_flag=True, help='Put ordered structures in the place of disordered ones.')
-@click.option(
-    '--max-unpacked',
-    type=click.IntRange(min=1),
-    default=_MAX_UNPACKED,
-    show_default=True,
-    help='What may come out of one file or archive, MiB.',
-)
-@click.option('--report', type=click.Path(path_type=Path), help='Write the report to this file (.md or .json).')
-@click.option('--json', 'as_json', is_flag=True, help='Print the report as JSON.')
+@order_option
+@max_unpacked_option(_MAX_UNPACKED, 'one file or archive')
+@report_options
 @with_profile
 def files(
     paths: tuple[Path, ...],
@@ -122,8 +116,7 @@ def files(
 @import_group.command('prototypes')
 @click.option('--name', default='prototypes', show_default=True, help='Name of the dataset.')
 @click.option('--limit', type=click.IntRange(min=1), help='Take only this many, spread evenly over the library.')
-@click.option('--report', type=click.Path(path_type=Path), help='Write the report to this file (.md or .json).')
-@click.option('--json', 'as_json', is_flag=True, help='Print the report as JSON.')
+@report_options
 @with_profile
 def prototypes(name: str, limit: int | None, report: Path | None, as_json: bool) -> None:
     """Import the embedded library: literature prototypes and their ionic substitutions.

@@ -5,18 +5,19 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from aiida_limap.cli.base import counting_bar, with_profile
+from aiida_limap.cli.import_options import order_option, report_options
 
 if TYPE_CHECKING:
     from aiida_limap.importers.conductivities import ConductivityReport
 
 __all__ = ['conductivities_group']
 
-F = TypeVar('F', bound=Callable[..., Any])
+_Function = Callable[..., Any]
 #: Lines on the screen; the report in a file holds them all.
 _SHOWN = 10
 _DUPLICATES = click.Choice(['merge', 'keep', 'refuse'])
@@ -37,32 +38,43 @@ def conductivities_group() -> None:
     """
 
 
-def _shared(function: F) -> F:
-    """Add the options of all files."""
-    options = [
+def _collection(name: str, *more: _Function, duplicates: str = 'merge') -> Callable[[_Function], click.Command]:
+    """Return a decorator that makes the command of a collection, with the options of all files.
+
+    :param name: name of the command.
+    :param more: decorators of further options.
+    :param duplicates: what becomes of several rows of a compound unless something else is asked for.
+    """
+    options: list[_Function] = [
         click.argument('file', type=click.Path(path_type=Path)),
         click.option('--name', help='Name of the dataset and the table.'),
-        click.option('--order', is_flag=True, help='Put ordered structures in the place of disordered ones.'),
+        order_option,
         click.option(
             '--match', 'match_with', metavar='DATASET', help='Look for structures in this dataset of the profile.'
         ),
-        *_REPORT,
+        report_options,
+        *more,
+        click.option(
+            '--duplicates',
+            type=_DUPLICATES,
+            default=duplicates,
+            show_default=True,
+            help='Several rows of a compound.',
+        ),
+        with_profile,
     ]
-    for option in reversed(options):
-        function = option(function)
-    return function
 
+    def decorate(function: _Function) -> click.Command:
+        for option in reversed(options):
+            function = option(function)
+        return conductivities_group.command(name)(function)
 
-_REPORT = [
-    click.option('--report', type=click.Path(path_type=Path), help='Write the report to this file (.md or .json).'),
-    click.option('--json', 'as_json', is_flag=True, help='Print the report as JSON.'),
-]
+    return decorate
 
 
 @conductivities_group.command('embedded')
 @click.option('--name', default='conductivities', show_default=True, help='Name of the dataset and the table.')
-@_REPORT[0]
-@_REPORT[1]
+@report_options
 @with_profile
 def embedded(name: str, report: Path | None, as_json: bool) -> None:
     """Import the embedded conductivities: 85 compounds of the literature, 45 of them with a crystal.
@@ -80,11 +92,10 @@ def embedded(name: str, report: Path | None, as_json: bool) -> None:
     _print(done, as_json, report)
 
 
-@conductivities_group.command('obelix')
-@_shared
-@click.option('--cifs', type=click.Path(path_type=Path), help='Folder, zip or tar archive of files <ID>.cif.')
-@click.option('--duplicates', type=_DUPLICATES, default='merge', show_default=True, help='Several rows of a compound.')
-@with_profile
+@_collection(
+    'obelix',
+    click.option('--cifs', type=click.Path(path_type=Path), help='Folder, zip or tar archive of files <ID>.cif.'),
+)
 def obelix(**options: Any) -> None:
     """Import OBELiX: its table (train.csv or all.csv) and, with --cifs, its crystals.
 
@@ -97,10 +108,7 @@ def obelix(**options: Any) -> None:
     _import('obelix', **options)
 
 
-@conductivities_group.command('liverpool')
-@_shared
-@click.option('--duplicates', type=_DUPLICATES, default='merge', show_default=True, help='Several rows of a compound.')
-@with_profile
+@_collection('liverpool')
 def liverpool(**options: Any) -> None:
     """Import the Liverpool Ionics Dataset (LiIonDatabase.csv), as far as it was measured between 15 and 35 °C.
 
@@ -113,10 +121,7 @@ def liverpool(**options: Any) -> None:
     _import('liverpool', **options)
 
 
-@conductivities_group.command('laskowski')
-@_shared
-@click.option('--duplicates', type=_DUPLICATES, default='merge', show_default=True, help='Several rows of a compound.')
-@with_profile
+@_collection('laskowski')
 def laskowski(**options: Any) -> None:
     """Import the collection of Laskowski, McHaffie and See.
 
@@ -129,10 +134,7 @@ def laskowski(**options: Any) -> None:
     _import('laskowski', **options)
 
 
-@conductivities_group.command('csv')
-@_shared
-@click.option('--duplicates', type=_DUPLICATES, default='refuse', show_default=True, help='Several rows of a compound.')
-@with_profile
+@_collection('csv', duplicates='refuse')
 def own_table(**options: Any) -> None:
     """Import a table of your own, with the columns formula, citation, and conductivity_S_per_cm or label.
 

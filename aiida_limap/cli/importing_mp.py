@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from aiida_limap.cli.base import counting_bar, with_profile
+from aiida_limap.cli.import_options import order_option, report_options
 
 if TYPE_CHECKING:
     from aiida_limap.importers.materials_project import MaterialsProjectFilter
@@ -88,9 +89,8 @@ def print_terms(licences: Iterable[str]) -> None:
 @click.command('mp')
 @click.option('--name', required=True, help='Name of the dataset.')
 @filter_options
-@click.option('--order', is_flag=True, help='Put ordered structures in the place of disordered ones.')
-@click.option('--report', type=click.Path(path_type=Path), help='Write the report to this file (.md or .json).')
-@click.option('--json', 'as_json', is_flag=True, help='Print the report as JSON.')
+@order_option
+@report_options
 @with_profile
 def mp_command(name: str, *, order: bool, report: Path | None, as_json: bool, **options: Any) -> None:
     """Import structures of the Materials Project, with their origin, version and licence.

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from aiida_limap.cli.base import counting_bar, with_profile
+from aiida_limap.cli.import_options import order_option, report_options
 
 __all__ = ['optimade_command']
 
@@ -30,9 +31,8 @@ __all__ = ['optimade_command']
     help='Entries per request; by default 100, or what the server likes if it refuses that.',
 )
 @click.option('--name', help='Name of the dataset; by default one made of the provider or the server.')
-@click.option('--order', is_flag=True, help='Put ordered structures in the place of disordered ones.')
-@click.option('--report', type=click.Path(path_type=Path), help='Write the report to this file (.md or .json).')
-@click.option('--json', 'as_json', is_flag=True, help='Print the report as JSON.')
+@order_option
+@report_options
 @with_profile
 def optimade_command(
     provider: str | None,

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from aiida_limap.cli.base import counting_bar, with_profile
+from aiida_limap.cli.import_options import max_unpacked_option, report_options
 from aiida_limap.cli.importing_phonons_mp import mp_phonons
 from aiida_limap.cli.importing_phonons_nodes import node_phonons
 
@@ -45,15 +46,8 @@ def phonons_group() -> None:
 @click.option('--name', help='Name of the dataset; by default the name of the first folder or file.')
 @click.option('--license', 'licence', default='', help='Licence of data that are not of PhononDB, e.g. CC-BY-4.0.')
 @click.option('--database', default='phonon files', show_default=True, help='Where such data come from.')
-@click.option(
-    '--max-unpacked',
-    type=click.IntRange(min=1),
-    default=_MAX_UNPACKED,
-    show_default=True,
-    help='What may come out of the files of one compound, MiB.',
-)
-@click.option('--report', type=click.Path(path_type=Path), help='Write the report to this file (.md or .json).')
-@click.option('--json', 'as_json', is_flag=True, help='Print the report as JSON.')
+@max_unpacked_option(_MAX_UNPACKED, 'the files of one compound')
+@report_options
 @with_profile
 def phonon_files(
     paths: tuple[Path, ...],

@@ -10,6 +10,7 @@ import click
 
 from aiida_limap.cli.base import counting_bar, with_profile
 from aiida_limap.cli.choosing import dataset_of_group, load_dataset
+from aiida_limap.cli.import_options import report_options
 from aiida_limap.cli.importing_mp import chosen_materials, filter_options, print_terms
 
 if TYPE_CHECKING:
@@ -28,8 +29,7 @@ __all__ = ['mp_phonons']
     'they are the same crystals.',
 )
 @click.option('--method', type=click.Choice(['dfpt', 'phonopy', 'pheasy']), help='Only phonons by this method.')
-@click.option('--report', type=click.Path(path_type=Path), help='Write the report to this file (.md or .json).')
-@click.option('--json', 'as_json', is_flag=True, help='Print the report as JSON.')
+@report_options
 @with_profile
 def mp_phonons(
     name: str,

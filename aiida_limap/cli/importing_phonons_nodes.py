@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from aiida_limap.cli.base import counting_bar, with_profile
+from aiida_limap.cli.import_options import report_options
 
 __all__ = ['node_phonons']
 
@@ -15,8 +16,7 @@ __all__ = ['node_phonons']
 @click.argument('nodes', metavar='[NODE]...', nargs=-1)
 @click.option('--group', '-G', help='Take the nodes of this group too.')
 @click.option('--name', help='Name of the dataset; by default that of the group.')
-@click.option('--report', type=click.Path(path_type=Path), help='Write the report to this file (.md or .json).')
-@click.option('--json', 'as_json', is_flag=True, help='Print the report as JSON.')
+@report_options
 @with_profile
 def node_phonons(
     nodes: tuple[str, ...], group: str | None, name: str | None, report: Path | None, as_json: bool
