@@ -12,7 +12,16 @@ import click
 
 from aiida_limap.cli.profile_errors import check_storage, database_sentence, profile_errors
 
-__all__ = ['OUTPUT_FORMATS', 'counting_bar', 'friendly', 'load_code', 'load_profile', 'require_daemon', 'with_profile']
+__all__ = [
+    'OUTPUT_FORMATS',
+    'counting_bar',
+    'friendly',
+    'load_chosen_profile',
+    'load_code',
+    'load_profile',
+    'require_daemon',
+    'with_profile',
+]
 
 P = ParamSpec('P')
 R = TypeVar('R')
@@ -52,11 +61,19 @@ def with_profile(function: Callable[P, R]) -> Callable[P, R]:
 
     @functools.wraps(function)
     def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
-        obj = click.get_current_context().find_root().obj or {}
-        load_profile(obj.get('profile'))
+        load_chosen_profile()
         return friendly(function)(*args, **kwargs)
 
     return wrapper
+
+
+def load_chosen_profile() -> None:
+    """Load the AiiDA profile of ``--profile``, or the default one.
+
+    :raises click.ClickException: if there is none, or it cannot be opened.
+    """
+    obj = click.get_current_context().find_root().obj or {}
+    load_profile(obj.get('profile'))
 
 
 def load_profile(name: str | None) -> None:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from aiida_limap.cli.base import OUTPUT_FORMATS, counting_bar, with_profile, writable_folder
-
-if TYPE_CHECKING:
-    from aiida_limap.visualisation.figures import WrittenFigures
+from aiida_limap.cli.base import counting_bar, with_profile, writable_folder
+from aiida_limap.cli.report_output import figure_options, tell_figures
 
 __all__ = ['figures']
 
@@ -44,11 +41,7 @@ class WindowType(click.ParamType):
 
 @click.command('figures')
 @click.argument('map_id', metavar='[MAP]', required=False)
-@click.option('-o', '--output', type=click.Path(path_type=Path), default=Path('figures'), show_default=True)
-@click.option(
-    '--format', 'formats', type=click.Choice(OUTPUT_FORMATS), multiple=True, default=OUTPUT_FORMATS, show_default=True
-)
-@click.option('--only', metavar='NAMES', help=f'Only these, separated by commas: {_ALL}; or fig2, fig3, … fig8.')
+@figure_options(_ALL, '; or fig2, fig3, … fig8')
 @click.option('--compare', 'compared', metavar='MAP', multiple=True, help='Another map, for losses and families.')
 @click.option('--zoom', 'window', type=WindowType(), help='Window of the codes that is enlarged; else one is found.')
 @click.option('--families', metavar='NAMES', help='Families to highlight, separated by commas.')
@@ -91,7 +84,7 @@ def figures(  # noqa: PLR0913
     from aiida_limap.tools.figure_data import figure_inputs
     from aiida_limap.tools.query import load_map
     from aiida_limap.visualisation.drawing import FigureOptions
-    from aiida_limap.visualisation.figures import choose_figures, write_map_figures
+    from aiida_limap.visualisation.figures import FIGURES, choose_figures, write_map_figures
 
     names = choose_figures(only)
     node = load_map(map_id)
@@ -105,32 +98,8 @@ def figures(  # noqa: PLR0913
         written = write_map_figures(
             inputs, folder, formats=formats, only=names, options=chosen, on_figure=lambda _name: advance(1)
         )
-    if not written.figures:
-        name, reason = next(iter(written.left_out.items()))
-        raise click.ClickException(f'no figure was drawn; {name}: {reason}')
-    _print(written, as_json)
+    tell_figures(written, as_json, lambda name: {'published': FIGURES[name].published})
 
 
 def _words(text: str | None) -> tuple[str, ...]:
     return tuple(word.strip() for word in (text or '').split(',') if word.strip())
-
-
-def _print(written: WrittenFigures, as_json: bool) -> None:
-    from aiida_limap.visualisation.figures import FIGURES
-
-    if as_json:
-        found = [
-            {
-                'name': figure.name,
-                'published': FIGURES[figure.name].published,
-                'caption': figure.caption,
-                'files': [str(path) for path in figure.files],
-            }
-            for figure in written.figures
-        ]
-        click.echo(json.dumps({'figures': found, 'left_out': dict(written.left_out)}, indent=1, ensure_ascii=False))
-        return
-    for path in written.files:
-        click.echo(path)
-    for name, reason in written.left_out.items():
-        click.echo(f'{name} is left out: {reason}', err=True)

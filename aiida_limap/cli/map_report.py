@@ -10,22 +10,20 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from aiida_limap.cli.base import counting_bar, with_profile, writable_folder
+from aiida_limap.cli.report_output import document_options, report_formats, write_documents
 
 if TYPE_CHECKING:
     from aiida_limap.visualisation.report_parts import MapReport
 
-__all__ = ['map_report_command', 'report_formats', 'write_map_report']
+__all__ = ['map_report_command', 'write_map_report']
 
-_FORMATS = ('html', 'pdf')
 #: Reading the map, collecting what is said of it, and writing.
 _STEPS_BESIDE_FIGURES = 3
 
 
 @click.command('report')
 @click.argument('map_id', metavar='[MAP]', required=False)
-@click.option('-o', '--output', type=click.Path(path_type=Path), default=Path('report'), show_default=True)
-@click.option('--format', 'formats', metavar='NAMES', default='html', show_default=True, help='html, pdf or html,pdf.')
-@click.option('--browser', metavar='NAME', help='Chromium, Chrome or Edge that prints the PDF; else one is looked for.')
+@document_options()
 @click.option('--title', help='Heading of the report.')
 @click.option('--json', 'as_json', is_flag=True, help='Print the files, and what could not be said, as JSON.')
 @with_profile
@@ -44,12 +42,8 @@ def map_report_command(
       aiida-limap map report 1234 --output report --format html,pdf
     """
     from aiida_limap.tools.query import load_map
-    from aiida_limap.visualisation.report_pdf import find_browser
 
-    chosen = report_formats(formats)
-    if 'pdf' in chosen:
-        # Told before the work, not after it.
-        find_browser(browser)
+    chosen = report_formats(formats, browser)
     node = load_map(map_id)
     files, report = write_map_report(node, writable_folder(output), chosen, title=title, browser=browser)
     unsaid = {**report.missing, **report.not_drawn}
@@ -107,29 +101,7 @@ def _collect(node: Any, title: str | None, step: Callable[[], None]) -> MapRepor
 
 
 def _write(report: MapReport, folder: Path, formats: tuple[str, ...], browser: str | None) -> list[Path]:
-    import tempfile
-
     from aiida_limap.visualisation.report import write_citations, write_report
-    from aiida_limap.visualisation.report_pdf import print_pdf
 
-    files = []
-    with tempfile.TemporaryDirectory(prefix='limap-report-') as scratch:
-        page = write_report(report, (folder if 'html' in formats else Path(scratch)) / 'report.html')
-        if 'html' in formats:
-            files.append(page)
-        if 'pdf' in formats:
-            files.append(print_pdf(page, folder / 'report.pdf', browser))
+    files = write_documents(lambda path: write_report(report, path), folder, formats, browser)
     return [*files, write_citations(report, folder / 'citations.bib')]
-
-
-def report_formats(text: str) -> tuple[str, ...]:
-    """Return the formats that a person means.
-
-    :param text: names separated by commas.
-    :raises click.ClickException: if one is unknown, or there is none.
-    """
-    found = [word.strip().lower() for word in text.split(',') if word.strip()]
-    unknown = [word for word in found if word not in _FORMATS]
-    if unknown or not found:
-        raise click.ClickException(f'unknown format {text!r}; give html, pdf or html,pdf')
-    return tuple(dict.fromkeys(found))

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from aiida_limap.cli.base import OUTPUT_FORMATS, counting_bar, friendly, load_profile, writable_folder
+from aiida_limap.cli.base import counting_bar, friendly, load_chosen_profile, writable_folder
+from aiida_limap.cli.report_output import (
+    draw_with_bar,
+    figure_options,
+    report_of_file,
+    source_options,
+    tell_figures,
+    tell_files,
+)
 
 if TYPE_CHECKING:
     from aiida_limap.formats.phonons import PhononReport
@@ -20,21 +26,11 @@ _FILE = 'phonons.json'
 _ALL = 'dendrogram, silhouettes, choice, scatter, plane, densities, conduction'
 
 
-def _shared(function: Callable[..., None]) -> Callable[..., None]:
-    """Add what both commands take."""
-    options = (
-        click.argument('clusters', metavar='[CLUSTERS]', required=False),
-        click.option('--from', 'source', type=click.Path(path_type=Path), help=f'Read a {_FILE} and no profile.'),
-        click.option('--title', help='Heading of the page, and name of the work in captions.'),
-        click.option('--json', 'as_json', is_flag=True, help='Print the files, and what was left out, as JSON.'),
-    )
-    for option in reversed(options):
-        function = option(function)
-    return function
+_SOURCE = source_options('clusters', _FILE, 'Heading of the page, and name of the work in captions.')
 
 
 @click.command('page')
-@_shared
+@_SOURCE
 @click.option('-o', '--output', type=click.Path(path_type=Path), default=Path('phonons'), show_default=True)
 @friendly
 def phonons_page_command(
@@ -53,16 +49,12 @@ def phonons_page_command(
     """
     report = _read(clusters, source, title)
     files, left_out = write_phonons_page(report, writable_folder(output))
-    _tell(files, left_out, as_json)
+    tell_files(files, left_out, as_json)
 
 
 @click.command('figures')
-@_shared
-@click.option('-o', '--output', type=click.Path(path_type=Path), default=Path('figures'), show_default=True)
-@click.option(
-    '--format', 'formats', type=click.Choice(OUTPUT_FORMATS), multiple=True, default=OUTPUT_FORMATS, show_default=True
-)
-@click.option('--only', metavar='NAMES', help=f'Only these, separated by commas: {_ALL}.')
+@_SOURCE
+@figure_options(_ALL)
 @friendly
 def phonons_figures_command(
     clusters: str | None,
@@ -95,31 +87,12 @@ def phonons_figures_command(
 
     names = choose_phonon_figures(only)
     report = _read(clusters, source, title)
-    folder = writable_folder(output)
-    with counting_bar('drawing') as (total, advance):
-        total(len(names))
-        written = write_phonon_figures(report, folder, formats=formats, only=names, on_figure=lambda _name: advance(1))
-    if not written.figures:
-        name, reason = next(iter(written.left_out.items()))
-        raise click.ClickException(f'no figure was drawn; {name}: {reason}')
-    if as_json:
-        found = [
-            {'name': figure.name, 'caption': figure.caption, 'files': [str(path) for path in figure.files]}
-            for figure in written.figures
-        ]
-        click.echo(json.dumps({'figures': found, 'left_out': dict(written.left_out)}, indent=1, ensure_ascii=False))
-        return
-    _tell(written.files, dict(written.left_out), as_json=False)
-
-
-def _tell(files: list[Path], left_out: dict[str, str], as_json: bool) -> None:
-    if as_json:
-        click.echo(json.dumps({'files': [str(path) for path in files], 'left_out': left_out}, indent=1))
-        return
-    for path in files:
-        click.echo(path)
-    for name, reason in left_out.items():
-        click.echo(f'{name} is left out: {reason}', err=True)
+    written = draw_with_bar(
+        names,
+        output,
+        lambda folder, tell: write_phonon_figures(report, folder, formats=formats, only=names, on_figure=tell),
+    )
+    tell_figures(written, as_json)
 
 
 def _read(clusters: str | None, source: Path | None, title: str | None) -> PhononReport:
@@ -132,14 +105,12 @@ def _read(clusters: str | None, source: Path | None, title: str | None) -> Phono
     from aiida_limap.formats.phonons import read_phonon_report
 
     if source is None:
-        load_profile((click.get_current_context().find_root().obj or {}).get('profile'))
+        load_chosen_profile()
         from aiida_limap.tools.phonon_report import phonon_clusters_report
         from aiida_limap.tools.phonons import load_phonon_clusters
 
         return phonon_clusters_report(load_phonon_clusters(clusters), title=title)
-    if clusters is not None:
-        raise click.UsageError('name clusters of the profile, or a file with --from, not both')
-    report = read_phonon_report(source)
+    report = report_of_file(source, clusters, 'clusters', read_phonon_report)
     return report if title is None else replace(report, title=title)
 
 

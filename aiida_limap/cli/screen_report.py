@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from aiida_limap.cli.base import OUTPUT_FORMATS, counting_bar, friendly, load_profile, writable_folder
-from aiida_limap.cli.map_report import report_formats
+from aiida_limap.cli.base import counting_bar, friendly, load_chosen_profile, writable_folder
+from aiida_limap.cli.report_output import (
+    document_options,
+    draw_with_bar,
+    figure_options,
+    report_formats,
+    report_of_file,
+    source_options,
+    tell_figures,
+    tell_files,
+    write_documents,
+)
 
 if TYPE_CHECKING:
     from aiida_limap.formats.screening import ScreeningReport
@@ -21,27 +29,15 @@ _FILE = 'screening.json'
 _ALL = 'models, learning, subsets, plateau, funnel, scores, contribution, occurrence, price, ternary'
 
 
-def _shared(function: Callable[..., None]) -> Callable[..., None]:
-    """Add what both commands take: the screening, or a file, and what is drawn of it."""
-    options = (
-        click.argument('screening', metavar='[SCREENING]', required=False),
-        click.option('--from', 'source', type=click.Path(path_type=Path), help=f'Read a {_FILE} and no profile.'),
-        click.option(
-            '--ternary', 'systems', metavar='A-B-C', multiple=True, help='Ternary system to draw, e.g. Li-P-S.'
-        ),
-        click.option('--title', help='Heading of the report, and name of the screening in captions.'),
-        click.option('--json', 'as_json', is_flag=True, help='Print the files, and what was left out, as JSON.'),
-    )
-    for option in reversed(options):
-        function = option(function)
-    return function
+_SOURCE = source_options(
+    'screening', _FILE, 'Heading of the report, and name of the screening in captions.',
+    click.option('--ternary', 'systems', metavar='A-B-C', multiple=True, help='Ternary system to draw, e.g. Li-P-S.'),
+)  # fmt: skip
 
 
 @click.command('report')
-@_shared
-@click.option('-o', '--output', type=click.Path(path_type=Path), default=Path('report'), show_default=True)
-@click.option('--format', 'formats', metavar='NAMES', default='html', show_default=True, help='html, pdf or html,pdf.')
-@click.option('--browser', metavar='NAME', help='Chromium, Chrome or Edge that prints the PDF; else one is looked for.')
+@_SOURCE
+@document_options()
 @friendly
 def screen_report_command(  # noqa: PLR0913
     screening: str | None,
@@ -65,30 +61,15 @@ def screen_report_command(  # noqa: PLR0913
       aiida-limap screen report 1234 --ternary Li-P-S --ternary Li-Y-Cl
       aiida-limap screen report --from report/screening.json --format html,pdf
     """
-    from aiida_limap.visualisation.report_pdf import find_browser
-
-    chosen = report_formats(formats)
-    if 'pdf' in chosen:
-        # Told before the work, not after it.
-        find_browser(browser)
+    chosen = report_formats(formats, browser)
     report = _read(screening, source, systems, title)
     files, left_out = write_screen_report(report, writable_folder(output), chosen, browser=browser)
-    if as_json:
-        click.echo(json.dumps({'files': [str(path) for path in files], 'left_out': left_out}, indent=1))
-        return
-    for path in files:
-        click.echo(path)
-    for name, reason in left_out.items():
-        click.echo(f'{name} is left out: {reason}', err=True)
+    tell_files(files, left_out, as_json)
 
 
 @click.command('figures')
-@_shared
-@click.option('-o', '--output', type=click.Path(path_type=Path), default=Path('figures'), show_default=True)
-@click.option(
-    '--format', 'formats', type=click.Choice(OUTPUT_FORMATS), multiple=True, default=OUTPUT_FORMATS, show_default=True
-)
-@click.option('--only', metavar='NAMES', help=f'Only these, separated by commas: {_ALL}.')
+@_SOURCE
+@figure_options(_ALL)
 @friendly
 def screen_figures_command(  # noqa: PLR0913
     screening: str | None,
@@ -127,26 +108,12 @@ def screen_figures_command(  # noqa: PLR0913
 
     names = choose_screening_figures(only)
     report = _read(screening, source, systems, title)
-    folder = writable_folder(output)
-    with counting_bar('drawing') as (total, advance):
-        total(len(names))
-        written = write_screening_figures(
-            report, folder, formats=formats, only=names, on_figure=lambda _name: advance(1)
-        )
-    if not written.figures:
-        name, reason = next(iter(written.left_out.items()))
-        raise click.ClickException(f'no figure was drawn; {name}: {reason}')
-    if as_json:
-        found = [
-            {'name': figure.name, 'caption': figure.caption, 'files': [str(path) for path in figure.files]}
-            for figure in written.figures
-        ]
-        click.echo(json.dumps({'figures': found, 'left_out': dict(written.left_out)}, indent=1, ensure_ascii=False))
-        return
-    for path in written.files:
-        click.echo(path)
-    for name, reason in written.left_out.items():
-        click.echo(f'{name} is left out: {reason}', err=True)
+    written = draw_with_bar(
+        names,
+        output,
+        lambda folder, tell: write_screening_figures(report, folder, formats=formats, only=names, on_figure=tell),
+    )
+    tell_figures(written, as_json)
 
 
 def _read(screening: str | None, source: Path | None, systems: tuple[str, ...], title: str | None) -> ScreeningReport:
@@ -156,7 +123,7 @@ def _read(screening: str | None, source: Path | None, systems: tuple[str, ...], 
     """
     if source is not None:
         return _of_file(source, screening, systems, title)
-    load_profile((click.get_current_context().find_root().obj or {}).get('profile'))
+    load_chosen_profile()
     from aiida_limap.tools.hits import load_hits
     from aiida_limap.tools.screening import read_systems, screening_report
 
@@ -169,9 +136,7 @@ def _of_file(source: Path, screening: str | None, systems: tuple[str, ...], titl
 
     from aiida_limap.formats.screening import read_screening
 
-    if screening is not None:
-        raise click.UsageError('name a screening of the profile, or a file with --from, not both')
-    report = read_screening(source)
+    report = report_of_file(source, screening, 'a screening', read_screening)
     if systems:
         known = {'-'.join(entry.elements): entry for entry in report.ternaries}
         missing = [word for word in systems if word not in known]
@@ -211,25 +176,14 @@ def write_screen_report(
 def _write(
     report: ScreeningReport, folder: Path, pictures: Any, formats: tuple[str, ...], browser: str | None
 ) -> list[Path]:
-    import tempfile
-
     from aiida_limap.formats.screening import write_screening
-    from aiida_limap.visualisation.report_pdf import print_pdf
     from aiida_limap.visualisation.screening_report import (
         write_screening_citations,
         write_screening_hits,
         write_screening_report,
     )
 
-    files = []
-    with tempfile.TemporaryDirectory(prefix='limap-report-') as scratch:
-        page = write_screening_report(
-            report, (folder if 'html' in formats else Path(scratch)) / 'report.html', pictures
-        )
-        if 'html' in formats:
-            files.append(page)
-        if 'pdf' in formats:
-            files.append(print_pdf(page, folder / 'report.pdf', browser))
+    files = write_documents(lambda path: write_screening_report(report, path, pictures), folder, formats, browser)
     files.append(write_screening_hits(report, folder / 'hits.csv'))
     write_screening(folder / _FILE, report)
     return [*files, folder / _FILE, write_screening_citations(report, folder / 'citations.bib')]
