@@ -32,11 +32,14 @@ FILES = ('mp_li_oxides.jsonl.gz', 'mp_li_other.jsonl.gz')
 #: What is screened, by name: options beside the defaults.
 CASES: dict[str, dict[str, Any]] = {
     'one state': {},
+    'one state, any range': {'applicability': False},
     'one state, count all': {'count_all': True},
     'mixed valence': {'mixed_valence': True},
     'all states': {'oxidation_states': 'all'},
     'ordered': {'electronegativity_order': True},
 }
+#: Hits that are shown of each screen.
+BEST = 12
 #: Features of matminer that are the nine properties.
 MAGPIE = (
     'Number',
@@ -75,12 +78,16 @@ def screening_enumeration(data: Path | None, output: Path, **settings: Any) -> N
     systems = ChemicalSystems(symbols)
     click.echo(f'{origin}; {len(systems)} systems, {systems.n_compositions():,} compositions')
     runs = {}
+    output.mkdir(parents=True, exist_ok=True)
+    file = output / 'screening_enumeration.safetensors'
+    model.save(file)
     for name in settings['cases'] or CASES:
-        task = {'model': linear.as_dict(), 'options': {**CASES[name], 'elements': list(symbols)}}
+        task = {'model': str(file.resolve()), 'options': {**CASES[name], 'elements': list(symbols)}}
         runs[name] = [measure_screen(task, settings['threads']) for _ in range(settings['repeats'])]
         click.echo(f'{name}: {[round(run["wall_s"], 1) for run in runs[name]]} s')
     peer = _peer(symbols, linear, settings['peer_compositions'])
-    tables = [_speed(runs), *([_peer_table(peer, runs)] if peer else []), _funnel(runs), *_published(linear)]
+    tables = [_speed(runs), *([_peer_table(peer, runs)] if peer else []), _funnel(runs), *_published(model)]
+    tables += [_best(name, repeated[0]) for name, repeated in runs.items()]
     for title, headings, rows in tables:
         print_table(title, headings, rows)
     write_markdown(output / 'screening_enumeration.md', tables)
@@ -212,18 +219,38 @@ def _funnel(runs: dict[str, list[dict[str, Any]]]) -> Table:
     return 'Funnel', ['compositions', 'published', *runs, f'formulas, {next(iter(runs))}'], rows
 
 
-def _published(linear: LinearModel) -> list[Table]:
+def _best(name: str, run: dict[str, Any]) -> Table:
+    hits = run['hits']
+    rows = []
+    for place, formula in enumerate(run['formulas'][:BEST]):
+        cells = [f'{hits[column][place]:.2f}' for column in ('score', 'probability', 'training_distance')]
+        rows.append([formula, *cells, _yes(hits['inside'][place] == 1), hits['oxidation_states'][place]])
+    return f'Best: {name}', ['formula', 'score', 'probability', 'distance', 'inside', 'states'], rows
+
+
+def _published(model: TransferModel) -> list[Table]:
     rows = []
     for formula in published_formulas():
-        found = explain(formula, linear, ScreenOptions())
+        found = explain(formula, model, ScreenOptions())
         parts = ', '.join(f'{symbol} {part}' for symbol, part in found.fractions.items())
         verdicts = {verdict.stage: verdict for verdict in found.verdicts}
         limits = [stage for stage in ('light', 'affordable', 'first_rows', 'anions') if not verdicts[stage].passed]
-        mixed = explain(formula, linear, ScreenOptions(oxidation_states='all', mixed_valence=True))
+        mixed = explain(formula, model, ScreenOptions(oxidation_states='all', mixed_valence=True))
         neutral = {verdict.stage: verdict.passed for verdict in mixed.verdicts}['neutral']
         cells = [_yes(verdicts['neutral'].passed), verdicts['neutral'].reason, _yes(neutral)]
-        rows.append([formula, parts, *cells, f'{found.score:+.3f}', ', '.join(limits) or 'within', _yes(found.passes)])
-    headings = ['formula', 'per cent', 'neutral', 'states', 'with all states, mixed', 'score', 'limits', 'passes']
+        cells += [f'{found.score:+.3f}', ', '.join(limits) or 'within', verdicts['inside'].reason]
+        rows.append([formula, parts, *cells, _yes(found.passes)])
+    headings = [
+        'formula',
+        'per cent',
+        'neutral',
+        'states',
+        'with all states, mixed',
+        'score',
+        'limits',
+        'range',
+        'passes',
+    ]
     return [('The published oxides', headings, rows)]
 
 

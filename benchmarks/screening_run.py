@@ -13,6 +13,8 @@ from typing import Any
 
 __all__ = ['measure_screen', 'peak_megabytes']
 
+#: Columns of the hits that tell what they are.
+_SHOWN = ('score', 'probability', 'oxidation_states', 'training_distance', 'inside')
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -28,7 +30,7 @@ def peak_megabytes() -> float:
 def measure_screen(task: dict[str, Any], threads: int) -> dict[str, Any]:
     """Run a screen in a new process.
 
-    :param task: ``model`` and ``options`` as plain values.
+    :param task: ``model``, the path of its file, and ``options`` as plain values.
     :param threads: number of processors that it may use.
     :returns: seconds, processor seconds, peak memory before and after, counts, hits.
     :raises RuntimeError: if the process failed, with what it said last.
@@ -51,11 +53,11 @@ def measure_screen(task: dict[str, Any], threads: int) -> dict[str, Any]:
 def main() -> None:
     """Run the task of standard input; the kernels are compiled before anything is timed."""
     from aiida_limap.engines.screening.funnel import ScreenOptions
-    from aiida_limap.engines.screening.linear import LinearModel
+    from aiida_limap.engines.screening.models import load_model
     from aiida_limap.engines.screening.screen import screen
 
     task = json.load(sys.stdin)
-    model, options = LinearModel.from_dict(task['model']), ScreenOptions.from_dict(task['options'])
+    model, options = load_model(task['model']), ScreenOptions.from_dict(task['options'])
     began = time.perf_counter()
     screen(model, options, last=1)
     compiling_s, before = time.perf_counter() - began, peak_megabytes()
@@ -73,7 +75,8 @@ def main() -> None:
         'counts': found.counts,
         'integer_counts': found.integer_counts,
         'funnel': found.funnel(),
-        'formulas': [str(formula) for formula in found.hits['formula']],
+        'formulas': found.hits['formula'].tolist(),
+        'hits': {name: found.hits[name].tolist() for name in _SHOWN if name in found.hits},
         'load': os.getloadavg()[0],
     }
     sys.stdout.write(json.dumps(result) + '\n')

@@ -31,6 +31,8 @@ class ScreenCalculation(EngineCalculation):
     """
 
     TASK = 'screen'
+    #: Version 2: what is out of the range of the model is left out, and hits say how far they are from its training.
+    CACHE_VERSION = 2
 
     @classmethod
     def define(cls, spec: CalcJobProcessSpec) -> None:
@@ -55,8 +57,9 @@ class ScreenCalculation(EngineCalculation):
             'hits',
             valid_type=TableData,
             help='One row per composition that passes the funnel: formula, system, score and probability (pure '
-            'numbers), oxidation states (e), molar mass (g/mol), cost (USD/kg), class of the anions, and with a second '
-            'model its probability and whether both agree (1).',
+            'numbers), oxidation states (e), molar mass (g/mol), cost (USD/kg), class of the anions, distance to what '
+            'the model learnt from (1 at the limit of its range) and whether it is within (1), and with a second model '
+            'its probability and whether both agree (1).',
         )
         spec.exit_code(
             400,

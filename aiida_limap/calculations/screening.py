@@ -166,6 +166,7 @@ def _facts(tables: Sequence[TableData]) -> dict[str, Any]:
     if any(entry != options[0] for entry in options[1:]):
         raise ValueError('the jobs were given different options')
     done = merged_ranges(pair for entry in found for pair in entry.get('done') or ())
+    notes = list(dict.fromkeys(note for entry in found for note in entry.get('notes') or ()))
     versions = sorted({str(entry['engine_version']) for entry in found if 'engine_version' in entry})
     return {
         'task': 'screen',
@@ -177,4 +178,5 @@ def _facts(tables: Sequence[TableData]) -> dict[str, Any]:
         'n_systems': sum(last - first for first, last in done),
         'n_compositions': sum(int(entry.get('n_compositions') or 0) for entry in found),
         'done': [list(pair) for pair in done],
+        **({'notes': notes} if notes else {}),
     }

@@ -62,6 +62,7 @@ def _symbols(_context: click.Context, _option: click.Parameter, value: str | Non
 @click.option('--max-cost', type=click.FloatRange(0, min_open=True), help='Greatest cost of the elements, USD/kg.')
 @click.option('--max-period', type=click.IntRange(1, 7), help='Last row of the periodic table.')
 @click.option('--no-limits', is_flag=True, help='No limits on mass, cost, rows and anions, but those that are given.')
+@click.option('--no-applicability', is_flag=True, help='Keep compositions far from what the model learnt from, too.')
 @click.option('--jobs', type=click.IntRange(1), help='Jobs that the chemical systems are shared among.')
 @click.option('--max-hits', type=click.IntRange(1), help='Hits that are kept, the best.')
 @click.option('-X', '--code', default=DEFAULT_CODE, show_default=True, help='Code of the engines.')
@@ -136,6 +137,8 @@ def _overrides_of(chosen: dict[str, Any]) -> dict[str, Any]:
             parameters[name] = list(value) if isinstance(value, tuple) else value
     if chosen['sizes']:
         parameters['sizes'] = sorted({int(size) for size in chosen['sizes']})
+    if chosen['no_applicability']:
+        parameters['applicability'] = False
     overrides: dict[str, Any] = {'screen': {'parameters': parameters}}
     if chosen['kinds']:
         overrides['train'] = {'parameters': {'models': list(dict.fromkeys(chosen['kinds']))}}

@@ -24,6 +24,8 @@ _SHOWN = (
     ('score', 'score', '.2f'),
     ('probability', 'P(fast)', '.2f'),
     ('agrees', 'agrees', ''),
+    ('training_distance', 'distance', '.2f'),
+    ('inside', 'inside', ''),
     ('anion_class', 'class', ''),
     ('molar_mass_g_per_mol', 'g/mol', '.1f'),
     ('cost_usd_per_kg', 'USD/kg', '.3g'),
@@ -169,6 +171,8 @@ def print_screening(document: dict[str, Any]) -> None:
     click.echo(f'{which} of {n_compositions:,} compositions in {n_systems:,} systems'.replace(',', ' '))
     for stage, count in facts.get('counts') or ():
         click.echo(f'  {stage:<24} {count:>16,}'.replace(',', ' '))
+    for note in facts.get('notes') or ():
+        click.echo(f'note: {note}')
     for entry in document['metrics']:
         scores = ', '.join(
             f'{name} {entry["scores"][name]["value"]:.3f}' for name in _METRICS if name in entry['scores']
@@ -201,7 +205,7 @@ def print_hits(rows: list[dict[str, Any]]) -> None:
 def _cell(name: str, value: Any, style: str) -> str:
     if value is None:
         return ''
-    if name == 'agrees':
+    if name in {'agrees', 'inside'}:
         return 'yes' if value == 1 else 'no'
     return format(value, style) if style else str(value)
 

@@ -98,6 +98,9 @@ SCREEN: dict[str, Parameter] = {
     'stability_gap': Parameter(
         NUMBER, 'stability hint: least difference of electronegativity of anions and cations, Pauling', optional=True
     ),
+    'applicability': Parameter(
+        (bool,), 'leave out compositions far from what the model learnt from, where the model knows that'
+    ),
     'count_all': Parameter((bool,), 'also count the fast compositions among those that are not neutral'),
     'best_per_system': Parameter((int,), 'hits that are kept of each chemical system', minimum=1),
     'best_total': Parameter((int,), 'hits that are kept of each job', minimum=1),
@@ -127,6 +130,16 @@ HIT_COLUMNS: dict[str, dict[str, str]] = {
         ('mean_mass_g_per_mol', 'g/mol', 'molar mass of a mole of atoms'),
         ('cost_usd_per_kg', 'USD/kg', 'cost of its elements'),
         ('anion_class', '', 'class of its anions'),
+        (
+            'training_distance',
+            '',
+            'mean distance to the nearest training rows of the model, 1 at the limit of its range',
+        ),
+        (
+            'inside',
+            '',
+            'whether it is within the range of the model (1): near its training rows, no feature beyond them',
+        ),
         ('probability_atom2vec', '', 'probability to be fast by the second model'),
         (
             'agrees',

@@ -23,6 +23,7 @@ _SHOWN = {
     'score': '.2f',
     'probability': '.2f',
     'probability_atom2vec': '.2f',
+    'training_distance': '.2f',
     'anion_class': '',
     'oxidation_states': '',
     'molar_mass_g_per_mol': '.1f',
@@ -48,6 +49,7 @@ _OPTIONS = {
 @click.option('--max-cost', type=click.FloatRange(0, min_open=True), help='Greatest cost of the elements, USD/kg.')
 @click.option('--max-period', type=click.IntRange(1, 7), help='Last row of the periodic table.')
 @click.option('--no-limits', is_flag=True, help='No limits on mass, cost, rows and anions, but those that are given.')
+@click.option('--no-applicability', is_flag=True, help='Keep compositions far from what the model learnt from, too.')
 @click.option('--states', type=click.Choice(['common', 'icsd', 'all']), help='List of oxidation states.')
 @click.option('--check', type=click.Path(exists=True, dir_okay=False, path_type=Path), help='A model of atom2vec.')
 @click.option('--limit', type=click.IntRange(1), default=20, show_default=True, help='Hits that are printed.')
@@ -59,7 +61,8 @@ def screen_command(file: Path, as_json: bool, output: Path | None, **chosen: Any
     """Print compositions that a model calls fast, or run a job file.
 
     MODEL is a file of a model of compositions (esml or eml); a file job.json is run as a job. The limits are those of
-    the published screening, oxides of the first four rows, unless others are given.
+    the published screening, oxides of the first four rows, unless others are given. Compositions far from what the
+    model learnt from are left out; training_distance of a hit is 1 at that limit.
 
     \b
     Examples:
@@ -82,6 +85,8 @@ def screen_command(file: Path, as_json: bool, output: Path | None, **chosen: Any
             writer = csv.DictWriter(handle, fieldnames=list(columns))
             writer.writeheader()
             writer.writerows(rows)
+    if found.note:
+        click.echo(f'Warning: {found.note}', err=True)
     if as_json:
         document = {'counts': found.counts, 'integer_counts': found.integer_counts, 'n_systems': found.n_systems}
         click.echo(json.dumps({**document, 'hits': rows[: chosen['limit']]}, indent=1))
@@ -127,6 +132,8 @@ def _options_of(chosen: dict[str, Any]) -> dict[str, Any]:
     values: dict[str, Any] = {}
     if chosen['no_limits']:
         values = {'anion_classes': [], 'max_mean_mass_g_per_mol': None, 'max_cost_usd_per_kg': None, 'max_period': None}
+    if chosen['no_applicability']:
+        values['applicability'] = False
     if chosen['elements'] is not None:
         values['elements'] = [word for word in chosen['elements'].replace(',', ' ').split() if word]
     if chosen['sizes']:

@@ -29,6 +29,7 @@ _WHOLE = ('first', 'last')
 #: What a table of hits says of the screen that found them.
 _OF_THE_TABLE = (
     'options', 'counts', 'integer_counts', 'tallies', 'n_compositions', 'n_systems', 'n_systems_in_all', 'done',
+    'notes',
 )  # fmt: skip
 
 

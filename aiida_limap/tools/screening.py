@@ -37,7 +37,9 @@ _MOST_JOBS = 20
 #: What people call the columns, in the order in which they are shown.
 _LABELS = {
     'formula': 'Formula', 'score': 'Score', 'probability': 'Probability',
-    'probability_atom2vec': 'Probability, atom2vec', 'agrees': 'Models agree', 'anion_class': 'Class', 'kind': 'Kind',
+    'probability_atom2vec': 'Probability, atom2vec', 'agrees': 'Models agree',
+    'training_distance': 'Distance to the training', 'inside': 'Within the range',
+    'anion_class': 'Class', 'kind': 'Kind',
     'mean_mass_g_per_mol': 'Mass of a mole of atoms', 'molar_mass_g_per_mol': 'Molar mass', 'cost_usd_per_kg': 'Cost',
     'nearest_formula': 'Nearest known', 'nearest_distance': 'Differs by', 'nearest_label': 'Its measured label',
     'nearest_uuid': 'Structure of the nearest known', 'system': 'Elements',
@@ -47,7 +49,9 @@ _LABELS = {
     'map_nearest_migration_energy_eV': 'Its migration energy', 'map_neighbours': 'Neighbours on the map',
 }  # fmt: skip
 #: Columns whose 1 and 0 are words to a reader.
-_WORDS = {'agrees': {1.0: 'yes', 0.0: 'no'}, 'nearest_label': {1.0: 'fast', 0.0: 'slow'}}
+_WORDS = {
+    'agrees': {1.0: 'yes', 0.0: 'no'}, 'inside': {1.0: 'yes', 0.0: 'no'}, 'nearest_label': {1.0: 'fast', 0.0: 'slow'},
+}  # fmt: skip
 _UNITS = {'mean_mass_g_per_mol': 'g/mol'}
 _DESCRIPTIONS = {
     'agrees': 'whether its score by the second model is above zero too, where the probability may be under 0.5; '
@@ -119,6 +123,7 @@ def _facts(table: TableData, chain: orm.Node | None, screen: Mapping[str, Any]) 
         'Compositions': f'{int(screen.get("n_compositions") or 0):,}'.replace(',', '\u202f'),
         'Hits that are kept': f'{len(table)}, {_kept_of(screen)}' if _kept_of(screen) else str(len(table)),
         'Models agree on': f'{sum(known):.0f} of {len(known)} hits' if known else '',
+        'Note': ' '.join(f'{note[:1].upper()}{note[1:]}.' for note in screen.get('notes') or ()),
         'Models': ', '.join(MODEL_WORDS.get(kind, kind) for kind in models_of(table)),
         'Release of the engine': str(screen.get('engine_version') or ''),
     }

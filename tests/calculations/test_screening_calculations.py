@@ -157,8 +157,9 @@ def test_hits_of_other_screens_or_of_the_same_systems_are_not_put_together(aiida
 
 
 def test_nothing_found_is_a_table_without_rows(aiida_profile):
-    table = gather_hits({'max_hits': 2}, table_0=hits([], [], 0))
+    table = gather_hits({'max_hits': 2}, table_0=hits([], [], 0, notes=['so it is']))
     assert len(table) == 0
+    assert table.metadata['notes'] == ['so it is']
     assert table.metadata['counts'] == [['all', 10], ['fast', 2]]
 
 

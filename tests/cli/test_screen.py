@@ -9,6 +9,7 @@ import json
 import pytest
 from plugins_screening import labelled, screened, screening_code
 
+from aiida_limap.cli.screen import print_hits, print_screening
 from aiida_limap.tools.hits import chain_of, hit, list_screenings, load_hits, models_of
 from aiida_limap.tools.query import QueryError
 
@@ -81,6 +82,19 @@ def test_the_commands_print_hits(run, fails, screened):
     assert 'no screening nothing' in fails('screen', 'show', 'nothing')
 
 
+def test_distances_to_the_training_and_notes_are_printed(capsys):
+    print_hits([{'formula': 'Li3PS4', 'training_distance': 0.876, 'inside': 1.0}, {'formula': 'LiC9', 'inside': 0.0}])
+    heading, first, second = capsys.readouterr().out.splitlines()
+    assert heading.split() == ['formula', 'distance', 'inside']
+    assert (first.split(), second.split()) == (['Li3PS4', '0.88', 'yes'], ['LiC9', 'no'])
+    facts = {'counts': [['all', 9], ['inside', 2]], 'notes': ['the range is not known']}
+    print_screening({'pk': 1, 'uuid': 'u', 'hits': 2, 'screen': facts, 'metrics': [], 'nodes': {}})
+    assert capsys.readouterr().out.splitlines()[-2:] == [
+        '  inside                                  2',
+        'note: the range is not known',
+    ]
+
+
 def test_the_status_of_a_screening_counts_its_jobs(run, screened):
     (document,) = json.loads(run('status', screened.chain.pk, '--json').stdout)
     assert [stage['name'] for stage in document['stages']] == ['descriptors', 'training of models', 'screening']
@@ -114,6 +128,7 @@ def test_options_become_inputs(run, screened, tmp_path, monkeypatch):
     code = screened.code.full_label
     (tmp_path / 'my.yaml').write_text('max_attempts: 7\nscreen: {parameters: {step_percent: 20, largest_index: 3}}')
     options = ('--elements', 'Li,P S', '--step', 10, '--size', 3, '--no-limits', '--anions', 'sulfide', '--jobs', 5)
+    options += ('--no-applicability',)
     more = ('--model', 'esml', '--max-hits', 9, '--overrides', tmp_path / 'my.yaml', '--protocol', 'stringent')
     lines = run('launch', 'screen', '--labels', screened.labels.pk, '-X', code, *options, *more).stdout.splitlines()
     assert lines[0] == f'submitted screening work chain {screened.chain.pk}'
@@ -121,6 +136,7 @@ def test_options_become_inputs(run, screened, tmp_path, monkeypatch):
     assert builder.screen.parameters.get_dict() == {
         'elements': ['Li', 'P', 'S'], 'step_percent': 10, 'sizes': [3], 'anion_classes': ['sulfide'],
         'max_mean_mass_g_per_mol': None, 'max_cost_usd_per_kg': None, 'max_period': None, 'largest_index': 3,
+        'applicability': False,
     }  # fmt: skip
     assert builder.train.parameters['models'] == ['esml']
     assert (builder.jobs.value, builder.max_hits.value, builder.max_attempts.value) == (5, 9, 7)

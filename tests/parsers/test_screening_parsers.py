@@ -72,6 +72,7 @@ def test_hits_become_a_table_and_counts_are_added_up(parse):
     assert facts['tallies'] == {'score': {'edges': [-1.0, 0.0, 1.0], 'neutral': [16, 4], 'left': [0, 4]}}
     assert (facts['n_systems'], facts['n_done'], facts['n_compositions']) == (10, 10, 225)
     assert (facts['done'], facts['systems_left']) == ([[10, 20]], [])
+    assert hits.metadata['notes'] == ['the range is not known']
     assert hits.metadata['counts'] == facts['counts']
     assert hits.metadata['options']['step_percent'] == 10
 

@@ -15,6 +15,7 @@ from aiida_limap.engines.screening._neutral_kernels import (
     collect_percent,
     fill_choices,
 )
+from aiida_limap.engines.screening._range_kernels import Domain, Nearby, is_inside
 
 __all__ = ['CHUNK', 'KINDS', 'N_COUNTS', 'PAIRS', 'Desk', 'Elements', 'Rules', 'Tally', 'screen_systems', 'system_rule']
 
@@ -22,8 +23,8 @@ __all__ = ['CHUNK', 'KINDS', 'N_COUNTS', 'PAIRS', 'Desk', 'Elements', 'Rules', '
 CHUNK = 512
 #: Kinds of compositions: on the grid of per cent, and formulas of small integers that are not on it.
 KINDS = ('percent', 'integers')
-#: Places of counts: neutral, fast, light, cheap, first rows, anion class, stable.
-N_COUNTS = 7
+#: Places of counts: neutral, fast, light, cheap, first rows, anion class, stable, inside.
+N_COUNTS = 8
 PAIRS = 6
 _BYTE = 255
 
@@ -61,6 +62,7 @@ class Rules(NamedTuple):
     :param most: greatest sum of the indices.
     :param stable_gap: least difference of electronegativity of the last stage; -inf without.
     :param bins: first edge and number per unit of the histogram of scores.
+    :param domain: the range of the model.
     """
 
     intercept: float
@@ -72,12 +74,13 @@ class Rules(NamedTuple):
     most: int
     stable_gap: float
     bins: tuple[float, float]
+    domain: Domain
 
 
 class Tally(NamedTuple):
     """What is kept of a range of systems.
 
-    :param counts: (2, 7) compositions that are left after each stage, by kind.
+    :param counts: (2, 8) compositions that are left after each stage, by kind.
     :param histogram: (2, b) neutral compositions by score, and those of them left after the last stage; the outer bins
         hold what lies beyond.
     :param first_element: (2, parts + 1) neutral and neutral fast compositions of the grid by amount of the base.
@@ -111,6 +114,7 @@ class Desk(NamedTuple):
     :param pairs: (6, CHUNK) products of two fractions.
     :param score: (CHUNK,) their scores.
     :param shift: (p, 6) squares of weighted differences of properties in the system at hand.
+    :param nearby: training rows that are near to the system at hand.
     """
 
     room: Room
@@ -118,6 +122,7 @@ class Desk(NamedTuple):
     pairs: NDArray[np.float64]
     score: NDArray[np.float64]
     shift: NDArray[np.float64]
+    nearby: Nearby
 
 
 @compiled()
@@ -193,7 +198,7 @@ def _count(
     counts, lowest, per_unit = tally.counts[kind], rules.bins[0], rules.bins[1]
     last_bin = tally.histogram.shape[1] - 1
     base = 0 if system[0] >= 0 else 1
-    fast, last = 0, 0
+    fast, stable, last = 0, 0, 0
     for index in range(codes.size):
         score = desk.score[index]
         spot = int(min(max((score - lowest) * per_unit, 0.0), float(last_bin)))
@@ -218,6 +223,11 @@ def _count(
         counts[5] += 1
         if rules.stable_gap > -np.inf and not _stable(code, choices, desk.room, rules.stable_gap):
             continue
+        stable += 1
+        if rules.domain.limit > 0.0:
+            known = (elements.properties, system, desk.parts[:, index])
+            if not is_inside(row, known, rules.domain, desk.nearby):
+                continue
         last += 1
         tally.histogram[1, spot] += 1
         if tally.passed_code.size:
@@ -229,7 +239,8 @@ def _count(
             _keep(tally, row, score, code)
     counts[0] += codes.size
     counts[1] += fast
-    counts[6] += last
+    counts[6] += stable
+    counts[7] += last
     for slot in range(4):
         if system[slot] >= 0:
             tally.by_element[system[slot], 0] += codes.size

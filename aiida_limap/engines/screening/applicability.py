@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -22,6 +23,8 @@ _LIMIT_ROWS = 1000
 #: How far beyond the range of the training a feature may lie, in units of that range.
 _BEYOND = 0.1
 _SMALLEST = 1e-9
+#: Rows whose distances to all training rows are in memory at once.
+_AT_ONCE = 128
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,8 +92,8 @@ class Applicability:
         if rows.ndim != 2 or rows.shape[1] != len(self.centre):
             raise InputError(f'the applicability is known for {len(self.centre)} features, not for rows {rows.shape}')
         ratios = _mean_distances((rows - self.centre) / self.scale, self.points, None) / self.limit
-        margin = _BEYOND * np.maximum(self.high - self.low, _SMALLEST)
-        out = (rows < self.low - margin) | (rows > self.high + margin)
+        low, high = self.bounds()
+        out = (rows < low) | (rows > high)
         reasons = []
         for ratio, beyond in zip(ratios, out, strict=True):
             words = [f'{label} out of the range of the training' for label in np.asarray(features)[beyond]]
@@ -98,6 +101,19 @@ class Applicability:
                 words.insert(0, f'{ratio:.1f} times as far from the training rows as these are from each other')
             reasons.append('; '.join(words))
         return ApplicabilityScores(ratios, (ratios <= 1) & ~out.any(axis=1), tuple(reasons))
+
+    def bounds(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return (k,) the least and the greatest values of features, unscaled, that are not far out of the training."""
+        margin = _BEYOND * np.maximum(self.high - self.low, _SMALLEST)
+        return self.low - margin, self.high + margin
+
+    def fingerprint(self) -> str:
+        """Return a checksum of the training rows and the limit."""
+        arrays = [self.tensors()[name] for name in sorted(self.tensors())]
+        found = hashlib.sha256(repr((self.limit, [array.shape for array in arrays])).encode())
+        for array in arrays:
+            found.update(np.ascontiguousarray(array, dtype='<f8').tobytes())
+        return found.hexdigest()
 
     def tensors(self) -> dict[str, NDArray[np.float64]]:
         """Return the arrays that a file holds; their names start with ``applicability.``."""
@@ -134,8 +150,8 @@ def _mean_distances(
     from scipy.spatial.distance import cdist
 
     means = np.full(len(points), np.inf)
-    for start in range(0, len(points), 512):
-        part = slice(start, start + 512)
+    for start in range(0, len(points), _AT_ONCE):
+        part = slice(start, start + _AT_ONCE)
         distances = cdist(points[part], known)
         if groups is not None:
             distances[groups[0][part, None] == groups[1][None, :]] = np.inf

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from aiida_limap.engines.screening import _count_kernels as counting
 from aiida_limap.engines.screening import _kernels as kernels
 from aiida_limap.engines.screening._neutral_kernels import Room
+from aiida_limap.engines.screening._range_kernels import make_nearby
 from aiida_limap.engines.screening.screen_plan import BIN_EDGES, Plan, make_plan
 from aiida_limap.engines.screening.systems import percent_compositions
 from aiida_limap.engines.threads import available_threads
@@ -30,7 +31,7 @@ _HITS = ('score', 'number', 'code', 'probability')
 class Block:
     """What is kept of a range of systems.
 
-    :param counts: (2, 9) compositions by kind: the fast ones among all, then those after each stage.
+    :param counts: (2, 10) compositions by kind: the fast ones among all, then those after each stage.
     :param histogram: (2, b) neutral and last compositions by score.
     :param first_element: (2, parts + 1) neutral, and neutral fast, compositions of the grid by amount of the base.
     :param by_element: (n, 3) neutral, neutral fast and last compositions that hold an element.
@@ -139,6 +140,7 @@ def _desk(plan: Plan) -> kernels.Desk:
         pairs=np.zeros((kernels.PAIRS, kernels.CHUNK)),
         score=np.zeros(kernels.CHUNK),
         shift=np.zeros((len(plan.rules.deviation), kernels.PAIRS)),
+        nearby=make_nearby(plan.rules.domain),
     )
 
 

@@ -102,7 +102,7 @@ def explain(formula: str, model: Any, options: ScreenOptions | None = None) -> E
     states = found_states(plan, amounts)
     verdicts = [verdict, *_charge(plan, amounts, states)]
     verdicts.append(Verdict('neutral_fast', score > 0, f'the score is {score:+.3f}; fast is above 0'))
-    verdicts += _limits(plan, amounts, states)
+    verdicts += [*_limits(plan, amounts, states), *_range(plan, amounts)]
     return Explanation(formula, kind, parts, score, tuple(verdicts))
 
 
@@ -166,6 +166,14 @@ def _wider(plan: Plan, amounts: Mapping[str, int]) -> str:
                 text = states_text(dict(zip(amounts, found, strict=True)))
                 return f'neutral with the list {which!r}{" and mixed valence" if mixed else ""}: {text}'
     return 'neutral with none of the lists'
+
+
+def _range(plan: Plan, amounts: Mapping[str, int]) -> list[Verdict]:
+    if not plan.asks_range or plan.applicability is None:
+        return []
+    found = plan.applicability.scores(plan.features([dict(amounts)]), plan.model.features)
+    near = f'the nearest training rows are at {found.ratios[0]:.2f} of the limit'
+    return [Verdict('inside', bool(found.inside[0]), found.reasons[0] or near)]
 
 
 def _limits(plan: Plan, amounts: Mapping[str, int], states: list[Found]) -> list[Verdict]:

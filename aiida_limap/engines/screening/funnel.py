@@ -74,6 +74,7 @@ STAGES: tuple[Stage, ...] = (
     Stage('first_rows', 'and of the first rows of the periodic table', None),
     Stage('anions', 'and of the wanted class of anions', None),
     Stage('stable', 'and with a stability hint', None),
+    Stage('inside', 'and within the range of the model', None),
     Stage('confirmed', 'and fast for the second model', None),
 )
 
@@ -102,6 +103,8 @@ class ScreenOptions:
     :param anion_classes: names of :data:`ANION_CLASSES` or :data:`ANION_GROUPS`; empty for all.
     :param stability_gap: stability hint: the least difference of electronegativity (Pauling) between the least
         electronegative anion and the most electronegative cation of some neutral choice of states.
+    :param applicability: leave out compositions that are farther from what the model learnt from than its training rows
+        are from each other; a model that does not know its training rows leaves out none.
     :param count_all: count the fast compositions among all of the grid, neutral or not.
     :param best_per_system: length of the list of best compositions of each chemical system.
     :param best_total: length of the list of all systems together.
@@ -127,6 +130,7 @@ class ScreenOptions:
     max_period: int | None = 4
     anion_classes: tuple[str, ...] = ('oxide',)
     stability_gap: float | None = None
+    applicability: bool = True
     count_all: bool = False
     best_per_system: int = 5
     best_total: int = 1000
@@ -155,7 +159,7 @@ class ScreenOptions:
         self._check_numbers()
 
     def _check_numbers(self) -> None:
-        for name in ('mixed_valence', 'electronegativity_order', 'count_all'):
+        for name in ('mixed_valence', 'electronegativity_order', 'applicability', 'count_all'):
             if not isinstance(getattr(self, name), bool):
                 raise InputError(f'{name} must be true or false, not {getattr(self, name)!r}')
         limits = {'max_mean_mass_g_per_mol': True, 'max_cost_usd_per_kg': True, 'stability_gap': False}

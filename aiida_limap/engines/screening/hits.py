@@ -101,7 +101,9 @@ def hit_columns(plan: Plan, block: Block) -> dict[str, NDArray]:
     :returns: formula (reduced), system (elements with hyphens), kind (``percent`` or ``integers``), score, probability
         (NaN where the model is not calibrated), oxidation_states, molar_mass_g_per_mol (of the reduced formula),
         mean_mass_g_per_mol (of a mole of atoms), cost_usd_per_kg (NaN where an element has no price), anion_class,
-        second_probability (with a second model), system_number and code (amounts, a byte each).
+        training_distance (mean distance to the nearest training rows, 1 at the limit of the range of the model) and
+        inside (1 within the range, else 0) where the model knows its training rows, second_probability (with a second
+        model), system_number and code (amounts, a byte each).
     """
     rows = [_row(plan, int(number), int(code)) for number, code in zip(block.number, block.code, strict=True)]
     calibrated = plan.model.calibration is not None
@@ -114,9 +116,21 @@ def hit_columns(plan: Plan, block: Block) -> dict[str, NDArray]:
     for name in ('molar_mass_g_per_mol', 'mean_mass_g_per_mol', 'cost_usd_per_kg'):
         columns[name] = np.array([row[name] for row in rows], dtype=np.float64)
     columns['anion_class'] = np.array([row['anion_class'] for row in rows], dtype=str)
+    columns |= _range_columns(plan, block)
     if plan.second is not None:
         columns['second_probability'] = block.probability
     return columns | {'system_number': block.number, 'code': block.code}
+
+
+def _range_columns(plan: Plan, block: Block) -> dict[str, NDArray]:
+    """Return how far the best compositions are from what the model learnt from."""
+    if plan.applicability is None:
+        return {}
+    if not block.code.size:
+        return {'training_distance': np.zeros(0), 'inside': np.zeros(0)}
+    amounts = [amounts_of(plan, int(number), int(code)) for number, code in zip(block.number, block.code, strict=True)]
+    found = plan.applicability.scores(plan.features(amounts), plan.model.features)
+    return {'training_distance': found.ratios, 'inside': found.inside.astype(np.float64)}
 
 
 def _row(plan: Plan, number: int, code: int) -> dict[str, str | float]:

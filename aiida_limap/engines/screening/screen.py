@@ -23,7 +23,9 @@ from aiida_limap.engines.screening.screen_plan import BIN_EDGES, Plan, make_plan
 __all__ = ['ScreenResult', 'merge_results', 'screen']
 
 #: Names of the counts of a block, in its order.
-_COUNTED = ('fast', 'neutral', 'neutral_fast', 'light', 'affordable', 'first_rows', 'anions', 'stable', 'confirmed')
+_COUNTED = (
+    'fast', 'neutral', 'neutral_fast', 'light', 'affordable', 'first_rows', 'anions', 'stable', 'inside', 'confirmed',
+)  # fmt: skip
 Progress = Callable[[int, int], None]
 
 
@@ -31,8 +33,8 @@ Progress = Callable[[int, int], None]
 class ScreenResult:
     """What a screen found.
 
-    :param counts: compositions of the grid that are left after each stage of ``STAGES``; ``fast``, ``stable``
-        and ``confirmed`` only where they were asked for.
+    :param counts: compositions of the grid that are left after each stage of ``STAGES``; ``fast``, ``stable``,
+        ``inside`` and ``confirmed`` only where they were asked for.
     :param integer_counts: the same for formulas of small integers that the grid does not hold, from ``neutral`` on.
     :param hits: columns of the best compositions after all stages, by descending score; see
         :func:`~aiida_limap.engines.screening.hits.hit_columns`.
@@ -69,6 +71,11 @@ class ScreenResult:
     def n_passed(self) -> int:
         """Number of compositions of both kinds that passed all stages, of which ``hits`` holds the best."""
         return list(self.counts.values())[-1] + list(self.integer_counts.values())[-1]
+
+    @property
+    def note(self) -> str:
+        """A sentence where the range of the model was asked for, but the model does not know it; else empty."""
+        return self.plan.note
 
     def funnel(self) -> list[dict[str, Any]]:
         """Return the stages in order: name, label, count of the grid, count of further formulas, published count."""
@@ -175,6 +182,7 @@ def _result(plan: Plan, block: Block, ranges: tuple[tuple[int, int], ...], wall_
     n_compositions = sum(plan.systems.compositions_of(*span, plan.options.step_percent) for span in ranges)
     left_out = {'fast'} if not plan.options.count_all else set()
     left_out |= {'stable'} if plan.options.stability_gap is None else set()
+    left_out |= set() if plan.asks_range else {'inside'}
     left_out |= {'confirmed'} if plan.second is None else set()
     tables = [
         {name: int(value) for name, value in zip(_COUNTED, row, strict=True) if name not in left_out}
@@ -213,5 +221,8 @@ def _result(plan: Plan, block: Block, ranges: tuple[tuple[int, int], ...], wall_
 def _message(counts: dict[str, int], integers: dict[str, int]) -> str:
     for stage in STAGES:
         if stage.name in integers and not counts[stage.name] + integers[stage.name]:
-            return f'no composition is left after the stage "{stage.label}": loosen its limit or take another model'
+            return (
+                f'no composition is left after the stage "{stage.label}": loosen its limit, leave it out, or take '
+                f'another model'
+            )
     return ''

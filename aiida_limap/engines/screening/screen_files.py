@@ -20,7 +20,7 @@ __all__ = ['BlockFolder']
 LOGGER = logging.getLogger(__name__)
 NAME = 'screen.json'
 #: To be raised when blocks of older releases can no longer be read, or hold other numbers.
-VERSION = 1
+VERSION = 2
 _FIELDS = ('counts', 'histogram', 'first_element', 'by_element', 'score', 'number', 'code', 'probability')
 
 
@@ -66,8 +66,8 @@ class BlockFolder:
             ) from error
         if not same:
             raise InputError(
-                f'{path.parent} holds the blocks of a screen with another model or other options; name another folder, '
-                f'or go on with what {NAME} says'
+                f'{path.parent} holds the blocks of a screen with another model or other options, or of another '
+                f'release; name another folder, or go on with what {NAME} says'
             )
 
     def _path(self, first: int, last: int) -> Path:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,12 +13,14 @@ from aiida_limap.engines.devices import check_device
 from aiida_limap.engines.errors import InputError
 from aiida_limap.engines.screening import _kernels as kernels
 from aiida_limap.engines.screening._neutral_kernels import Charges
+from aiida_limap.engines.screening._range_kernels import STD, Domain, no_domain
+from aiida_limap.engines.screening.applicability import NEIGHBOURS, Applicability
 from aiida_limap.engines.screening.element_properties import complete_elements, element_property_table
 from aiida_limap.engines.screening.funnel import ScreenOptions, anions_of
 from aiida_limap.engines.screening.linear import LinearModel
 from aiida_limap.engines.screening.oxidation_lists import allowed_states, states_for_kernels
 from aiida_limap.engines.screening.prices import element_prices
-from aiida_limap.engines.screening.reductions import ALL_REDUCTIONS, feature_labels
+from aiida_limap.engines.screening.reductions import ALL_REDUCTIONS, composition_features, feature_labels
 from aiida_limap.engines.screening.second_model import SecondModel, is_classifier
 from aiida_limap.engines.screening.systems import ChemicalSystems, parts_of
 
@@ -28,6 +30,10 @@ __all__ = ['BIN_EDGES', 'Plan', 'chemical_systems', 'linear_of', 'make_plan']
 BIN_EDGES = np.linspace(-10.0, 10.0, 201)
 #: A rule that calls everything fast, where a classifier of compositions is the only model.
 _EVERYTHING = LinearModel(('mean atomic_number',), np.zeros(1), 1.0)
+_NO_RANGE = (
+    'the model does not say what it learnt from, so that its range is not known: compositions far from its training '
+    'are not left out'
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,6 +49,7 @@ class Plan:
     :param rules: numbers of model and options.
     :param second: the second model, if there is one.
     :param alone: whether it is the only model: then everything is fast for the linear one.
+    :param applicability: the range of the model; None where it does not know what it learnt from.
     :param checksum: of all that counts and hits depend on.
     """
 
@@ -55,7 +62,27 @@ class Plan:
     rules: kernels.Rules
     second: SecondModel | None
     alone: bool
+    applicability: Applicability | None
     checksum: str
+
+    @property
+    def asks_range(self) -> bool:
+        """Whether compositions out of the range of the model are left out."""
+        return self.options.applicability and self.applicability is not None
+
+    @property
+    def note(self) -> str:
+        """A sentence where compositions out of the range should be left out, but the range is not known; else empty."""
+        return _NO_RANGE if self.options.applicability and self.applicability is None else ''
+
+    def features(self, amounts: Sequence[Mapping[str, float]]) -> NDArray[np.float64]:
+        """Return (n, k) what the model reads of compositions.
+
+        :param amounts: amounts by element, one mapping per composition.
+        """
+        properties = tuple(_weights(self.model))
+        rows = composition_features(amounts, properties, ALL_REDUCTIONS)
+        return rows[:, self.model.columns(feature_labels(properties, ALL_REDUCTIONS))]
 
 
 def linear_of(model: Any) -> LinearModel:
@@ -102,6 +129,8 @@ def make_plan(model: Any, options: ScreenOptions | None = None, second: Any = No
     by_reduction = {
         name: np.array([weights[p][name] if p in weights else 0.0 for p in properties]) for name in ALL_REDUCTIONS
     }
+    applicability = None if alone else getattr(model, 'applicability_', None)
+    asked = applicability if options.applicability else None
     elements = _elements(symbols, options, table, table @ by_reduction['mean'], electronegativity)
     rules = kernels.Rules(
         intercept=linear.intercept,
@@ -113,14 +142,16 @@ def make_plan(model: Any, options: ScreenOptions | None = None, second: Any = No
         most=options.largest_sum or 4 * max(1, options.largest_index),
         stable_gap=-np.inf if options.stability_gap is None else float(options.stability_gap),
         bins=(float(BIN_EDGES[0]), float(1 / (BIN_EDGES[1] - BIN_EDGES[0]))),
+        domain=no_domain() if asked is None else _domain(asked, linear, properties),
     )
     _check_something_left(systems, options, states, elements)
     tables = [symbols, properties, table.tolist(), {name: list(found) for name, found in states.items()}]
     tables += [elements.mass_excess.tolist(), [str(value) for value in elements.cost_excess]]
     opinion = None if second is None else SecondModel(second)
     tables.append(None if opinion is None else opinion.fingerprint())
+    tables.append(None if applicability is None else applicability.fingerprint())
     checksum = options.checksum(linear.as_dict(), tables)
-    return Plan(linear, options, systems, states, charges, elements, rules, opinion, alone, checksum)
+    return Plan(linear, options, systems, states, charges, elements, rules, opinion, alone, applicability, checksum)
 
 
 def chemical_systems(options: ScreenOptions) -> ChemicalSystems:
@@ -148,6 +179,26 @@ def _weights(linear: LinearModel) -> dict[str, dict[str, float]]:
         reduction, name = label.split(' ', 1)
         found.setdefault(name, dict.fromkeys(ALL_REDUCTIONS, 0.0))[reduction] = float(weight)
     return found
+
+
+def _domain(applicability: Applicability, linear: LinearModel, properties: tuple[str, ...]) -> Domain:
+    """Return the range of a model for the kernels: features that a whole system shares first."""
+    words = [label.split(' ', 1) for label in linear.features]
+    reductions = np.array([ALL_REDUCTIONS.index(reduction) for reduction, _ in words])
+    order = np.argsort(reductions <= STD, kind='stable')
+    low, high = applicability.bounds()
+    return Domain(
+        reductions=reductions[order],
+        places=np.array([properties.index(name) for _, name in words])[order],
+        n_fixed=int((reductions > STD).sum()),
+        centre=applicability.centre[order],
+        scale=applicability.scale[order],
+        low=low[order],
+        high=high[order],
+        points=np.ascontiguousarray(applicability.points[:, order]),
+        neighbours=min(NEIGHBOURS, len(applicability.points)),
+        limit=applicability.limit,
+    )
 
 
 def _elements(

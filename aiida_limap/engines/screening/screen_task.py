@@ -46,9 +46,13 @@ def run(job: Job, directory: Path, writer: ResultsWriter) -> None:
     options = ScreenOptions.from_dict({name: value for name, value in job.parameters.items() if name not in RANGE})
     model = load_model(directory / job.inputs['model'])
     check = load_check(directory / job.inputs['check']) if 'check' in job.inputs else None
-    n_systems = len(make_plan(model, options).systems)
+    plan = make_plan(model, options)
+    n_systems = len(plan.systems)
     first, last = range_of(job.parameters, n_systems)
     writer.summary(first=first, last=last, n_systems_in_all=n_systems, options=options.as_dict())
+    if plan.note:
+        logger.warning('%s', plan.note)
+        writer.summary(notes=[plan.note])
     writer.flush()
     hits = _Hits(writer, lambda formulas: {} if check is None else second_opinion(check, formulas))
     size = options.block_systems

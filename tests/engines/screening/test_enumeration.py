@@ -9,6 +9,7 @@ import re
 import numpy as np
 import pytest
 from pymatgen.core import Element
+from screen_to_be_killed import Learned
 
 from aiida_limap.engines.screening._count_kernels import make_grid
 from aiida_limap.engines.screening._torch_counts import TorchCounter
@@ -45,8 +46,9 @@ def random_model(seed: int, labels=LABELS) -> LinearModel:
 class Brute:
     """The same funnel, composition by composition."""
 
-    def __init__(self, model: LinearModel, options: ScreenOptions) -> None:
-        self.model, self.options = model, options
+    def __init__(self, model: LinearModel | Learned, options: ScreenOptions) -> None:
+        self.model, self.options = getattr(model, 'linear', model), options
+        self.applicability = getattr(model, 'applicability_', None)
         self.states = allowed_states(SYMBOLS, options.oxidation_states)
         self.x = dict(zip(SYMBOLS, element_property_table(SYMBOLS, ('electronegativity',))[:, 0], strict=True))
 
@@ -67,8 +69,8 @@ class Brute:
                 found |= amounts @ choice == 0
         return found
 
-    def stages(self, system, amounts, scores) -> np.ndarray:
-        """Return (7, n) which compositions pass each stage, and those before."""
+    def stages(self, system, amounts, scores, rows) -> np.ndarray:
+        """Return (8, n) which compositions pass each stage, and those before."""
         options = self.options
         wholes = [dict(zip(system, some, strict=True)) for some in amounts.tolist()]
         costs = [cost_usd_per_kg(whole) for whole in wholes]
@@ -81,12 +83,19 @@ class Brute:
             np.full(len(amounts), all(Element(symbol).row <= options.max_period for symbol in system)),
             np.full(len(amounts), max(system, key=lambda symbol: self.x[symbol]) in ('O', 'S')),
             np.full(len(amounts), True) if hint is None else self.neutral(system, amounts, hint),
+            self.inside(rows),
         ]
         return np.logical_and.accumulate(np.array(passed))
 
+    def inside(self, rows) -> np.ndarray:
+        """Return which rows are within the range of the model."""
+        if self.applicability is None or not self.options.applicability:
+            return np.full(len(rows), True)
+        return self.applicability.scores(rows, self.model.features).inside
+
     def run(self) -> tuple[np.ndarray, int, list[float]]:
         """Return counts by kind and stage, the fast compositions among all, and the best scores."""
-        counts, fast, best = np.zeros((2, 7), dtype=int), 0, []
+        counts, fast, best = np.zeros((2, 8), dtype=int), 0, []
         parts = 100 // STEP
         for system in ChemicalSystems(SYMBOLS):
             found = []
@@ -95,10 +104,10 @@ class Brute:
             indices = itertools.product(range(1, LARGEST + 1), repeat=len(system))
             formulas = [some for some in indices if math.gcd(*some) == 1 and parts % sum(some)]
             for kind, amounts in enumerate(map(np.array, (percent, formulas))):
-                rows = fraction_features(amounts, system, reductions=ALL_REDUCTIONS)
-                scores = self.model.score(rows[:, self.model_columns()])
+                rows = fraction_features(amounts, system, reductions=ALL_REDUCTIONS)[:, self.model_columns()]
+                scores = self.model.score(rows)
                 fast += int((scores > 0).sum()) if kind == 0 else 0
-                passed = self.stages(system, amounts, scores)
+                passed = self.stages(system, amounts, scores, rows)
                 counts[kind] += passed.sum(axis=1)
                 found += scores[passed[-1]].tolist()
             best += sorted(found, reverse=True)[: self.options.best_per_system]
@@ -177,6 +186,31 @@ def test_models_may_read_few_features(labels):
     model = LinearModel(labels, np.array([1.0, -0.5, -0.25][: len(labels)]), -1.5003)
     options = ScreenOptions(**COMMON)
     assert screen(model, options).counts['fast'] == Brute(model, options).run()[1] > 0
+
+
+#: Features of a model, the number of its training rows, the elements in them, and a seed that leaves much.
+RANGES = [
+    (LABELS, 60, 4, 3),
+    (('mean electronegativity', 'std period', 'std group'), 30, 6, 3),
+    (('min group', 'range density_g_per_cm3', 'max electronegativity'), 30, 4, 1),
+    (('mean electronegativity', 'max period'), 3, 6, 4),
+]
+
+
+@pytest.mark.parametrize(('labels', 'rows', 'elements', 'seed'), RANGES)
+def test_the_range_of_the_model_is_that_of_trying_everything(labels, rows, elements, seed):
+    options = ScreenOptions(**{**COMMON, 'count_all': False, 'stability_gap': 0.5, 'max_mean_mass_g_per_mol': 40.0})
+    model = Learned.draw(random_model(seed, labels), SYMBOLS[:elements], rows)
+    counts, _fast, best = Brute(model, options).run()
+    assert 0 < counts[0, -1] < counts[0, -2] and 0 < counts[1, -1] < counts[1, -2], 'some must pass, and some must not'
+    found = screen(model, options)
+    for kind, given in enumerate((found.counts, found.integer_counts)):
+        assert given['inside'] == counts[kind, -1]
+        assert given['stable'] == counts[kind, 6]
+    assert len(best) == len(found.hits['score'])
+    np.testing.assert_allclose(found.hits['score'], best, rtol=1e-10)
+    assert sum(found.histograms['score']['left']) == counts[:, -1].sum()
+    assert (found.hits['inside'] == 1).all()
 
 
 @pytest.mark.parametrize('shift', [-1e-9, 1e-9])

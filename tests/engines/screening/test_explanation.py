@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from pymatgen.core import Composition
+from screen_to_be_killed import Learned
 
 from aiida_limap.engines.errors import InputError
 from aiida_limap.engines.screening.explanation import explain, published_formulas
@@ -79,6 +80,25 @@ def test_each_stage_gives_its_reason():
     assert '3 and 4 elements with Li' in explain('Li2O', MODEL).fails[0].reason
     assert 'does not divide 100, and indices go up to 12' in explain('Li13PO8', MODEL).fails[0].reason
     assert explain('LiPO3', MODEL, ScreenOptions(elements=('Li', 'O', 'S'))).fails[0].reason.startswith('P not among')
+
+
+@pytest.mark.parametrize('formula', ['LiPO3', 'Li5PO5', 'Li9PO7'])
+def test_an_explanation_says_how_far_the_training_is(formula):
+    linear = LinearModel(('mean period', 'std group'), np.zeros(2), 1.0)
+    model = Learned.draw(linear, ('Li', 'P', 'O', 'S'), 40)
+    options = ScreenOptions(elements=('Li', 'P', 'O'), sizes=(3,), step_percent=10, best_per_system=1000)
+    found = explain(formula, model, options)
+    verdict = found.verdicts[-1]
+    hits = screen(model, options).hits
+    assert found.passes == verdict.passed == (formula in hits['formula'])
+    if verdict.passed:
+        distance = float(hits['training_distance'][hits['formula'] == formula][0])
+        assert verdict.reason == f'the nearest training rows are at {distance:.2f} of the limit'
+    else:
+        assert 'training' in verdict.reason
+    assert [item.stage for item in explain(formula, model, replace(options, applicability=False)).verdicts] == [
+        item.stage for item in found.verdicts[:-1]
+    ]
 
 
 @pytest.mark.parametrize('formula', ['Xx2', 'Li0.5PO3', ''])

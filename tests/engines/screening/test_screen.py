@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from screen_to_be_killed import MODEL, OPTIONS
+from screen_to_be_killed import LINEAR, MODEL, OPTIONS
 
 from aiida_limap.engines.errors import InputError, LimapError
 from aiida_limap.engines.screening.funnel import STAGES, ScreenOptions, anion_class, anions_of
@@ -102,11 +102,14 @@ def test_damaged_blocks_are_computed_again(tmp_path, whole, caplog):
 
 def test_folders_of_other_screens_are_refused(tmp_path):
     screen(MODEL, OPTIONS, directory=tmp_path, last=10)
-    other = LinearModel(MODEL.features, MODEL.weights * 1.001, MODEL.intercept)
+    other = replace(MODEL, linear=LinearModel(LINEAR.features, LINEAR.weights * 1.001, LINEAR.intercept))
     with pytest.raises(InputError, match='another model or other options'):
         screen(other, OPTIONS, directory=tmp_path, last=10)
     with pytest.raises(InputError, match='another model or other options'):
         screen(MODEL, replace(OPTIONS, mixed_valence=True), directory=tmp_path, last=10)
+    wider = replace(MODEL.applicability_, limit=MODEL.applicability_.limit * 1.001)
+    with pytest.raises(InputError, match='another model or other options, or of another release'):
+        screen(replace(MODEL, applicability_=wider), OPTIONS, directory=tmp_path, last=10)
     assert json.loads((tmp_path / 'screen.json').read_text())['options']['best_total'] == OPTIONS.best_total
     (tmp_path / 'screen.json').write_text('{')
     with pytest.raises(InputError, match='cannot be read'):
@@ -132,7 +135,8 @@ class Threshold:
 def test_a_second_model_sees_everything_that_passes(whole, tmp_path):
     options = replace(OPTIONS, best_per_system=1000, best_total=100_000)
     everything = screen(MODEL, options)
-    n_left = everything.counts['anions'] + everything.integer_counts['anions']
+    n_left = everything.counts['inside'] + everything.integer_counts['inside']
+    assert 0 < n_left < everything.counts['anions']
     assert len(everything.hits['formula']) == n_left == everything.n_passed == whole.n_passed
     asked = screen(MODEL, options, second=Threshold(0.325), directory=tmp_path)
     from pymatgen.core import Composition
@@ -185,6 +189,40 @@ def test_a_network_answers_the_same_in_the_screen_as_alone():
     np.testing.assert_allclose(asked.hits['score'], network.decision_function(names), atol=1e-4)
 
 
+def test_the_range_of_the_model_may_be_left_out_of_the_stages(whole):
+    options = replace(OPTIONS, best_per_system=1000, best_total=100_000)
+    inside = screen(MODEL, options)
+    everything = screen(MODEL, replace(options, applicability=False))
+    assert list(everything.counts) == [name for name in inside.counts if name != 'inside']
+    assert {name: inside.counts[name] for name in everything.counts} == everything.counts
+    near = everything.hits['inside'] == 1
+    np.testing.assert_array_equal(everything.hits['formula'][near], inside.hits['formula'])
+    np.testing.assert_array_equal(everything.hits['training_distance'][near], inside.hits['training_distance'])
+    assert 0 < near.sum() == inside.n_passed < everything.n_passed
+    assert (inside.hits['inside'] == 1).all() and (inside.hits['training_distance'] <= 1).all()
+    assert everything.hits['training_distance'].max() > 1
+    assert whole.note == inside.note == everything.note == ''
+
+
+def test_a_model_that_does_not_know_its_range_leaves_the_stage_out():
+    found = screen(LINEAR, OPTIONS)
+    assert found.note.startswith('the model does not say what it learnt from')
+    assert 'inside' not in found.counts and not {'inside', 'training_distance'} & set(found.hits)
+    off = screen(LINEAR, replace(OPTIONS, applicability=False))
+    assert off.note == ''
+    assert off.counts == found.counts == screen(MODEL, replace(OPTIONS, applicability=False)).counts
+    with pytest.raises(InputError, match='different models or options'):
+        merge_results([screen(LINEAR, OPTIONS, last=5), screen(MODEL, OPTIONS, first=5, last=9)])
+
+
+def test_nothing_within_the_range_is_said():
+    narrow = replace(MODEL, applicability_=replace(MODEL.applicability_, limit=1e-9))
+    found = screen(narrow, OPTIONS)
+    assert found.n_passed == 0 < found.counts['anions']
+    assert found.message.startswith('no composition is left after the stage "and within the range of the model"')
+    assert {'inside', 'training_distance'} <= set(found.hits)
+
+
 def test_nothing_left_is_said():
     slow = LinearModel(('mean period',), np.array([0.0]), -1.0)
     assert screen(slow, OPTIONS).message.startswith(
@@ -207,6 +245,7 @@ def test_nothing_left_is_said():
         ({'max_cost_usd_per_kg': float('nan')}, 'max_cost_usd_per_kg must be a number above zero or left out, not nan'),
         ({'max_mean_mass_g_per_mol': -1}, 'max_mean_mass_g_per_mol must be a number above zero'),
         ({'stability_gap': 'big'}, 'stability_gap must be a number'),
+        ({'applicability': None}, 'applicability must be true or false, not None'),
         ({'count_all': 1}, 'count_all must be true or false, not 1'),
         ({'step_percent': 3}, 'step_percent must divide 100'),
         ({'step_percent': 1.0}, 'whole number of per cent'),

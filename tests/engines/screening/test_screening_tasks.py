@@ -162,6 +162,37 @@ def test_a_screen_that_is_stopped_and_goes_on_finds_the_same(tmp_path, model, mo
         assert total == sum(item.values['counts'][stage][1] for item in parts)
 
 
+@pytest.fixture(scope='module')
+def without_range(tmp_path_factory, model) -> Path:
+    """Return the file of the same model as it was before models knew their training rows."""
+    path = tmp_path_factory.mktemp('older') / 'esml.safetensors'
+    older = load_model(model)
+    older.applicability_ = None
+    older.save(path)
+    return path
+
+
+def test_hits_say_how_far_they_are_from_the_training(tmp_path, model, without_range):
+    inside = screen(tmp_path / 'inside', model)
+    everything = screen(tmp_path / 'everything', model, applicability=False)
+    counts = dict(inside.results.items[0].values['counts'])
+    assert 0 < counts['inside'] < counts['anions']
+    assert 'notes' not in inside.summary
+    distances = dict(zip(everything.formulas, everything.results.arrays[f'{HIT}training_distance'], strict=True))
+    within = everything.results.arrays[f'{HIT}inside']
+    near = [formula for formula, found in zip(everything.formulas, within, strict=True) if found == 1]
+    assert set(near) <= set(inside.formulas)
+    rows = composition_features(everything.formulas)
+    assert list(distances.values()) == pytest.approx(load_model(model).applicability(rows).ratios)
+    assert np.array_equal(load_model(model).applicability(rows).inside, within == 1)
+    older = screen(tmp_path / 'older', without_range)
+    assert older.status == 0
+    assert 'its range is not known' in older.summary['notes'][0]
+    assert 'inside' not in dict(older.results.items[0].values['counts'])
+    assert older.formulas == everything.formulas
+    assert f'{HIT}inside' not in older.results.arrays
+
+
 def test_parts_of_a_screen_are_the_whole(tmp_path, model):
     found = [screen(tmp_path / str(number), model, part=[number, 3]) for number in range(3)]
     assert [(entry.summary['first'], entry.summary['last']) for entry in found] == [(0, 3), (3, 6), (6, 10)]
@@ -211,6 +242,19 @@ def test_people_get_a_table_of_hits(tmp_path, model):
     assert len(document['hits']) == 2
     assert document['hits'][0]['formula'] == rows[1].split(',')[0]
     assert document['n_systems'] == 4
+    assert document['hits'][0]['inside'] == 1 >= document['hits'][0]['training_distance'] > 0
+    open_ended = json.loads(run('screen', model, *limits, '--json', '--limit', 2, '--no-applicability').stdout)
+    assert 'inside' not in open_ended['counts']
+    assert open_ended['counts']['anions'] == document['counts']['anions'] > document['counts']['inside']
+
+
+def test_people_are_told_that_a_model_does_not_know_its_range(without_range):
+    limits = ('--elements', 'Li,P,S', '--step', 10, '--no-limits')
+    done = run('screen', without_range, *limits)
+    assert done.exit_code == 0
+    assert 'Warning: the model does not say what it learnt from' in done.stderr
+    assert 'and within the range of the model' not in done.stdout
+    assert 'Warning' not in run('screen', without_range, *limits, '--no-applicability').stderr
 
 
 @pytest.mark.parametrize(
