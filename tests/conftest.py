@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
 pytest_plugins = ['aiida.tools.pytest_fixtures']
+
+# Threads of libraries that wait for each other in a loop take the processors from the other processes of a test run.
+# Their number stays as it is but in OpenBLAS, where small matrices gain nothing by more than one. Both are read when a
+# library is loaded, so they stand here, before the plugins above load numpy.
+os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')
+os.environ.setdefault('OPENBLAS_NUM_THREADS', '1')
 
 
 @pytest.fixture(scope='session')
