@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, Generic, TypeVar
 
 from aiida_limap.formats._files import FormatError, check_keys
 
@@ -23,15 +23,17 @@ _SYMBOLS = (
     'Hg Tl Pb Bi Po At Rn Fr Ra Ac Th Pa U Np Pu Am Cm Bk Cf Es Fm Md No Lr'
 )
 _ELEMENTS = frozenset(_SYMBOLS.split())
+#: How an ion is given: as text in a file, as an object in the force field.
+SomeIon = TypeVar('SomeIon')
 
 
 @dataclass(frozen=True)
-class PairRow:
-    """Parameters of a cation with an anion; ions are written as in ``Mg2+``.
+class PairRow(Generic[SomeIon]):
+    """Parameters of a cation with an anion; in a file, ions are text as in ``Mg2+``.
 
     :param cation: the cation.
     :param anion: the anion.
-    :param R0: bond-valence parameter, Å.
+    :param R0: bond-valence parameter, Å: the bond valence is exp((R0 - R) / b).
     :param b: softness of the bond, Å.
     :param alpha: inverse of ``b``, 1/Å.
     :param D0: depth of the Morse curve, eV.
@@ -41,8 +43,8 @@ class PairRow:
     :param place: where the row stands in the file, the beginning of a message.
     """
 
-    cation: str
-    anion: str
+    cation: SomeIon
+    anion: SomeIon
     R0: float
     b: float
     alpha: float
@@ -50,7 +52,7 @@ class PairRow:
     R_min: float
     preferred_coordination: float
     derived: str | None = None
-    place: str = ''
+    place: str = field(default='', compare=False)
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,7 @@ class Shells:
                     raise FormatError(f'{key}: {symbol} stands under {found[symbol]} and {number}')
         return cls(found, frozenset(_symbols(f'{name}: d_and_f_block', transition)))
 
-    def depth_eV(self, row: PairRow) -> float:  # noqa: N802
+    def depth_eV(self, row: PairRow[str]) -> float:  # noqa: N802
         """Return the depth that follows from the other numbers of a row, eV.
 
         :param row: the row; its ``D0`` is not used.
@@ -133,7 +135,9 @@ def parse_ion_text(what: str, text: Any) -> tuple[str, int]:
     return match[1], -charge if match[3] == '-' else charge
 
 
-def pair_rows(name: str, columns: Sequence[str], text: str, shells: Shells, first_line: int | None) -> list[PairRow]:
+def pair_rows(
+    name: str, columns: Sequence[str], text: str, shells: Shells, first_line: int | None
+) -> list[PairRow[str]]:
     """Read the published rows.
 
     :param name: what the file is called in messages.
@@ -153,7 +157,7 @@ def pair_rows(name: str, columns: Sequence[str], text: str, shells: Shells, firs
     return rows
 
 
-def _row(prefix: str, columns: Sequence[str], words: Sequence[str], shells: Shells, place: str) -> PairRow:
+def _row(prefix: str, columns: Sequence[str], words: Sequence[str], shells: Shells, place: str) -> PairRow[str]:
     pair = ' and '.join(words[:2])
     if len(words) != len(columns):
         raise FormatError(f'{prefix}the row of {pair} has {len(words)} entries, not {len(columns)}')
@@ -186,7 +190,7 @@ def _row(prefix: str, columns: Sequence[str], words: Sequence[str], shells: Shel
     return row
 
 
-def derived_rows(name: str, entries: Any, rows: Sequence[PairRow], shells: Shells) -> list[PairRow]:
+def derived_rows(name: str, entries: Any, rows: Sequence[PairRow[str]], shells: Shells) -> list[PairRow[str]]:
     """Make rows of an anion that is not tabulated from those of another one of the same element.
 
     :param name: what the file is called in messages.

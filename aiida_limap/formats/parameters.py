@@ -64,13 +64,13 @@ class ParameterDocument:
     citation: str
     licence: str | None
     source: str | None
-    rows: tuple[PairRow, ...]
+    rows: tuple[PairRow[str], ...]
     presets: Mapping[str, Mapping[str, Any]]
     radii: Mapping[str, float]
     checksum: str
 
     @property
-    def published(self) -> tuple[PairRow, ...]:
+    def published(self) -> tuple[PairRow[str], ...]:
         """The rows that were published, not derived from others."""
         return tuple(row for row in self.rows if row.derived is None)
 
@@ -166,7 +166,7 @@ def _checked_columns(name: str, columns: Any) -> list[str]:
     return columns
 
 
-def _check_unique(name: str, rows: list[PairRow]) -> None:
+def _check_unique(name: str, rows: list[PairRow[str]]) -> None:
     places: dict[tuple[str, str], str] = {}
     for row in rows:
         pair = row.cation, row.anion

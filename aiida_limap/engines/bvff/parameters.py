@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from pathlib import Path
 
@@ -12,7 +12,12 @@ from aiida_limap.engines.chemistry.oxidation import MEAN_TOLERANCE
 from aiida_limap.engines.errors import InputError, ParametersMissingError
 from aiida_limap.formats._files import FormatError
 from aiida_limap.formats._parameter_rows import PairRow, morse_depth_eV
-from aiida_limap.formats.parameters import embedded_parameters, parse_parameters
+from aiida_limap.formats.parameters import (
+    ParameterDocument,
+    embedded_parameters,
+    parse_parameters,
+    read_parameters_file,
+)
 
 __all__ = [
     'RADII',
@@ -31,30 +36,8 @@ RADII = ('cordero', 'softbv')
 _MAX_LISTED = 12
 
 
-@dataclass(frozen=True)
-class MorseRow:
-    """Parameters of a cation with an anion.
-
-    :param cation: the cation.
-    :param anion: the anion.
-    :param R0: bond-valence parameter, Å: the bond valence is exp((R0 - R) / b).
-    :param b: softness of the bond, Å.
-    :param alpha: inverse of ``b``, 1/Å.
-    :param D0: depth of the Morse curve, eV.
-    :param R_min: distance of its minimum, Å.
-    :param preferred_coordination: coordination number of the cation to which ``R_min`` refers.
-    :param derived: why and from what the row was derived, or None for a published one.
-    """
-
-    cation: Ion
-    anion: Ion
-    R0: float
-    b: float
-    alpha: float
-    D0: float
-    R_min: float
-    preferred_coordination: float
-    derived: str | None = None
+class MorseRow(PairRow[Ion]):
+    """Parameters of a cation with an anion, both of which are ions here and not text."""
 
 
 @dataclass(frozen=True)
@@ -233,18 +216,9 @@ def read_parameters(content: str | bytes, name: str = 'bond-valence parameters')
     :raises InputError: if :func:`~aiida_limap.formats.parameters.parse_parameters` refuses it.
     """
     try:
-        document = parse_parameters(content.encode() if isinstance(content, str) else content, name)
+        return _parameter_set(parse_parameters(content.encode() if isinstance(content, str) else content, name), name)
     except FormatError as error:
         raise InputError(str(error)) from error
-    return ParameterSet(
-        rows=tuple(_row(row) for row in document.rows),
-        presets={word: Preset(name=word, **entry) for word, entry in document.presets.items()},
-        citation=document.citation,
-        checksum=document.checksum,
-        radii={parse_ion(ion): radius for ion, radius in document.radii.items()},
-        name=document.name or name,
-        version=document.version,
-    )
 
 
 def load_parameters(source: str | Path | ParameterSet | None) -> ParameterSet:
@@ -260,15 +234,25 @@ def load_parameters(source: str | Path | ParameterSet | None) -> ParameterSet:
         return source
     path = Path(source)
     try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise InputError(f'the parameter file {path} cannot be read: {error.strerror}') from error
-    return read_parameters(content, path.name)
+        return _parameter_set(read_parameters_file(path), path.name)
+    except FormatError as error:
+        raise InputError(str(error)) from error
 
 
-def _row(row: PairRow) -> MorseRow:
-    values = {field.name: getattr(row, field.name) for field in fields(MorseRow)}
-    return MorseRow(**{**values, 'cation': parse_ion(row.cation), 'anion': parse_ion(row.anion)})
+def _parameter_set(document: ParameterDocument, name: str) -> ParameterSet:
+    return ParameterSet(
+        rows=tuple(_row(row) for row in document.rows),
+        presets={word: Preset(name=word, **entry) for word, entry in document.presets.items()},
+        citation=document.citation,
+        checksum=document.checksum,
+        radii={parse_ion(ion): radius for ion, radius in document.radii.items()},
+        name=document.name or name,
+        version=document.version,
+    )
+
+
+def _row(row: PairRow[str]) -> MorseRow:
+    return MorseRow(**{**vars(row), 'cation': parse_ion(row.cation), 'anion': parse_ion(row.anion)})
 
 
 @lru_cache(maxsize=1)
