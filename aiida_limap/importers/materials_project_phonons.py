@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from aiida_limap.common.phonon_sources import MATERIALS_PROJECT_PHONONS, PHONON_SOURCE_CITATIONS
 from aiida_limap.importers._materials_project_client import DOWNLOAD, Listed, plain_id
 from aiida_limap.importers._materials_project_filter import MaterialsProjectFilter
 from aiida_limap.importers._materials_project_phonons import METHODS, PhononProject, PhononTask, task_of
@@ -31,12 +32,7 @@ if TYPE_CHECKING:
 __all__ = ['DATABASE_NAME', 'METHODS', 'import_materials_project_phonons', 'materials_of']
 
 #: Database of the crystals and densities in their sources; the crystals are not those of the entries of the materials.
-DATABASE_NAME = 'Materials Project phonons'
-_CITATIONS = (
-    'Materials Project: A. Jain et al., APL Materials 1, 011002 (2013), https://doi.org/10.1063/1.4812323',
-    'phonons of the Materials Project: G. Petretto et al., Scientific Data 5, 180065 (2018), '
-    'https://doi.org/10.1038/sdata.2018.65',
-)
+DATABASE_NAME = MATERIALS_PROJECT_PHONONS
 _TOTAL_ONLY = 'it has no density of states by site: band centres of one element cannot be had, and its row will say so'
 
 
@@ -151,7 +147,7 @@ def import_materials_project_phonons(
                 **choice,
             },
             on_progress=count,
-            citations=_CITATIONS,
+            citations=PHONON_SOURCE_CITATIONS[DATABASE_NAME],
         )
     except DatabaseError as error:
         raise ImporterError(

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from aiida_limap.common.phonon_sources import PHONON_SOURCE_CITATIONS
 from aiida_limap.importers.base import ImporterError, Known, Refusal, check_name, store_dataset
 from aiida_limap.importers.phonons import PhononReport
 
@@ -17,8 +18,7 @@ __all__ = ['import_phonon_nodes', 'phonon_nodes']
 #: Kept as a word: a name of the process that holds whether or not its entry point is installed.
 _PROCESS = 'phonon_files_from_node'
 _CITATIONS = (
-    'aiida-phonopy and aiida-vibroscopy: L. Bastonero and N. Marzari, npj Computational Materials 10, 55 (2024), '
-    'https://doi.org/10.1038/s41524-024-01236-3',
+    *PHONON_SOURCE_CITATIONS['aiida-phonopy'],
     'phonopy: A. Togo et al., J. Phys.: Condens. Matter 35, 353001 (2023), https://doi.org/10.1088/1361-648X/acd831',
 )
 #: Cell and positions of equal crystals differ by less, Å.

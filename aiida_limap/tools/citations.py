@@ -66,6 +66,19 @@ _BY_DOI = {
         'materials by computational design}, journal = {Physica Status Solidi A}, volume = {208}, '
         'pages = {1746--1753}, year = {2011}, doi = {10.1002/pssa.201001116}}'
     ),
+    '10.1038/sdata.2018.65': (
+        '@article{petretto2018, author = {Petretto, Guido and Dwaraknath, Shyam and Miranda, Henrique P. C. and '
+        'Winston, Donald and Giantomassi, Matteo and van Setten, Michiel J. and Gonze, Xavier and Persson, Kristin A. '
+        'and Hautier, Geoffroy and Rignanese, Gian-Marco}, title = {High-throughput density-functional perturbation '
+        'theory phonons for inorganic materials}, journal = {Scientific Data}, volume = {5}, pages = {180065}, '
+        'year = {2018}, doi = {10.1038/sdata.2018.65}}'
+    ),
+    '10.1038/s42256-023-00716-3': (
+        '@article{deng2023, author = {Deng, Bowen and Zhong, Peichen and Jun, KyuJung and Riebesell, Janosh and Han, '
+        'Kevin and Bartel, Christopher J. and Ceder, Gerbrand}, title = {CHGNet as a pretrained universal neural '
+        'network potential for charge-informed atomistic modelling}, journal = {Nature Machine Intelligence}, '
+        'volume = {5}, pages = {1031--1041}, year = {2023}, doi = {10.1038/s42256-023-00716-3}}'
+    ),
 }
 _DOI = re.compile(r'10\.\d{4,}/[^\s,;}\]]+')
 _SPECIAL = str.maketrans(

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from aiida_limap.common.calculators import CALCULATOR
+from aiida_limap.tools._phonon_sources import phonon_sources
 from aiida_limap.tools._query_error import QueryError
+from aiida_limap.tools.citations import data_citations, unique_entries
 
 if TYPE_CHECKING:
     from aiida import orm
@@ -41,7 +43,7 @@ def phonon_clusters_report(found: PhononClusters, *, title: str | None = None) -
     :returns: the report.
     :raises QueryError: if the work chain has no clusters.
     """
-    from aiida_limap.engines.phonons.report import phonon_report
+    from aiida_limap.engines.phonons.report import PHONON_CITATIONS, phonon_report
     from aiida_limap.formats.mapbundle import MapProperty
 
     chain = found.chain
@@ -53,6 +55,7 @@ def phonon_clusters_report(found: PhononClusters, *, title: str | None = None) -
         )
     items = _items(found.phonons)
     uuids = MapProperty(tuple(found.phonons.ids), 'Structure', '', 'node of the structure')
+    sources, publications = phonon_sources(found)
     report = phonon_report(
         items,
         _results(found.clusters, found.arrays, found.facts),
@@ -61,6 +64,8 @@ def phonon_clusters_report(found: PhononClusters, *, title: str | None = None) -
         nodes=_nodes(found),
         facts={'Work chain': chain.uuid, 'Made': f'{chain.ctime.astimezone():%Y-%m-%d %H:%M %Z}'},
         settings=_settings(found.phonons),
+        sources=sources,
+        bibtex=tuple(unique_entries([*PHONON_CITATIONS, *data_citations(publications)])),
     )
     return _named(report, _names(found.phonons))
 

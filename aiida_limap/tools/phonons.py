@@ -180,6 +180,8 @@ def compound(name: str, found: PhononClusters) -> Compound:
 
 
 def _uuid_of(name: str, table: TableData) -> str:
+    from aiida_limap.data._names import rows_by_name
+
     if name in table.ids:
         return name
     for column in ('source_id', 'formula'):
@@ -191,6 +193,10 @@ def _uuid_of(name: str, table: TableData) -> str:
             raise QueryError(f'{len(matches)} compounds are called {name}; name one of them: {", ".join(ids)}')
         if matches:
             return matches[0]
+    # Rows of files that could not be read may tell neither; their structures do.
+    named = rows_by_name(name, table.ids, None)
+    if len(named) == 1:
+        return named[0]
     raise QueryError(f'there is no compound {name!r}; name one by its id at the source, its formula or its UUID')
 
 
@@ -204,8 +210,13 @@ def _steps(uuid: str, found: PhononClusters) -> list[Step]:
     job = next((job for job in _jobs(found.chain) if uuid in job.outputs.table.ids), None)
     if job is not None:
         # Structures whose phonons were computed have no files.
-        if 'phonons' in job.inputs:
-            steps.append(('its phonon files', job.inputs.phonons[key]))
+        files = job.inputs.phonons if 'phonons' in job.inputs else {}
+        if key in files:
+            # Those of a node of another plugin were made of it by a calculation function.
+            made_by = files[key].creator
+            if made_by is not None and 'node' in made_by.inputs:
+                steps.append(('the node of its phonons', made_by.inputs.node))
+            steps.append(('its phonon files', files[key]))
         steps.append(('the computation', job))
         for role, name in (
             ('its relaxed crystal', 'relaxed'),
