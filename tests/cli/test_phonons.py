@@ -99,7 +99,10 @@ def test_a_demonstration_brings_its_own_data(run, fails, submitted):
     assert len(builder.dataset) > 4
     assert builder.cluster.labels.base.attributes.get('task') == 'labels'
     assert builder.cluster.parameters['methods'] == ['ward', 'kmeans']
+    assert 'calculator' not in builder.phonons.parameters.get_dict()
     assert 'brings its own data' in fails('launch', 'phonons', '--demo', '--group', 'other')
+    run('launch', 'phonons', '--demo', '--code', 'limap-test@localhost', '--calculator', 'chgnet')
+    assert submitted[-1].phonons.parameters['calculator'] == {'name': 'chgnet'}
 
 
 def test_a_launch_that_cannot_work_is_refused(fails, submitted, run, tmp_path):

@@ -19,7 +19,7 @@ from aiida_limap.tools.phonons import PhononClusters
 from aiida_limap.tools.query import QueryError
 
 
-def nodes(names: list[str], labels: TableData | None = None) -> PhononClusters:
+def nodes(names: list[str], labels: TableData | None = None, metadata: dict | None = None) -> PhononClusters:
     """Return nodes as the work chain leaves them, of invented compounds."""
     items = [
         replace(item, id=UUID.format(place), values={**item.values, 'source_id': names[place]})
@@ -31,7 +31,9 @@ def nodes(names: list[str], labels: TableData | None = None) -> PhononClusters:
         for name in known[0].rows
     }
     ids = [item.id for item in items]
-    phonons = TableData.from_arrays(ids, item_columns(items), blocks=blocks, metadata={'options': {'mobile': 'Li'}})
+    phonons = TableData.from_arrays(
+        ids, item_columns(items), blocks=blocks, metadata=metadata or {'options': {'mobile': 'Li'}}
+    )
     results = cluster_items(items, {**SETTINGS, 'methods': ['ward', 'kmeans'], 'n_clusters': 2, 'resamples': 0})
     clusters = TableData.from_arrays(
         [item.id for item in results.items],
@@ -95,3 +97,13 @@ def test_phonons_without_clusters_say_so(aiida_profile_clean):
     found = replace(nodes([f'mp-{place}' for place in range(13)]), clusters=None)
     with pytest.raises(QueryError, match=r'has phonons and no clusters: none were made; `aiida-limap report'):
         phonon_clusters_report(found)
+
+
+def test_what_computed_the_phonons_stands_among_the_settings(aiida_profile_clean):
+    metadata = {
+        'options': {'mobile': 'Li', 'calculator': {'name': 'chgnet', 'relax': 'cell', 'displacement_angstrom': None}},
+        'calculator': {'name': 'chgnet', 'package': 'chgnet 0.4.2', 'note': 'qualitative'},
+    }
+    report = phonon_clusters_report(nodes([f'mp-{place}' for place in range(13)], metadata=metadata))
+    assert report.settings['Phonons'] == {'mobile': 'Li'}
+    assert report.settings['Calculator'] == {'name': 'chgnet', 'relax': 'cell', 'package': 'chgnet 0.4.2'}
