@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from aiida_limap.cli.base import OUTPUT_FORMATS, with_profile
+from aiida_limap.cli.map_report import map_protocols
 
 if TYPE_CHECKING:
     from aiida_limap.tools.export import Exported
@@ -69,7 +70,6 @@ def export(  # noqa: PLR0913
     """
     from aiida_limap.tools.export import Parts, export_map
     from aiida_limap.tools.query import load_map
-    from aiida_limap.workflows.map import MapWorkChain
 
     parts = Parts(
         archive=not no_archive,
@@ -79,9 +79,8 @@ def export(  # noqa: PLR0913
         figures=figures,
     )
     node = load_map(map_id)
-    protocols = {name: MapWorkChain.get_protocol_inputs(name) for name in MapWorkChain.get_available_protocols()}
     with _bars() as tell:
-        done = export_map(node, output, parts=parts, replace=force, protocols=protocols, progress=tell)
+        done = export_map(node, output, parts=parts, replace=force, protocols=map_protocols(), progress=tell)
     _tell(done, as_json=as_json)
 
 

@@ -15,7 +15,7 @@ from aiida_limap.cli.report_output import document_options, report_formats, writ
 if TYPE_CHECKING:
     from aiida_limap.visualisation.report_parts import MapReport
 
-__all__ = ['map_report_command', 'write_map_report']
+__all__ = ['map_protocols', 'map_report_command', 'write_map_report']
 
 #: Reading the map, collecting what is said of it, and writing.
 _STEPS_BESIDE_FIGURES = 3
@@ -85,17 +85,21 @@ def write_map_report(
     return files, report
 
 
+def map_protocols() -> dict[str, dict[str, Any]]:
+    """Return the inputs of each protocol of a map by its name, which reports compare with."""
+    from aiida_limap.workflows.map import MapWorkChain
+
+    return {name: MapWorkChain.get_protocol_inputs(name) for name in MapWorkChain.get_available_protocols()}
+
+
 def _collect(node: Any, title: str | None, step: Callable[[], None]) -> MapReport:
     from aiida_limap.tools.figure_data import figure_inputs
-    from aiida_limap.tools.report_data import map_report
-    from aiida_limap.visualisation.report_pictures import REPORT_FIGURES, draw_pictures
-    from aiida_limap.workflows.map import MapWorkChain
+    from aiida_limap.tools.report_data import drawn_map_report
+    from aiida_limap.visualisation.report_pictures import REPORT_FIGURES
 
     inputs = figure_inputs(node, only=REPORT_FIGURES, title=title)
     step()
-    pictures, not_drawn = draw_pictures(inputs, lambda _name: step())
-    protocols = {name: MapWorkChain.get_protocol_inputs(name) for name in MapWorkChain.get_available_protocols()}
-    report = map_report(node, inputs.bundle, pictures=pictures, not_drawn=not_drawn, protocols=protocols)
+    report = drawn_map_report(node, inputs, map_protocols(), lambda _name: step())
     step()
     return report
 

@@ -199,13 +199,12 @@ class _Writer:
 
     def _report(self, inputs: FigureInputs, protocols: Mapping[str, Mapping[str, Any]]) -> None:
         from aiida_limap.tools._export_citation import citation_file
-        from aiida_limap.tools.report_data import map_report
+        from aiida_limap.tools.report_data import drawn_map_report
         from aiida_limap.visualisation.report import write_citations, write_report
-        from aiida_limap.visualisation.report_pictures import REPORT_FIGURES, draw_pictures
+        from aiida_limap.visualisation.report_pictures import REPORT_FIGURES
 
         tell = self._counter('report', len(REPORT_FIGURES) + 1)
-        pictures, not_drawn = draw_pictures(inputs, tell)
-        report = map_report(self.map_node, inputs.bundle, pictures=pictures, not_drawn=not_drawn, protocols=protocols)
+        report = drawn_map_report(self.map_node, inputs, protocols, tell)
         write_report(report, self.work / 'report.html')
         self.documents['report.html'] = 'data set and losses, quality, meaning of the axes, best compounds, parameters'
         write_citations(report, self.work / 'CITATION.bib')

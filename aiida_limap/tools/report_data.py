@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from aiida_limap.common.status import STATUS_MEANINGS
@@ -21,8 +21,9 @@ from aiida_limap.visualisation.report_parts import MapReport, ReportDataset, Rep
 
 if TYPE_CHECKING:
     from aiida_limap.data.map import MapData
+    from aiida_limap.visualisation.drawing import FigureInputs
 
-__all__ = ['map_report']
+__all__ = ['drawn_map_report', 'map_report']
 
 #: Names of refused or ordered entries of an import that are said.
 _MOST_NAMED = 20
@@ -32,6 +33,26 @@ _BASELINE_SCORES = {
     'r2_composition': 'R² composition', 'r2_structure': 'R² structure', 'r2_me': 'R² energy',
     'mae_me_eV': 'mean abs. error / eV', 'trustworthiness_10': 'trustworthiness, k = 10',
 }  # fmt: skip
+
+
+def drawn_map_report(
+    map_node: MapData,
+    inputs: FigureInputs,
+    protocols: Mapping[str, Mapping[str, Any]],
+    on_figure: Callable[[str], None],
+) -> MapReport:
+    """Draw the figures of the report of a map, and collect what it says.
+
+    :param map_node: the stored map.
+    :param inputs: what the figures are drawn from.
+    :param protocols: the inputs of each protocol of a map by its name, to compare with.
+    :param on_figure: told the name of each figure after it was drawn or left out.
+    :returns: the report; for what is not in the profile its ``missing`` says why.
+    """
+    from aiida_limap.visualisation.report_pictures import draw_pictures
+
+    pictures, not_drawn = draw_pictures(inputs, on_figure)
+    return map_report(map_node, inputs.bundle, pictures=pictures, not_drawn=not_drawn, protocols=protocols)
 
 
 def map_report(
