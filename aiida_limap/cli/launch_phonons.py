@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -12,6 +11,7 @@ from aiida_limap.cli.base import counting_bar, load_code, require_daemon, with_p
 from aiida_limap.cli.calculating import calculator_options, calculator_overrides, note_unknown_calculator
 from aiida_limap.cli.choosing import dataset_of_group, load_dataset, source_and_protocol_options
 from aiida_limap.cli.launch_screen import load_labels
+from aiida_limap.cli.submitting import submit_and_tell, submit_options, watch_for
 from aiida_limap.common.calculators import CALCULATOR
 from aiida_limap.common.phonons import CLUSTER_METHODS, DENSITIES
 
@@ -33,9 +33,7 @@ _SOURCES = ('group', 'dataset', 'structures')
 @click.option('--clusters', type=click.IntRange(2), help='Number of clusters; else the one that silhouettes find best.')
 @click.option('--densities', is_flag=True, help='Also keep the density of states of each compound as a node.')
 @click.option('--batch-size', type=click.IntRange(1), help='Compounds per job.')
-@click.option('--wait', is_flag=True, help='Stay, show the progress and print the clusters.')
-@click.option('--raw', is_flag=True, help='Print only the pk of the work chain.')
-@click.option('--json', 'as_json', is_flag=True, help='Print JSON.')
+@submit_options('the clusters')
 @with_profile
 def phonons_command(demo: bool, wait: bool, raw: bool, as_json: bool, **chosen: Any) -> None:
     """Compute phonon quantities of compounds, and cluster the compounds by them.
@@ -71,20 +69,10 @@ def phonons_command(demo: bool, wait: bool, raw: bool, as_json: bool, **chosen: 
         dataset = _dataset(given[0], chosen[given[0]])
         builder = _builder(code, dataset, chosen, None if chosen['labels'] is None else load_labels(chosen['labels']))
         require_daemon()
-    from aiida.engine import submit
-
-    chain = submit(builder)
-    if raw:
-        click.echo(chain.pk)
-    elif as_json:
-        click.echo(json.dumps({'pk': chain.pk, 'uuid': chain.uuid}))
-    else:
-        click.echo(f'submitted work chain of phonon clusters {chain.pk}')
+    results = 'clusters: aiida-limap phonons show'
+    chain = submit_and_tell(builder, 'work chain of phonon clusters', results, raw=raw, as_json=as_json, wait=wait)
     if wait:
         _wait(chain, quiet=raw or as_json)
-    elif not (raw or as_json):
-        click.echo(f'progress: aiida-limap status {chain.pk} --watch')
-        click.echo(f'clusters, when it is finished: aiida-limap phonons show {chain.pk}')
 
 
 def _overrides_of(chosen: dict[str, Any]) -> dict[str, Any]:
@@ -178,17 +166,9 @@ def _check_options(inputs: dict[str, Any]) -> None:
 
 
 def _wait(chain: Any, *, quiet: bool) -> None:
-    from aiida_limap.cli.launch import why_unfinished
     from aiida_limap.cli.phonons import print_clusters
-    from aiida_limap.cli.watching import watch
     from aiida_limap.tools.phonons import load_phonon_clusters
 
-    watch(chain)
-    if 'phonons' not in chain.outputs:
-        raise click.ClickException(
-            f'there are no phonons: {why_unfinished(chain)}; `aiida-limap report {chain.pk}` says more'
-        )
-    if not chain.is_finished_ok:
-        click.echo(f'Warning: {why_unfinished(chain)}', err=True)
+    watch_for(chain, 'phonons')
     if not quiet:
         print_clusters(load_phonon_clusters(chain.pk))

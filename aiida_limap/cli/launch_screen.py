@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +9,7 @@ import click
 
 from aiida_limap.cli.base import DEFAULT_CODE, counting_bar, load_code, require_daemon, with_profile
 from aiida_limap.cli.choosing import dataset_of_group, load_dataset
+from aiida_limap.cli.submitting import submit_and_tell, submit_options, watch_for
 from aiida_limap.common.screening import MODEL_NAMES
 
 if TYPE_CHECKING:
@@ -72,9 +72,7 @@ def _symbols(_context: click.Context, _option: click.Parameter, value: str | Non
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help='YAML file with changes of the protocol.',
 )
-@click.option('--wait', is_flag=True, help='Stay, show the progress and print the best hits.')
-@click.option('--raw', is_flag=True, help='Print only the pk of the work chain.')
-@click.option('--json', 'as_json', is_flag=True, help='Print JSON.')
+@submit_options('the best hits')
 @with_profile
 def screen_command(demo: bool, wait: bool, raw: bool, as_json: bool, **chosen: Any) -> None:
     """Screen compositions with models that learn from measured conductivities.
@@ -99,20 +97,10 @@ def screen_command(demo: bool, wait: bool, raw: bool, as_json: bool, **chosen: A
     else:
         require_daemon()
         builder = _demo_builder(code, chosen, quiet=raw or as_json)
-    from aiida.engine import submit
-
-    chain = submit(builder)
-    if raw:
-        click.echo(chain.pk)
-    elif as_json:
-        click.echo(json.dumps({'pk': chain.pk, 'uuid': chain.uuid}))
-    else:
-        click.echo(f'submitted screening work chain {chain.pk}')
+    results = 'hits: aiida-limap screen hits'
+    chain = submit_and_tell(builder, 'screening work chain', results, raw=raw, as_json=as_json, wait=wait)
     if wait:
         _wait(chain, quiet=raw or as_json)
-    elif not (raw or as_json):
-        click.echo(f'progress: aiida-limap status {chain.pk} --watch')
-        click.echo(f'hits, when it is finished: aiida-limap screen hits {chain.pk}')
 
 
 def _check_sources(demo: bool, chosen: dict[str, Any]) -> None:
@@ -244,17 +232,9 @@ def _demo_builder(code: Any, chosen: dict[str, Any], *, quiet: bool) -> ProcessB
 
 
 def _wait(chain: Any, *, quiet: bool) -> None:
-    from aiida_limap.cli.launch import why_unfinished
     from aiida_limap.cli.screen import print_hits
-    from aiida_limap.cli.watching import watch
 
-    watch(chain)
-    if 'hits' not in chain.outputs or not len(chain.outputs.hits):
-        raise click.ClickException(
-            f'there are no hits: {why_unfinished(chain)}; `aiida-limap report {chain.pk}` says more'
-        )
-    if not chain.is_finished_ok:
-        click.echo(f'Warning: {why_unfinished(chain)}', err=True)
+    watch_for(chain, 'hits')
     if quiet:
         return
     table = chain.outputs.hits
