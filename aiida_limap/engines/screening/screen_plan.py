@@ -34,6 +34,10 @@ _NO_RANGE = (
     'the model does not say what it learnt from, so that its range is not known: compositions far from its training '
     'are not left out'
 )
+_NO_LINEAR_RANGE = (
+    'a screen asks for the range of linear models only: compositions far from the training of this network are not '
+    'left out'
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,7 +77,9 @@ class Plan:
     @property
     def note(self) -> str:
         """A sentence where compositions out of the range should be left out, but the range is not known; else empty."""
-        return _NO_RANGE if self.options.applicability and self.applicability is None else ''
+        if not self.options.applicability or self.applicability is not None:
+            return ''
+        return _NO_LINEAR_RANGE if self.alone else _NO_RANGE
 
     def features(self, amounts: Sequence[Mapping[str, float]]) -> NDArray[np.float64]:
         """Return (n, k) what the model reads of compositions.

@@ -167,6 +167,7 @@ def test_a_classifier_of_compositions_may_be_the_only_model():
     assert alone.counts == both.counts
     assert alone.counts['neutral_fast'] == alone.counts['neutral']
     assert 0 < alone.counts['confirmed'] < alone.counts['neutral']
+    assert alone.note.startswith('a screen asks for the range of linear models only')
     assert (np.diff(alone.hits['score']) <= 0).all()
     np.testing.assert_allclose(alone.hits['score'], alone.hits['second_probability'] - 0.5)
 
