@@ -12,7 +12,7 @@ from plugins_aiida import make_densities, make_screening_model
 from plugins_graph import graph
 
 from aiida_limap.data.bond_valence import BondValenceData
-from aiida_limap.tools.exporting import FORMATS
+from aiida_limap.tools.node_files import FORMATS
 
 __all__ = ['graph']
 

@@ -11,7 +11,7 @@ from aiida_limap.cli.base import friendly, writable_folder
 
 __all__ = ['export_command']
 
-#: Every format of any class; which of them a class has stands in :data:`aiida_limap.tools.exporting.FORMATS`.
+#: Every format of any class; which of them a class has stands in :data:`aiida_limap.tools.node_files.FORMATS`.
 _FORMATS = ('csv', 'json', 'cif', 'extxyz', 'npz', 'yaml', 'safetensors', 'bundle', 'page')
 
 
@@ -47,7 +47,7 @@ def export_command(identifier: str, file_format: str | None, output: Path | None
       verdi data limap export oxides --format cif --output oxides.cif
     """
     from aiida_limap.tools.data_nodes import find_data, kind_of
-    from aiida_limap.tools.exporting import FORMATS, export_node
+    from aiida_limap.tools.node_files import FORMATS, export_node
 
     node = find_data(identifier)
     kind = str(kind_of(node))

@@ -18,7 +18,7 @@ from plugins_aiida import make_densities, make_screening_model
 from aiida_limap.cli.verdi_data import data_limap
 from aiida_limap.data.bond_valence import BondValenceData
 from aiida_limap.tools.data_nodes import KINDS
-from aiida_limap.tools.exporting import FORMATS
+from aiida_limap.tools.node_files import FORMATS
 
 
 @pytest.fixture
