@@ -20,6 +20,7 @@ __all__ = ['import_group', 'print_report']
 #: Module and attribute of the commands that stand in modules of their own.
 _COMMANDS = {
     'conductivities': ('importing_conductivities', 'conductivities_group'),
+    'diffusivities': ('importing_diffusivities', 'diffusivities_command'),
     'mp': ('importing_mp', 'mp_command'),
     'optimade': ('importing_optimade', 'optimade_command'),
     'phonons': ('importing_phonons', 'phonons_group'),

@@ -10,6 +10,7 @@ import click
 from aiida_limap.cli.base import counting_bar, load_code, require_daemon, with_profile
 from aiida_limap.cli.calculating import calculator_options, calculator_overrides, note_unknown_calculator
 from aiida_limap.cli.choosing import dataset_of_group, load_dataset, source_and_protocol_options
+from aiida_limap.cli.importing_diffusivities import check_diffusivities_of, load_diffusivities
 from aiida_limap.cli.launch_screen import load_labels
 from aiida_limap.cli.submitting import submit_and_tell, submit_options, watch_for
 from aiida_limap.common.calculators import CALCULATOR
@@ -28,6 +29,12 @@ _SOURCES = ('group', 'dataset', 'structures')
 @calculator_options
 @click.option('--demo', is_flag=True, help='Embedded phonons and conductivities; takes no group, dataset or labels.')
 @click.option('-L', '--labels', metavar='TABLE', help='Measured conductivities: pk or UUID of the table.')
+@click.option('--diffusivities', metavar='TABLE', help='Diffusivities, as `import diffusivities` makes them.')
+@click.option(
+    '--diffusivity-temperature',
+    type=click.FloatRange(min=0, min_open=True),
+    help='Temperature at which they tell what conducts, K; 800 unless told otherwise.',
+)
 @click.option('--feature', 'features', multiple=True, help='Column or block that is clustered; several times.')
 @click.option('--method', 'methods', type=click.Choice(CLUSTER_METHODS), multiple=True, help='Only these methods.')
 @click.option('--clusters', type=click.IntRange(2), help='Number of clusters; else the one that silhouettes find best.')
@@ -45,14 +52,17 @@ def phonons_command(demo: bool, wait: bool, raw: bool, as_json: bool, **chosen: 
       aiida-limap launch phonons --demo --wait
       aiida-limap launch phonons --group phonondb --wait
       aiida-limap launch phonons --group phonondb --labels 1234 --protocol fast --wait
+      aiida-limap launch phonons --group phonondb --diffusivities 2345 --diffusivity-temperature 500 --wait
       aiida-limap launch phonons --structures oxides --calculator chgnet --relax positions --wait
       aiida-limap launch phonons --dataset 440 --feature mobile_band_centre_THz --method ward --clusters 3
     """
     if raw and as_json:
         raise click.UsageError('choose --raw or --json')
     given = [name for name in _SOURCES if chosen[name] is not None]
-    if demo and (given or chosen['labels'] is not None):
-        raise click.UsageError('--demo brings its own data; leave out --group, --dataset, --structures and --labels')
+    if demo and (given or chosen['labels'] is not None or chosen['diffusivities'] is not None):
+        raise click.UsageError(
+            '--demo brings its own data; leave out --group, --dataset, --structures, --labels and --diffusivities'
+        )
     if not demo and len(given) != 1:
         raise click.UsageError('name either --group or --dataset or --structures, or --demo')
     calculator = calculator_overrides(chosen)
@@ -81,6 +91,7 @@ def _overrides_of(chosen: dict[str, Any]) -> dict[str, Any]:
         'features': list(dict.fromkeys(chosen['features'])),
         'methods': list(dict.fromkeys(chosen['methods'])),
         'n_clusters': chosen['clusters'],
+        'diffusivity_temperature_K': chosen['diffusivity_temperature'],
     }
     overrides: dict[str, Any] = {'cluster': {'parameters': {name: value for name, value in given.items() if value}}}
     phonons = {DENSITIES: chosen['densities'], CALCULATOR: chosen[CALCULATOR]}
@@ -141,8 +152,12 @@ def _builder(code: Any, dataset: Any, chosen: dict[str, Any], labels: Any) -> Pr
                 'import phonons PATH` brings them with their structures, and --calculator computes phonons'
             )
         _check_options(inputs)
+        diffusivities = None
+        if chosen['diffusivities'] is not None:
+            diffusivities = load_diffusivities(chosen['diffusivities'])
+            check_diffusivities_of(diffusivities, dataset, inputs['cluster']['parameters'])
         return PhononClustersWorkChain.get_builder_from_protocol(
-            code, dataset, chosen['protocol'], merge({}, inputs), labels=labels
+            code, dataset, chosen['protocol'], merge({}, inputs), labels=labels, diffusivities=diffusivities
         )
     except ValueError as error:
         raise click.ClickException(' '.join(str(error).split())) from error

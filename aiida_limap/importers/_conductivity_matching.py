@@ -12,7 +12,7 @@ from aiida_limap.importers._known import QUERY_SIZE
 if TYPE_CHECKING:
     from aiida_limap.engines.screening.labels import LabelledSet
 
-__all__ = ['match_with_dataset']
+__all__ = ['compositions_of', 'dataset_uuids', 'match_with_dataset']
 
 _HULL = 'energy_above_hull_eV_per_atom'
 
@@ -35,7 +35,7 @@ def match_with_dataset(labelled: LabelledSet, name: str) -> tuple[LabelledSet, d
 
     wanted = {composition_key(row.pymatgen_composition) for row in labelled if row.structure is None}
     found: list[tuple[float, int, str, str]] = []
-    for place, (uuid, source, composition) in enumerate(_compositions(_uuids(name))):
+    for place, (uuid, source, composition) in enumerate(compositions_of(dataset_uuids(name))):
         if composition_key(composition) in wanted:
             hull = (source.get('extras') or {}).get(_HULL)
             energy = math.inf if hull is None else float(hull)
@@ -53,7 +53,12 @@ def match_with_dataset(labelled: LabelledSet, name: str) -> tuple[LabelledSet, d
     return matched, known
 
 
-def _uuids(name: str) -> Sequence[str]:
+def dataset_uuids(name: str) -> Sequence[str]:
+    """Return the structures of a dataset.
+
+    :param name: name of the dataset (its group is ``limap/<name>``).
+    :raises ImporterError: if there is no such dataset.
+    """
     from aiida.common.exceptions import NotExistent
 
     from aiida_limap.groups.dataset import DatasetGroup
@@ -70,8 +75,11 @@ def _uuids(name: str) -> Sequence[str]:
     return dataset.structure_uuids
 
 
-def _compositions(uuids: Sequence[str]) -> Iterator[tuple[str, Mapping[str, Any], Any]]:
-    """Yield UUID, source and composition of structures, in their order, without loading the nodes."""
+def compositions_of(uuids: Sequence[str]) -> Iterator[tuple[str, Mapping[str, Any], Any]]:
+    """Yield UUID, source and composition of structures, in their order, without loading the nodes.
+
+    :param uuids: the structures; those that are not in the profile are left out.
+    """
     from aiida import orm
     from pymatgen.core import Composition
 

@@ -9,6 +9,8 @@ from plugins_aiida import make_dataset, make_structure
 from plugins_clusters import clustered
 from plugins_phonons import write_springs
 
+from aiida_limap.cli.choosing import dataset_of_group
+
 __all__ = ['clustered']
 
 
@@ -142,3 +144,38 @@ def test_clusters_are_listed_and_shown(run, fails, clustered):
     assert json.loads(run('phonons', 'show', '--compound', 'mp-0', '--json').stdout)['values']['cluster_ward'] == 0
     assert 'no compound' in fails('phonons', 'show', '--compound', 'KCl')
     assert 'choose --raw or --json' in fails('phonons', 'list', '--raw', '--json')
+
+
+def test_diffusivities_go_from_a_file_into_a_launch(run, fails, submitted, tmp_path):
+    folder = tmp_path / 'data'
+    folder.mkdir()
+    write_springs(folder, 'moving', 0.6, ('Cl', 'Li'))
+    run('import', 'phonons', folder, '--name', 'moving')
+    (tmp_path / 'd.csv').write_text('formula,800,1000\nLiCl,1e-6,2e-6\nNaCl,0,0\n')
+    assert 'no row can be taken; the first one, LiCl: it has a formula only' in fails(
+        'import', 'diffusivities', 'd.csv'
+    )
+    result = run('import', 'diffusivities', 'd.csv', '--match', 'moving', '--report', 'd.md')
+    assert '1 compounds at 2 temperatures, 800 to 1000 K (1 rows left out) in table' in result.stdout
+    assert 'left out NaCl: no structure of moving has its id or formula' in result.stderr
+    assert 'To cite' not in (tmp_path / 'd.md').read_text()
+    document = json.loads(run('import', 'diffusivities', 'd.csv', '--match', 'moving', '--json').stdout)
+    assert document['matches'] == {'formula': 1}
+    table = run('import', 'diffusivities', 'd.csv', '--match', 'moving', '--raw').stdout.strip()
+    assert document['table_pk'] == int(table)
+
+    options = ['launch', 'phonons', '--group', 'moving', '--code', 'limap-test@localhost', '--protocol', 'fast']
+    run(*options, '--diffusivities', table, '--diffusivity-temperature', '1000')
+    (builder,) = submitted
+    assert builder.cluster.diffusivities.pk == int(table)
+    assert builder.cluster.parameters['diffusivity_temperature_K'] == 1000
+    options += ['--diffusivities']
+    sentence = fails(*options, table, '--diffusivity-temperature', '900')
+    assert 'has no diffusivities at 900 K, but at 800, 1000 K; choose one of them' in sentence
+    assert 'no table of diffusivities 999999' in fails(*options, '999999')
+    assert 'is a DatasetData, not a table of diffusivities' in fails(*options, dataset_of_group('moving').pk)
+    (tmp_path / 'other.csv').write_text('id,800\nmp-1,1e-6\n')
+    other = run('import', 'diffusivities', 'other.csv', '--raw').stdout.strip()
+    assert 'has a diffusivity of none of the 1 compounds of the dataset' in fails(*options, other)
+    assert 'leave out --group' in fails('launch', 'phonons', '--demo', '--diffusivities', table)
+    assert len(submitted) == 1
