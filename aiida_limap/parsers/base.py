@@ -110,6 +110,20 @@ class EngineParser(Parser):
             orm.Dict({**facts, 'engine_version': results.engine_version, 'complete': results.complete}),
         )
 
+    def attach_model(self, label: str, data: type[orm.Data], path: Path, directory: Path) -> None:
+        """Attach a model.
+
+        :param label: label of the output.
+        :param data: class of its node.
+        :param path: the model file.
+        :param directory: folder with the retrieved files.
+        :raises OSError: if the file is missing.
+        :raises ValueError: if it is no model of this kind.
+        """
+        if not path.is_file():
+            raise FileNotFoundError(f'there is no file {path.relative_to(directory)}.')
+        self.out(label, data(path))
+
     def input_or_none(self, name: str) -> Any:
         """Return an input of the job, or None where it was not given.
 

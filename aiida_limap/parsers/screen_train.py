@@ -70,9 +70,7 @@ class ScreenTrainParser(EngineParser):
             raise ValueError('the results name no model')
         for name in names:
             path = directory / MODELS / f'{name}.safetensors'
-            if not path.is_file():
-                raise FileNotFoundError(f'there is no file {path.relative_to(directory)}.')
-            self.out(f'{MODELS}.{name}', ScreeningModelData(path))
+            self.attach_model(f'{MODELS}.{name}', ScreeningModelData, path, directory)
 
 
 def _predictions(results: Results) -> TableData:

@@ -98,9 +98,7 @@ class TrainParser(EngineParser):
             if item.values.get('kept'):
                 paths[f'{MODELS}.{item.id}'] = directory / MODELS / f'{item.id}.safetensors'
         for label, path in paths.items():
-            if not path.is_file():
-                raise FileNotFoundError(f'there is no file {path.relative_to(directory)}.')
-            self.out(label, AutoencoderData(path))
+            self.attach_model(label, AutoencoderData, path, directory)
 
     def _attach_facts(self, results: Results) -> None:
         """Attach parameters and the losses by epoch, also those of a training that was stopped."""
