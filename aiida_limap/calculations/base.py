@@ -29,6 +29,7 @@ __all__ = [
     'StructuresCalculation',
     'add_inputs_validator',
     'define_batch_exit_codes',
+    'define_out_of_walltime',
     'engine_version_of',
     'target_of',
     'validate_structures',
@@ -271,18 +272,26 @@ def _define_exit_codes(spec: CalcJobProcessSpec) -> None:
     spec.exit_code(350, 'ERROR_UNEXPECTED_PARSER_EXCEPTION', 'The parser met an unexpected error: {exception}', **lost)
 
 
+def define_out_of_walltime(spec: CalcJobProcessSpec, advice: str) -> None:
+    """Define the exit code of a job that was stopped before its end.
+
+    :param spec: the specification to fill.
+    :param advice: what was kept, or what to do, as the end of the sentence.
+    """
+    spec.exit_code(
+        400,
+        'ERROR_OUT_OF_WALLTIME',
+        f'The job was stopped before its end, most likely by its wallclock limit; {advice}',
+        invalidates_cache=True,
+    )
+
+
 def define_batch_exit_codes(spec: CalcJobProcessSpec) -> None:
     """Define the exit codes of jobs that give one row per structure.
 
     :param spec: the specification to fill.
     """
-    spec.exit_code(
-        400,
-        'ERROR_OUT_OF_WALLTIME',
-        'The job was stopped before its end, most likely by its wallclock limit; the rows of {n_done} of '
-        '{n_structures} structures were kept.',
-        invalidates_cache=True,
-    )
+    define_out_of_walltime(spec, 'the rows of {n_done} of {n_structures} structures were kept.')
     spec.exit_code(
         411,
         'ERROR_ALL_STRUCTURES_FAILED',

@@ -17,7 +17,7 @@ from aiida_limap.calculations._phonon_tables import (
     feature_arrays,
     label_rows,
 )
-from aiida_limap.calculations.base import EngineCalculation, add_inputs_validator
+from aiida_limap.calculations.base import EngineCalculation, add_inputs_validator, define_out_of_walltime
 from aiida_limap.data.table import TableData
 from aiida_limap.formats.arrays import write_arrays
 
@@ -71,13 +71,7 @@ class ClusterPhononsCalculation(EngineCalculation):
             help='Linkage of the dendrogram, two principal components of the features, and the curves that the number '
             'of clusters was chosen by.',
         )
-        spec.exit_code(
-            400,
-            'ERROR_OUT_OF_WALLTIME',
-            'The job was stopped before its end, most likely by its wallclock limit; ask for more time, or for fewer '
-            'resamples.',
-            invalidates_cache=True,
-        )
+        define_out_of_walltime(spec, 'ask for more time, or for fewer resamples.')
         spec.exit_code(436, 'ERROR_NOTHING_TO_CLUSTER', 'The compounds cannot be clustered: {reason}')
 
     def write_inputs(self, directory: Path) -> dict[str, str]:

@@ -9,7 +9,7 @@ from typing import Any
 from aiida import orm
 from aiida.engine import CalcJobProcessSpec
 
-from aiida_limap.calculations.base import EngineCalculation, add_inputs_validator
+from aiida_limap.calculations.base import EngineCalculation, add_inputs_validator, define_out_of_walltime
 from aiida_limap.data.screening_model import ScreeningModelData
 from aiida_limap.data.table import TableData
 from aiida_limap.formats.screen_job import CHECK_MODEL_FILE
@@ -61,13 +61,7 @@ class ScreenCalculation(EngineCalculation):
             'the model learnt from (1 at the limit of its range) and whether it is within (1), and with a second model '
             'its probability and whether both agree (1).',
         )
-        spec.exit_code(
-            400,
-            'ERROR_OUT_OF_WALLTIME',
-            'The job was stopped before its end, most likely by its wallclock limit; the hits of {n_done} of '
-            '{n_systems} systems were kept.',
-            invalidates_cache=True,
-        )
+        define_out_of_walltime(spec, 'the hits of {n_done} of {n_systems} systems were kept.')
         spec.exit_code(435, 'ERROR_OPTIONS_NOT_USABLE', 'The screening cannot be done as it was asked for: {reason}')
 
     def write_inputs(self, directory: Path) -> dict[str, str]:

@@ -13,7 +13,7 @@ from aiida.engine import CalcJobProcessSpec
 
 from aiida_limap.calculations._descriptors import COLUMNS_FILE, write_columns
 from aiida_limap.calculations._labels import check_features, check_labels, label_arrays
-from aiida_limap.calculations.base import EngineCalculation, add_inputs_validator
+from aiida_limap.calculations.base import EngineCalculation, add_inputs_validator, define_out_of_walltime
 from aiida_limap.data.screening_model import ScreeningModelData
 from aiida_limap.data.table import TableData
 from aiida_limap.formats.arrays import write_arrays
@@ -68,13 +68,7 @@ class ScreenTrainCalculation(EngineCalculation):
         spec.exit_code(
             306, 'ERROR_MODEL_MISSING', 'The training left no model that can be used: {reason}', invalidates_cache=True
         )
-        spec.exit_code(
-            400,
-            'ERROR_OUT_OF_WALLTIME',
-            'The job was stopped before its end, most likely by its wallclock limit; ask for more time, or for fewer '
-            'models.',
-            invalidates_cache=True,
-        )
+        define_out_of_walltime(spec, 'ask for more time, or for fewer models.')
         spec.exit_code(434, 'ERROR_LABELS_NOT_USABLE', 'Nothing can be learnt from the labels: {reason}')
         spec.exit_code(
             433, 'ERROR_DEVICE_NOT_AVAILABLE', 'The device is not available: {reason}', invalidates_cache=True

@@ -20,7 +20,7 @@ from aiida_limap.calculations._descriptors import (
     training_parts,
     write_columns,
 )
-from aiida_limap.calculations.base import EngineCalculation, add_inputs_validator, target_of
+from aiida_limap.calculations.base import EngineCalculation, add_inputs_validator, define_out_of_walltime, target_of
 from aiida_limap.common.training import GRID
 from aiida_limap.data.autoencoder import AutoencoderData
 from aiida_limap.data.table import TableData
@@ -157,13 +157,7 @@ def _define_exit_codes(spec: CalcJobProcessSpec) -> None:
     spec.exit_code(
         306, 'ERROR_MODEL_MISSING', 'The training left no model that can be used: {reason}', invalidates_cache=True
     )
-    spec.exit_code(
-        400,
-        'ERROR_OUT_OF_WALLTIME',
-        'The job was stopped before its end, most likely by its wallclock limit; a job with its remote_folder as '
-        'checkpoints goes on from there.',
-        invalidates_cache=True,
-    )
+    define_out_of_walltime(spec, 'a job with its remote_folder as checkpoints goes on from there.')
     spec.exit_code(430, 'ERROR_LOSS_NOT_FINITE', 'The loss is not finite; lower the learning rate: {reason}')
     spec.exit_code(
         432,
