@@ -103,8 +103,8 @@ def define_outputs(spec: WorkChainSpec) -> None:
         'hits',
         valid_type=TableData,
         help='One row per composition that passes the funnel, the best first: score and probability (pure numbers), '
-        'molar mass (g/mol), cost (USD/kg), distance to the training (1 at the limit of its range), second opinion, and '
-        'the nearest known compound.',
+        'molar mass (g/mol), cost (USD/kg), distance to the training (1 at the limit of its range), second opinion, '
+        'and the nearest known compound.',
     )
     spec.output_namespace(
         'models', valid_type=ScreeningModelData, dynamic=True, required=False, help='The trained models by kind.'
