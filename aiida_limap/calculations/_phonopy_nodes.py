@@ -60,7 +60,7 @@ def phonopy_of_node(node: Data) -> Phonopy:
         )
     if not is_phonopy_node(node):
         raise PhonopyNodeError(
-            f'it is a {str(node.node_type).rstrip(".").rpartition(".")[2]}, and none of {", ".join(_names())}'
+            f'its type is {str(node.node_type).rstrip(".").rpartition(".")[2]}, and none of {", ".join(_names())}'
         )
     attributes = node.base.attributes.all
     missing = [name for name in _NEEDED if attributes.get(name) is None]

@@ -102,7 +102,7 @@ def test_what_holds_no_phonons_is_refused_and_leaves_no_process(nodes):
     for words in (
         'which holds displacements and no forces',
         'displaced supercells are missing: the calculations are not done',
-        'it is a Dict, and none of PhonopyData',
+        'its type is Dict, and none of PhonopyData',
     ):
         assert words in str(caught.value)
     assert orm.QueryBuilder().append(orm.ProcessNode).count() == before
