@@ -50,6 +50,7 @@ _EXIT_ADVICE: Mapping[int, str] = {
     305: f'its files are incomplete: {_AGAIN}',
     306: _LOG,
     307: _LOG,
+    308: _LOG,
     312: f'it was stopped: {_AGAIN}',
     320: 'run `verdi code test` on its code; on the computer, `pip install aiida-limap` brings the engine',
     321: 'install the same release of aiida-limap on both machines',

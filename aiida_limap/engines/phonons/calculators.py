@@ -128,7 +128,8 @@ def load_calculator(name: str, parameters: Mapping[str, Any] | None = None) -> A
         raise
     except ImportError as error:
         raise InputError(f'the calculator {name!r} needs a package that is not installed ({error})') from error
-    except (TypeError, ValueError, OSError, RuntimeError) as error:
+    except Exception as error:
+        # What makes a calculator is code of others, and may raise anything.
         raise InputError(f'the calculator {name!r} cannot be made with {dict(parameters or {})} ({error})') from error
 
 

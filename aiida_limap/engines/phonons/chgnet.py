@@ -11,6 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from aiida_limap.engines.devices import check_device
 from aiida_limap.engines.errors import InputError
 
 __all__ = ['DISPLACEMENT_ANGSTROM', 'MODELS', 'NOTE', 'chgnet_calculator']
@@ -44,6 +45,7 @@ def chgnet_calculator(*, model: str = '0.3.0', weights: str | None = None, devic
     if weights is not None and not Path(weights).is_file():
         raise InputError(f'there is no file of weights {weights}')
     kind = _calculator_class()
+    check_device(device)
     from ase.data import chemical_symbols
     from chgnet.model import CHGNet
 

@@ -17,6 +17,7 @@ from aiida_limap.engines.phonons import chgnet as chgnet_module
 from aiida_limap.engines.phonons import phonon_modes
 from aiida_limap.engines.phonons.calculators import (
     CalculatorOptions,
+    calculator_info,
     calculator_names,
     load_calculator,
     phonons_from_calculator,
@@ -228,3 +229,31 @@ def test_chgnet_computes_phonons_and_says_that_they_are_qualitative(capfd):
     assert source.phonopy.unitcell.cell[0, 0] == pytest.approx(5.15, abs=0.03)
     modes = phonon_modes(source.phonopy, mesh=(1, 1, 1), refinements=0)
     assert 4.0 < modes.frequencies_THz.max() < 9.0
+
+
+def test_chgnet_on_a_device_that_is_not_there_is_refused_with_a_sentence():
+    pytest.importorskip('chgnet', reason='CHGNet is of the extra mlip')
+    with pytest.raises(InputError, match=r"device 'nowhere' is not available here"):
+        load_calculator('chgnet', {'device': 'nowhere'})
+
+
+def test_chgnet_says_which_weights_and_elements_it_has():
+    pytest.importorskip('chgnet', reason='CHGNet is of the extra mlip')
+    first, second = (calculator_info(load_calculator('chgnet', {'model': model})) for model in ('0.3.0', '0.2.0'))
+    assert len(first['elements']) == 94 and 'Li' in first['elements']
+    assert len(first['checksum']) == 64
+    assert first['checksum'] != second['checksum']
+
+
+def test_whatever_the_maker_of_a_calculator_raises_is_told(monkeypatch):
+    entry = EntryPoint('broken', 'plugins_broken_calculator:make', module.CALCULATORS_GROUP)
+    broken = type(sys)('plugins_broken_calculator')
+
+    def make():
+        raise AssertionError('no GPU')
+
+    broken.make = make
+    monkeypatch.setitem(sys.modules, 'plugins_broken_calculator', broken)
+    monkeypatch.setattr(module, 'entry_points', lambda group: [entry])
+    with pytest.raises(InputError, match=r"'broken' cannot be made with {} \(no GPU\)"):
+        load_calculator('broken')
