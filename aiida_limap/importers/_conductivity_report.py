@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from aiida_limap.importers._entries import ImporterError
-from aiida_limap.importers._report import check_report_path
+from aiida_limap.importers._report import WrittenReport
 
 if TYPE_CHECKING:
     from aiida_limap.data.table import TableData
@@ -20,7 +17,7 @@ __all__ = ['ConductivityReport']
 
 
 @dataclass
-class ConductivityReport:
+class ConductivityReport(WrittenReport):
     """What an import of conductivities did.
 
     :param labelled: the rows, with what was left out.
@@ -68,17 +65,3 @@ class ConductivityReport:
         if self.labelled.citations:
             lines += ['## To cite', '', *(f'- {citation}' for citation in self.labelled.citations), '']
         return '\n'.join(lines) + ('' if self.structures is None else '\n' + self.structures.as_text())
-
-    def write(self, path: Path) -> None:
-        """Write the report to a file, as Markdown or JSON by its suffix.
-
-        :param path: a file that ends in ``.md`` or ``.json``.
-        :raises ImporterError: if the suffix is another one, or the file cannot be written.
-        """
-        check_report_path(path)
-        as_json = path.suffix.lower() == '.json'
-        text = json.dumps(self.as_dict(), indent=1, ensure_ascii=False) + '\n' if as_json else self.as_text()
-        try:
-            path.write_text(text, encoding='utf-8')
-        except OSError as error:
-            raise ImporterError(f'the report cannot be written to {path}: {error.strerror}') from error

@@ -14,11 +14,39 @@ if TYPE_CHECKING:
     from aiida_limap.data.dataset import DatasetData
     from aiida_limap.groups.dataset import DatasetGroup
 
-__all__ = ['ImportReport', 'Tally', 'check_report_path']
+__all__ = ['ImportReport', 'Tally', 'WrittenReport', 'check_report_path']
 
 _SUFFIXES = ('.md', '.json')
 #: Lists of names in a text are cut after this many; the JSON holds them all.
 _SHOWN = 20
+
+
+class WrittenReport:
+    """A report that can be written to a file."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the report as plain values for JSON."""
+        raise NotImplementedError
+
+    def as_text(self) -> str:
+        """Return the report as Markdown."""
+        raise NotImplementedError
+
+    def write(self, path: Path) -> None:
+        """Write the report to a file, as Markdown or JSON by its suffix.
+
+        :param path: a file that ends in ``.md`` or ``.json``.
+        :raises ImporterError: if the suffix is another one, or the file cannot be written.
+        """
+        check_report_path(path)
+        if path.suffix.lower() == '.json':
+            text = json.dumps(self.as_dict(), indent=1, ensure_ascii=False) + '\n'
+        else:
+            text = self.as_text()
+        try:
+            path.write_text(text, encoding='utf-8')
+        except OSError as error:
+            raise ImporterError(f'the report cannot be written to {path}: {error.strerror}') from error
 
 
 @dataclass
@@ -75,7 +103,7 @@ class Tally:
 
 
 @dataclass
-class ImportReport:
+class ImportReport(WrittenReport):
     """What an import did.
 
     :param dataset: the dataset node.
@@ -167,22 +195,6 @@ class ImportReport:
         if stated:
             lines.append('licences: ' + ', '.join(f'{name} ({count})' for name, count in stated.items()))
         return '\n'.join(lines)
-
-    def write(self, path: Path) -> None:
-        """Write the report to a file, as Markdown or JSON by its suffix.
-
-        :param path: a file that ends in ``.md`` or ``.json``.
-        :raises ImporterError: if the suffix is another one, or the file cannot be written.
-        """
-        check_report_path(path)
-        if path.suffix.lower() == '.json':
-            text = json.dumps(self.as_dict(), indent=1, ensure_ascii=False) + '\n'
-        else:
-            text = self.as_text()
-        try:
-            path.write_text(text, encoding='utf-8')
-        except OSError as error:
-            raise ImporterError(f'the report cannot be written to {path}: {error.strerror}') from error
 
 
 def check_report_path(path: Path | None) -> None:

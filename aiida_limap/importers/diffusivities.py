@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from aiida_limap import __version__
 from aiida_limap.importers._diffusivity_file import UNITS, DiffusivityFile, DiffusivityRow, read_diffusivities
 from aiida_limap.importers._entries import ImporterError, Refusal
 from aiida_limap.importers._parsing import md5_of
-from aiida_limap.importers._report import check_report_path
+from aiida_limap.importers._report import WrittenReport
 
 if TYPE_CHECKING:
     from aiida_limap.data.table import TableData
@@ -45,7 +44,7 @@ class _Match:
 
 
 @dataclass(frozen=True)
-class DiffusivityReport:
+class DiffusivityReport(WrittenReport):
     """What an import of diffusivities did.
 
     :param table: the stored table.
@@ -101,20 +100,6 @@ class DiffusivityReport:
         if self.table.metadata['citations']:
             lines += ['## To cite', '', *(f'- {citation}' for citation in self.table.metadata['citations']), '']
         return '\n'.join(lines)
-
-    def write(self, path: Path) -> None:
-        """Write the report to a file, as Markdown or JSON by its suffix.
-
-        :param path: a file that ends in ``.md`` or ``.json``.
-        :raises ImporterError: if the suffix is another one, or the file cannot be written.
-        """
-        check_report_path(path)
-        as_json = path.suffix.lower() == '.json'
-        text = json.dumps(self.as_dict(), indent=1, ensure_ascii=False) + '\n' if as_json else self.as_text()
-        try:
-            path.write_text(text, encoding='utf-8')
-        except OSError as error:
-            raise ImporterError(f'the report cannot be written to {path}: {error.strerror}') from error
 
 
 def import_diffusivities(
