@@ -23,6 +23,7 @@ __all__ = [
     'layout_options',
     'layout_overrides',
     'load_dataset',
+    'load_named',
     'load_phonons',
     'load_usable',
     'parameters_option',
@@ -216,21 +217,32 @@ def dataset_of_group(label: str) -> DatasetData:
     return dataset
 
 
+def load_named(identifier: str, what: str, advice: str = '') -> orm.Node:
+    """Return a node.
+
+    :param identifier: its pk or UUID.
+    :param what: what it should be.
+    :param advice: how to get one, as the end of a sentence.
+    :raises click.ClickException: if there is none.
+    """
+    from aiida import orm
+    from aiida.common.exceptions import MultipleObjectsError, NotExistent
+
+    try:
+        return orm.load_node(int(identifier) if identifier.isdecimal() else identifier)
+    except (NotExistent, MultipleObjectsError, ValueError, OverflowError) as error:
+        raise click.ClickException(f'no {what} {identifier}: {error}{advice}') from error
+
+
 def load_dataset(identifier: str) -> DatasetData:
     """Return a dataset node.
 
     :param identifier: its pk or UUID.
     :raises click.ClickException: if there is none.
     """
-    from aiida import orm
-    from aiida.common.exceptions import MultipleObjectsError, NotExistent
-
     from aiida_limap.data.dataset import DatasetData as Dataset
 
-    try:
-        node = orm.load_node(int(identifier) if identifier.isdigit() else identifier)
-    except (NotExistent, MultipleObjectsError, ValueError) as error:
-        raise click.ClickException(f'no dataset {identifier}: {error}') from error
+    node = load_named(identifier, 'dataset')
     if not isinstance(node, Dataset):
         raise click.ClickException(f'node {identifier} is a {type(node).__name__}, not a dataset')
     return node

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from aiida_limap.cli.base import with_profile
+from aiida_limap.cli.choosing import load_named
 
 if TYPE_CHECKING:
     from aiida_limap.data.dataset import DatasetData
@@ -77,18 +78,10 @@ def load_diffusivities(identifier: str) -> TableData:
     :param identifier: its pk or UUID.
     :raises click.ClickException: if there is none, or it holds something else.
     """
-    from aiida import orm
-    from aiida.common.exceptions import MultipleObjectsError, NotExistent
-
     from aiida_limap.calculations._phonon_tables import check_diffusivities
     from aiida_limap.data.table import TableData as Table
 
-    try:
-        node = orm.load_node(int(identifier) if identifier.isdecimal() else identifier)
-    except (NotExistent, MultipleObjectsError, ValueError, OverflowError) as error:
-        raise click.ClickException(
-            f'no table of diffusivities {identifier}: {error}; `aiida-limap import diffusivities FILE` makes one'
-        ) from error
+    node = load_named(identifier, 'table of diffusivities', '; `aiida-limap import diffusivities FILE` makes one')
     if not isinstance(node, Table):
         raise click.ClickException(f'node {identifier} is a {type(node).__name__}, not a table of diffusivities')
     message = check_diffusivities(node)

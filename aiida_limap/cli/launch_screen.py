@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from aiida_limap.cli.base import DEFAULT_CODE, counting_bar, load_code, require_daemon, with_profile
-from aiida_limap.cli.choosing import dataset_of_group, load_dataset
+from aiida_limap.cli.choosing import dataset_of_group, load_dataset, load_named
 from aiida_limap.cli.submitting import submit_and_tell, submit_options, watch_for
 from aiida_limap.common.screening import MODEL_NAMES
 
@@ -180,18 +180,10 @@ def load_labels(identifier: str) -> TableData:
     :param identifier: its pk or UUID.
     :raises click.ClickException: if there is none, or models cannot learn from it.
     """
-    from aiida import orm
-    from aiida.common.exceptions import MultipleObjectsError, NotExistent
-
     from aiida_limap.calculations._labels import check_labels
     from aiida_limap.data.table import TableData as Table
 
-    try:
-        node = orm.load_node(int(identifier) if identifier.isdecimal() else identifier)
-    except (NotExistent, MultipleObjectsError, ValueError, OverflowError) as error:
-        raise click.ClickException(
-            f'no table of labels {identifier}: {error}; `aiida-limap import conductivities embedded` makes one'
-        ) from error
+    node = load_named(identifier, 'table of labels', '; `aiida-limap import conductivities embedded` makes one')
     if not isinstance(node, Table):
         raise click.ClickException(f'node {identifier} is a {type(node).__name__}, not a table of conductivities')
     message = check_labels(node)
