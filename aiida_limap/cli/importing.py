@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,9 +14,9 @@ from aiida_limap.cli.base import counting_bar, with_profile
 from aiida_limap.cli.import_options import max_unpacked_option, order_option, report_options
 
 if TYPE_CHECKING:
-    from aiida_limap.importers.base import ImportReport, Refusal
+    from aiida_limap.importers.base import ImportReport
 
-__all__ = ['import_group', 'print_report']
+__all__ = ['import_group', 'print_entries', 'print_report']
 
 #: Module and attribute of the commands that stand in modules of their own.
 _COMMANDS = {
@@ -147,16 +148,22 @@ def print_report(report: ImportReport, as_json: bool = False, path: Path | None 
     if as_json:
         click.echo(json.dumps(report.as_dict(), indent=1))
     else:
-        _print_entries('left out', report.refused)
-        _print_entries('note:', report.notes)
+        print_entries('left out', [(entry.name, entry.reason) for entry in report.refused])
+        print_entries('note:', [(entry.name, entry.reason) for entry in report.notes])
         click.echo(report.summary())
     if path is not None:
         report.write(path)
         click.echo(f'the report is in {path}', err=True)
 
 
-def _print_entries(word: str, entries: list[Refusal]) -> None:
-    for entry in entries[:_SHOWN]:
-        click.echo(f'{word} {entry.name}: {entry.reason}', err=True)
-    if len(entries) > _SHOWN:
-        click.echo(f'{word} {len(entries) - _SHOWN} more, which --report FILE or --json list', err=True)
+def print_entries(word: str, entries: Sequence[tuple[str, str]], shown: int = _SHOWN) -> None:
+    """Print on standard error what became of some entries, and how many are not named.
+
+    :param word: what became of them.
+    :param entries: name and reason of each.
+    :param shown: how many are named.
+    """
+    for name, reason in entries[:shown]:
+        click.echo(f'{word} {name}: {reason}', err=True)
+    if len(entries) > shown:
+        click.echo(f'{word} {len(entries) - shown} more, which --report FILE or --json list', err=True)

@@ -158,14 +158,12 @@ def _import(kind: str, *, file: Path, as_json: bool, report: Path | None, **opti
 
 
 def _print(done: ConductivityReport, as_json: bool, path: Path | None) -> None:
+    from aiida_limap.cli.importing import print_entries
+
     if as_json:
         click.echo(json.dumps(done.as_dict(), indent=1))
     else:
-        left_out = done.labelled.left_out
-        for entry in left_out[:_SHOWN]:
-            click.echo(f'left out {entry.id}: {entry.reason}', err=True)
-        if len(left_out) > _SHOWN:
-            click.echo(f'left out {len(left_out) - _SHOWN} more, which --report FILE or --json list', err=True)
+        print_entries('left out', [(entry.id, entry.reason) for entry in done.labelled.left_out], _SHOWN)
         click.echo(done.summary())
     if path is not None:
         done.write(path)

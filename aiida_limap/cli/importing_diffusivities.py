@@ -46,6 +46,7 @@ def diffusivities_command(file: Path, report: Path | None, raw: bool, as_json: b
       aiida-limap import diffusivities data_kasper_full.csv --citation https://github.com/gabkrenzer/fast-ion-descriptors
       aiida-limap import diffusivities mine.csv --match phonondb --unit m2/s --report diffusivities.md
     """
+    from aiida_limap.cli.importing import print_entries
     from aiida_limap.importers.base import check_report_path
     from aiida_limap.importers.diffusivities import import_diffusivities
 
@@ -62,10 +63,7 @@ def diffusivities_command(file: Path, report: Path | None, raw: bool, as_json: b
     if as_json:
         click.echo(json.dumps(done.as_dict(), indent=1))
     else:
-        for entry in done.refused[:_SHOWN]:
-            click.echo(f'left out {entry.name}: {entry.reason}', err=True)
-        if len(done.refused) > _SHOWN:
-            click.echo(f'left out {len(done.refused) - _SHOWN} more, which --report FILE or --json list', err=True)
+        print_entries('left out', [(entry.name, entry.reason) for entry in done.refused], _SHOWN)
         click.echo(done.table.pk if raw else done.summary())
     if report is not None:
         done.write(report)
