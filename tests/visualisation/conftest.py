@@ -169,17 +169,42 @@ def browser() -> Iterator[Any]:
         instance.close()
 
 
+def watched(page: Any) -> tuple[list[str], list[str]]:
+    """Return everything that goes wrong on a page from now on, and every request that it makes."""
+    problems: list[str] = []
+    requests: list[str] = []
+    page.on('pageerror', lambda error: problems.append(str(error)))
+    page.on('console', lambda note: problems.append(note.text) if note.type == 'error' else None)
+    page.on('request', lambda request: requests.append(request.url))
+    return problems, requests
+
+
+@pytest.fixture
+def open_written(browser: Any, tmp_path: Path) -> Iterator[Callable[..., tuple[Any, list[str], list[str]]]]:
+    """Return a function that writes a report as a page and opens it; it returns the page, its problems and requests."""
+    pages = []
+
+    def show(write: Any, awaited: str, report: Any, pictures: Any = None, **options: Any) -> Any:
+        path = write(report, tmp_path / 'report.html', pictures or {})
+        page = browser.new_page(**{'viewport': {'width': 1366, 'height': 768}, **options})
+        pages.append(page)
+        problems, requests = watched(page)
+        page.goto(path.as_uri())
+        page.wait_for_selector(awaited)
+        return page, problems, requests
+
+    yield show
+    for page in pages:
+        page.close()
+
+
 class Session:
     """A page in the browser, with everything that went wrong and every request that it made."""
 
     def __init__(self, browser: Any, path: Path, **options: Any) -> None:
-        self.requests: list[str] = []
-        self.problems: list[str] = []
         self.context = browser.new_context(**{'viewport': {'width': 1366, 'height': 768}, **options})
         self.page = self.context.new_page()
-        self.page.on('request', lambda request: self.requests.append(request.url))
-        self.page.on('pageerror', lambda error: self.problems.append(str(error)))
-        self.page.on('console', lambda note: self.problems.append(note.text) if note.type == 'error' else None)
+        self.problems, self.requests = watched(self.page)
         self.page.goto(path.resolve().as_uri(), timeout=120_000)
         self.page.wait_for_function('window.limap && (limap.ready || limap.errors.length)', timeout=120_000)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
+from functools import partial
 
 import pytest
 from plugins_invented_phonons import invented_phonon_report
@@ -22,24 +23,8 @@ def report():
 
 
 @pytest.fixture
-def open_page(browser, tmp_path):
-    pages = []
-
-    def show(report, pictures=None, **options):
-        problems, requests = [], []
-        path = write_phonon_page(report, tmp_path / 'phonons.html', pictures or {})
-        page = browser.new_page(**{'viewport': {'width': 1366, 'height': 768}, **options})
-        pages.append(page)
-        page.on('pageerror', lambda error: problems.append(str(error)))
-        page.on('console', lambda note: problems.append(note.text) if note.type == 'error' else None)
-        page.on('request', lambda request: requests.append(request.url))
-        page.goto(path.as_uri())
-        page.wait_for_selector('#explore:visible')
-        return page, problems, requests
-
-    yield show
-    for page in pages:
-        page.close()
+def open_page(open_written):
+    return partial(open_written, write_phonon_page, '#explore:visible')
 
 
 def formulas(page):

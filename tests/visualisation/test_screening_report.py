@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import re
+from functools import partial
 
 import pytest
 from plugins_invented_screening import invented_screening
@@ -33,24 +34,8 @@ def pictures():
 
 
 @pytest.fixture
-def open_report(browser, tmp_path):
-    pages = []
-
-    def show(report, pictures=None, **options):
-        problems, requests = [], []
-        path = write_screening_report(report, tmp_path / 'report.html', pictures or {})
-        page = browser.new_page(**{'viewport': {'width': 1366, 'height': 768}, **options})
-        pages.append(page)
-        page.on('pageerror', lambda error: problems.append(str(error)))
-        page.on('console', lambda note: problems.append(note.text) if note.type == 'error' else None)
-        page.on('request', lambda request: requests.append(request.url))
-        page.goto(path.as_uri())
-        page.wait_for_selector('#theme:visible')
-        return page, problems, requests
-
-    yield show
-    for page in pages:
-        page.close()
+def open_report(open_written):
+    return partial(open_written, write_screening_report, '#theme:visible')
 
 
 def count(page):
