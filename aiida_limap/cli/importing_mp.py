@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -12,9 +12,10 @@ from aiida_limap.cli.base import counting_bar, with_profile
 from aiida_limap.cli.import_options import order_option, report_options
 
 if TYPE_CHECKING:
+    from aiida_limap.importers.base import ImportReport
     from aiida_limap.importers.materials_project import MaterialsProjectFilter
 
-__all__ = ['chosen_materials', 'filter_options', 'mp_command', 'print_terms']
+__all__ = ['chosen_materials', 'filter_options', 'mp_command', 'print_with_terms']
 
 
 def _words(context: click.Context, parameter: click.Parameter, value: str | None) -> tuple[str, ...]:
@@ -75,15 +76,22 @@ def chosen_materials(options: dict[str, Any]) -> MaterialsProjectFilter:
     )
 
 
-def print_terms(licences: Iterable[str]) -> None:
-    """Print on standard error what licences demand.
+def print_with_terms(done: ImportReport, as_json: bool, path: Path | None) -> None:
+    """Print what an import did, and what the licences ask for.
 
-    :param licences: those of what was imported.
+    :param done: the report.
+    :param as_json: as JSON instead of sentences.
+    :param path: file to which the whole report is written as well.
+    :raises ImporterError: if the file cannot be written.
     """
+    from aiida_limap.cli.importing import print_report
     from aiida_limap.importers.materials_project import LICENCE_TERMS
 
-    for licence in sorted(set(licences) & set(LICENCE_TERMS)):
+    print_report(done, as_json)
+    for licence in sorted(set(done.tally.licences) & set(LICENCE_TERMS)):
         click.echo(f'{licence}: {LICENCE_TERMS[licence]}', err=True)
+    if path is not None:
+        done.write(path)
 
 
 @click.command('mp')
@@ -105,7 +113,6 @@ def mp_command(name: str, *, order: bool, report: Path | None, as_json: bool, **
       aiida-limap import mp --name thiophosphates --chemsys Li-P-S --observed --report thiophosphates.md
       aiida-limap import mp --name two --ids mp-10499,mp-559776
     """
-    from aiida_limap.cli.importing import print_report
     from aiida_limap.importers.base import check_report_path
     from aiida_limap.importers.materials_project import import_materials_project
 
@@ -120,7 +127,4 @@ def mp_command(name: str, *, order: bool, report: Path | None, as_json: bool, **
             on_progress=on_progress,
             on_wait=lambda sentence: click.echo(sentence, err=True),
         )
-    print_report(done, as_json)
-    print_terms(done.tally.licences)
-    if report is not None:
-        done.write(report)
+    print_with_terms(done, as_json, report)

@@ -11,7 +11,7 @@ import click
 from aiida_limap.cli.base import counting_bar, with_profile
 from aiida_limap.cli.choosing import dataset_of_group, load_dataset
 from aiida_limap.cli.import_options import report_options
-from aiida_limap.cli.importing_mp import chosen_materials, filter_options, print_terms
+from aiida_limap.cli.importing_mp import chosen_materials, filter_options, print_with_terms
 
 if TYPE_CHECKING:
     from aiida_limap.data.dataset import DatasetData
@@ -52,7 +52,6 @@ def mp_phonons(
       aiida-limap import phonons mp --name two --ids mp-1138,mp-22905 --method dfpt
       aiida-limap import phonons mp --name points --from-dataset oxides
     """
-    from aiida_limap.cli.importing import print_report
     from aiida_limap.importers.base import ImporterError, check_report_path
     from aiida_limap.importers.materials_project_phonons import import_materials_project_phonons
 
@@ -69,10 +68,7 @@ def mp_phonons(
             on_progress=on_progress,
             on_wait=lambda sentence: click.echo(sentence, err=True),
         )
-    print_report(done, as_json)
-    print_terms(done.tally.licences)
-    if report is not None:
-        done.write(report)
+    print_with_terms(done, as_json, report)
 
 
 def _dataset(text: str) -> DatasetData:
