@@ -45,7 +45,9 @@ def task_of(entry: Listed, method: str | None = None) -> PhononTask | Refusal:
             return PhononTask(_plain(by_method[name][0]), name)
     others = ', '.join(sorted(name for name, ids in by_method.items() if ids))
     if others:
-        return Refusal(entry.id, f'the Materials Project has its phonons by {others}, not by {method or METHODS}')
+        return Refusal(
+            entry.id, f'the Materials Project has its phonons by {others}, not by {method or ", ".join(METHODS)}'
+        )
     return Refusal(entry.id, 'the Materials Project has no phonons of it')
 
 
@@ -83,8 +85,9 @@ class PhononProject(MaterialsProject):
         # The search of the client takes one method; the answers tell theirs.
         ids = list(dict.fromkeys(task.id for task in tasks))
         search = self._phonons.search
+        size = len(ids) * len(METHODS)
         documents = self._requests.ask(
-            lambda: search(identifiers=ids, fields=list(_FIELDS), chunk_size=len(tasks) + len(METHODS), num_chunks=1)
+            lambda: search(identifiers=ids, fields=list(_FIELDS), chunk_size=size, num_chunks=1)
         )
         found = {}
         for document in documents:

@@ -287,6 +287,7 @@ def _download(
         'last_updated': str(document.get('last_updated') or ''),
         'phonon_id': task.id,
         'phonon_method': task.method,
+        **({'code': str(document['code'])} if document.get('code') else {}),
         **source.get('extras', {}),
     }
     md5 = structure_md5(structure)

@@ -70,6 +70,7 @@ def test_densities_are_stored_with_crystals_and_origin(database):
             'last_updated': '2025-05-01T12:00:00Z',
             'phonon_id': source['extras']['phonon_id'],
             'phonon_method': 'dfpt',
+            'code': 'abinit',
         },
     }
     structure = orm.load_node(node.structure_uuid)
