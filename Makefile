@@ -49,8 +49,10 @@ lint: $(VENV)/.installed-tests
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# Files run in the order of tests/conftest.py. A test that hangs fails after a quarter of an hour, with its traceback,
+# and a worker that crashes ends the run: xdist may wait for ever for one that took its place.
 tests: $(VENV)/.installed-tests
-	$(BIN)/pytest -n auto --dist loadfile
+	$(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder --max-worker-restart 0 --timeout 900
 
 docs: $(VENV)/.installed-docs
 	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build/html

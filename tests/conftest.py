@@ -18,6 +18,45 @@ os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')
 os.environ.setdefault('OPENBLAS_NUM_THREADS', '1')
 
 
+TESTS = Path(__file__).parent
+#: Files in the order in which they start, the others follow: first what compiles the kernels that the engines of others
+#: load, then the longest, so that none of them is left to the end. Those with a daemon wait often and alternate with
+#: those that keep a processor busy.
+FIRST = (
+    'engines/bvff/test_bad_input.py',
+    'engines/descriptors/test_descriptors_task.py',
+    'workflows/test_encode_work_chain.py',
+    'test_end_to_end.py',
+    'workflows/test_caching.py',
+    'test_live_map.py',
+    'workflows/test_map_work_chain.py',
+    'test_bvff_daemon.py',
+    'test_benchmarks.py',
+    'workflows/test_screen_real_engine.py',
+    'workflows/test_handlers.py',
+    'test_train_daemon.py',
+    'workflows/test_featurize.py',
+    'workflows/test_phonon_clusters.py',
+    'calculations/test_training.py',
+    'workflows/test_bvff_base.py',
+    'test_examples.py',
+    'test_data_docs.py',
+    'visualisation/test_browser.py',
+    'visualisation/test_browser_explore.py',
+    'engines/autoencoder/test_batched.py',
+    'engines/screening/test_atom2vec.py',
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Start the longest files first; within a file nothing changes."""
+    places = {TESTS / name: place for place, name in enumerate(FIRST)}
+    missing = [path.name for path in places if not path.is_file()]
+    if missing:
+        raise pytest.UsageError(f'tests/conftest.py names files that are no more: {", ".join(missing)}')
+    items.sort(key=lambda item: places.get(item.path, len(FIRST)))
+
+
 #: Folder in memory for temporary files, and what must be free in it: a run of all tests writes a quarter of that.
 MEMORY, NEEDED_BYTES = Path('/dev/shm'), 2 * 1024**3
 
