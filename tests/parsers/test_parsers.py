@@ -258,8 +258,8 @@ def test_an_unexpected_error_becomes_an_exit_code(parse, monkeypatch):
 
 def test_the_recorded_folders_are_all_used():
     source = json.dumps([str(mark.args) for mark in test_every_recorded_case_ends_with_its_exit_code.pytestmark])
-    # Those of screenings and phonons stand with their tests.
-    elsewhere = {'screen', 'screen_train', 'place_compositions', 'phonons', 'cluster_phonons'}
+    # Those of screenings, phonons and calculators stand with their tests.
+    elsewhere = {'screen', 'screen_train', 'place_compositions', 'phonons', 'cluster_phonons', 'calculators'}
     folders = [folder for folder in FIXTURES.glob('*/*/') if folder.parent.name not in elsewhere]
     assert len(folders) > 20
     for folder in folders:
