@@ -329,7 +329,7 @@ def _test_table(result: dict[str, Any]) -> tuple[str, list[str], list[list[Any]]
             for test in entry['tests'].get(kind, []):
                 if entry['features'] == CENTRE or test['p_adjusted'] < 0.05:
                     share = f'{test["conductors"]} of {test["size"]}'
-                    numbers = [test['expected'], f'{test["p_value"]:.1g}', f'{test["p_adjusted"]:.1g}']
+                    numbers = [test['expected'], f'{test["p_value"]:.2g}', f'{test["p_adjusted"]:.2g}']
                     cells.append([f'{entry["features"]}: {kind}', entry['method'], test['cluster'], share, *numbers])
     return 'Conductors by cluster: all tests by band centre, and significant ones elsewhere', headings, cells
 

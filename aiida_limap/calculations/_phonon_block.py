@@ -16,7 +16,7 @@ from aiida_limap.common.status import Status
 from aiida_limap.data.table import TableData
 from aiida_limap.formats._files import checksum
 
-__all__ = ['DEFAULT_PHONON_COLUMNS', 'check_phonon_columns', 'rows_with_phonons', 'with_phonons']
+__all__ = ['DEFAULT_PHONON_COLUMNS', 'check_phonon_columns', 'other_phonons', 'rows_with_phonons', 'with_phonons']
 
 #: Band centres, width and first peak; thermal band centres from 10 to 990 K; the density of states of the mobile ion.
 DEFAULT_PHONON_COLUMNS = (
@@ -48,6 +48,23 @@ def check_phonon_columns(phonons: TableData, names: Sequence[str]) -> str | None
     except ValueError as error:
         return f'phonons: {error}'
     return None
+
+
+def other_phonons(phonons: TableData, expected: Mapping[str, Any]) -> str | None:
+    """Return why a table of phonon quantities holds other numbers than those that a model reads, or None.
+
+    :param phonons: the table, with the columns that the model reads.
+    :param expected: what the model says of its phonons.
+    :returns: a sentence or None.
+    """
+    found, _ = _block(phonons, expected['columns'])
+    if found['checksum'] == expected['checksum']:
+        return None
+    return (
+        f'phonons: they are other numbers than those of the model, which reads {", ".join(expected["columns"])} with '
+        f'{expected["options"]}, but these have {found["options"]} (checksum {expected["checksum"][:8]}, found '
+        f'{found["checksum"][:8]}); compute the phonons with the options of the model'
+    )
 
 
 def rows_with_phonons(phonons: TableData, names: Sequence[str]) -> dict[str, str]:

@@ -7,7 +7,12 @@ from collections.abc import Sequence
 from aiida import orm
 from aiida.engine.processes.workchains.workchain import WorkChainSpec
 
-from aiida_limap.calculations._phonon_block import DEFAULT_PHONON_COLUMNS, check_phonon_columns, rows_with_phonons
+from aiida_limap.calculations._phonon_block import (
+    DEFAULT_PHONON_COLUMNS,
+    check_phonon_columns,
+    other_phonons,
+    rows_with_phonons,
+)
 from aiida_limap.calculations.phonon_tables import join_phonons
 from aiida_limap.data.autoencoder import AutoencoderData
 from aiida_limap.data.dataset import DatasetData
@@ -90,13 +95,16 @@ def check_model_phonons(
         return None
     if not model.reads_phonons:
         return None if phonons is None else 'phonons: the model of the map reads none; leave them out'
-    names = model.header['columns'][PHONONS]['columns']
+    expected = model.header['columns'][PHONONS]
+    names = expected['columns']
     if phonons is None:
         return (
             f'phonons: the model of the map reads {", ".join(names)}; give the table of limap.phonons or '
             'limap.phonon_clusters that has them for the new structures'
         )
-    return check_phonon_columns(phonons, names) or _check_rows(phonons, names, dataset)
+    return (
+        check_phonon_columns(phonons, names) or other_phonons(phonons, expected) or _check_rows(phonons, names, dataset)
+    )
 
 
 def with_block(descriptors: TableData, phonons: TableData, names: Sequence[str]) -> tuple[TableData | None, str]:

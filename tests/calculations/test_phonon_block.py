@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from plugins_aiida import FIXTURES, make_descriptors, make_energies
 
-from aiida_limap.calculations._phonon_block import check_phonon_columns, rows_with_phonons, with_phonons
+from aiida_limap.calculations._phonon_block import check_phonon_columns, other_phonons, rows_with_phonons, with_phonons
 from aiida_limap.calculations.phonon_tables import EXIT_NO_PHONONS, join_phonons
 from aiida_limap.data.autoencoder import AutoencoderData
 from aiida_limap.data.table import TableData
@@ -153,6 +153,8 @@ def test_a_model_of_phonons_is_given_the_same_phonons(prepare, tmp_path):
     with pytest.raises(ValueError, match="no block 'phonons', which the model reads"):
         prepare('limap.encode', model=model, descriptors=make_descriptors(['a', 'b']))
     other = with_phonons(make_descriptors(['a', 'b']), make_phonons(['a', 'b'], smearing=0.3), COLUMNS)
+    assert 'these have' in str(other_phonons(make_phonons(['a', 'b'], smearing=0.3), info))
+    assert other_phonons(make_phonons(['c', 'd']), info) is None
     with pytest.raises(ValueError, match='other numbers than those of the model, which reads mobile_band_centre_THz'):
         prepare('limap.encode', model=model, descriptors=other)
 
