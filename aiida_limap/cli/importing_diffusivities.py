@@ -12,6 +12,7 @@ import click
 
 from aiida_limap.cli.base import with_profile
 from aiida_limap.cli.choosing import load_named
+from aiida_limap.cli.listing import refuse_both
 
 if TYPE_CHECKING:
     from aiida_limap.data.dataset import DatasetData
@@ -50,8 +51,7 @@ def diffusivities_command(file: Path, report: Path | None, raw: bool, as_json: b
     from aiida_limap.importers.base import check_report_path
     from aiida_limap.importers.diffusivities import import_diffusivities
 
-    if raw and as_json:
-        raise click.UsageError('choose --raw or --json')
+    refuse_both(raw, as_json)
     check_report_path(report)
     done = import_diffusivities(
         file,

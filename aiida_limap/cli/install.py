@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from aiida_limap.cli.base import with_profile
+from aiida_limap.cli.listing import refuse_both
 
 if TYPE_CHECKING:
     from aiida_limap.data.bond_valence import BondValenceData
@@ -52,8 +53,7 @@ def parameters_command(file: Path | None, is_default: bool, raw: bool, as_json: 
       aiida-limap install parameters my_parameters.yaml --name mine --citation 'A. Author, J. Somewhere 1, 2 (2020)'
       aiida-limap launch map --group oxides --parameters mine
     """
-    if raw and as_json:
-        raise click.UsageError('choose --raw or --json')
+    refuse_both(raw, as_json)
     if is_default and file is not None:
         raise click.UsageError('name a FILE or give --default')
     from aiida_limap.data.bond_valence import BondValenceData

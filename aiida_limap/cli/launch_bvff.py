@@ -15,6 +15,7 @@ from aiida_limap.cli.choosing import (
     parameters_option,
     source_and_protocol_options,
 )
+from aiida_limap.cli.listing import refuse_both
 
 if TYPE_CHECKING:
     from aiida import orm
@@ -62,8 +63,7 @@ def bvff_command(structures: tuple[str, ...], group: str | None, dataset: str | 
       aiida-limap launch bvff --group oxides --protocol stringent
       aiida-limap launch bvff mp-10499 --mobile-ion Na+ --spacing 0.1 --retrieve-landscapes --wait --json
     """
-    if chosen['raw'] and chosen['as_json']:
-        raise click.UsageError('choose --raw or --json')
+    refuse_both(chosen['raw'], chosen['as_json'])
     uuids, node = chosen_structures(structures, group, dataset)
     code = load_code(chosen['code'])
     try:

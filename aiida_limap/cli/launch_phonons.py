@@ -12,6 +12,7 @@ from aiida_limap.cli.calculating import calculator_options, calculator_overrides
 from aiida_limap.cli.choosing import dataset_of_group, load_dataset, source_and_protocol_options
 from aiida_limap.cli.importing_diffusivities import check_diffusivities_of, load_diffusivities
 from aiida_limap.cli.launch_screen import load_labels
+from aiida_limap.cli.listing import refuse_both
 from aiida_limap.cli.submitting import submit_and_tell, submit_options, watch_for
 from aiida_limap.common.calculators import CALCULATOR
 from aiida_limap.common.phonons import CLUSTER_METHODS, DENSITIES
@@ -56,8 +57,7 @@ def phonons_command(demo: bool, wait: bool, raw: bool, as_json: bool, **chosen: 
       aiida-limap launch phonons --structures oxides --calculator chgnet --relax positions --wait
       aiida-limap launch phonons --dataset 440 --feature mobile_band_centre_THz --method ward --clusters 3
     """
-    if raw and as_json:
-        raise click.UsageError('choose --raw or --json')
+    refuse_both(raw, as_json)
     given = [name for name in _SOURCES if chosen[name] is not None]
     if demo and (given or chosen['labels'] is not None or chosen['diffusivities'] is not None):
         raise click.UsageError(

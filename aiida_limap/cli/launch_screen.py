@@ -9,6 +9,7 @@ import click
 
 from aiida_limap.cli.base import DEFAULT_CODE, counting_bar, load_code, require_daemon, with_profile
 from aiida_limap.cli.choosing import dataset_of_group, load_dataset, load_named
+from aiida_limap.cli.listing import refuse_both
 from aiida_limap.cli.submitting import submit_and_tell, submit_options, watch_for
 from aiida_limap.common.screening import MODEL_NAMES
 
@@ -87,8 +88,7 @@ def screen_command(demo: bool, wait: bool, raw: bool, as_json: bool, **chosen: A
       aiida-limap launch screen --labels 1234 --group oxides --elements "Li,P,S,O,Cl" --step 2 --map 5678
       aiida-limap launch screen --models 2345 --anions halide --jobs 4
     """
-    if raw and as_json:
-        raise click.UsageError('choose --raw or --json')
+    refuse_both(raw, as_json)
     _check_sources(demo, chosen)
     code = load_code(chosen['code'])
     if not demo:

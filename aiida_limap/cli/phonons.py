@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from aiida_limap.cli.base import with_profile
+from aiida_limap.cli.listing import list_options, refuse_both, tell_listed
 from aiida_limap.cli.phonon_report import phonons_figures_command, phonons_page_command
 
 if TYPE_CHECKING:
@@ -41,8 +42,7 @@ phonons_group.add_command(phonons_figures_command)
 
 
 @phonons_group.command('list')
-@click.option('--raw', is_flag=True, help='Only the pks of the work chains, one a line.')
-@click.option('--json', 'as_json', is_flag=True, help='Print JSON.')
+@list_options('the work chains')
 @with_profile
 def list_command(raw: bool, as_json: bool) -> None:
     """List the work chains of phonon clusters, newest first.
@@ -53,15 +53,13 @@ def list_command(raw: bool, as_json: bool) -> None:
     """
     from aiida_limap.tools.phonons import list_phonon_clusters
 
-    if raw and as_json:
-        raise click.UsageError('choose --raw or --json')
-    found = list_phonon_clusters()
-    if as_json:
-        click.echo(json.dumps([{**asdict(facts), 'created': facts.created.isoformat()} for facts in found], indent=1))
-        return
-    for facts in found:
-        text = f'{facts.pk:>7}  {facts.uuid[:8]}  {facts.created:%Y-%m-%d %H:%M}  {facts.n_ok} of {facts.n_compounds}'
-        click.echo(str(facts.pk) if raw else f'{text} compounds  {facts.label}'.rstrip())
+    refuse_both(raw, as_json)
+    tell_listed(
+        list_phonon_clusters(),
+        lambda facts: f'{facts.n_ok} of {facts.n_compounds} compounds',
+        raw=raw,
+        as_json=as_json,
+    )
 
 
 @phonons_group.command('show')

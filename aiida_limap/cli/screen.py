@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from aiida_limap.cli.base import with_profile
+from aiida_limap.cli.listing import list_options, refuse_both, tell_listed
 from aiida_limap.cli.screen_report import screen_figures_command, screen_report_command
 
 if TYPE_CHECKING:
     from aiida_limap.data.table import TableData
+    from aiida_limap.tools.hits import ScreeningFacts
 
 __all__ = ['print_hits', 'print_screening', 'screen_group']
 
@@ -52,8 +54,7 @@ def screen_group() -> None:
 
 
 @screen_group.command('list')
-@click.option('--raw', is_flag=True, help='Only the pks of the hits, one a line.')
-@click.option('--json', 'as_json', is_flag=True, help='Print JSON.')
+@list_options('the hits')
 @with_profile
 def list_command(raw: bool, as_json: bool) -> None:
     """List the screenings of the profile, newest first.
@@ -64,18 +65,16 @@ def list_command(raw: bool, as_json: bool) -> None:
     """
     from aiida_limap.tools.hits import list_screenings
 
-    if raw and as_json:
-        raise click.UsageError('choose --raw or --json')
+    refuse_both(raw, as_json)
     found = list_screenings()
-    if as_json:
-        click.echo(json.dumps([{**asdict(facts), 'created': facts.created.isoformat()} for facts in found], indent=1))
-        return
-    if not found and not raw:
+    if not found and not raw and not as_json:
         click.echo('no screening yet; make one with `aiida-limap launch screen --demo`', err=True)
-    for facts in found:
-        chain = '' if facts.chain is None else f'work chain {facts.chain}'
-        text = f'{facts.pk:>7}  {facts.uuid[:8]}  {facts.created:%Y-%m-%d %H:%M}  {facts.n_hits:>6} hits  {chain}'
-        click.echo(str(facts.pk) if raw else f'{text}  {facts.label}'.rstrip())
+    tell_listed(found, _words, raw=raw, as_json=as_json)
+
+
+def _words(facts: ScreeningFacts) -> str:
+    chain = '' if facts.chain is None else f'work chain {facts.chain}'
+    return f'{facts.n_hits:>6} hits  {chain}'
 
 
 @screen_group.command('show')
