@@ -80,7 +80,7 @@ def test_a_density_gives_a_row_too(folder):
 
 def test_a_total_density_does_not_tell_whose_motion_it_is(folder, refused):
     np.savetxt(folder.path / 'total_dos.dat', [[0, 0], [1, 1], [2, 0]])
-    assert 'add projected_dos.dat' in refused(Status.UNREADABLE)
+    assert 'no band centre of Li can be had' in refused(Status.UNREADABLE)
 
 
 def test_conventional_cells_are_made_primitive(tmp_path):
