@@ -72,7 +72,9 @@ def test_phonons_become_clusters_though_a_job_is_stopped(engine, crystals):
     columns = {name: labels.column(name).tolist() for name in labels.column_names} | {'formula': ['LiCl', 'Li2O']}
     labels = type(labels).from_arrays(labels.ids, columns).store()
     dataset = make_dataset([*crystals.values(), stranger])
-    outputs, chain = run(engine(stopped=True), dataset, labels=labels)
+    # One after the other: else either of the first two jobs may be the one that is stopped.
+    overrides = {**OVERRIDES, 'max_concurrent': 1}
+    outputs, chain = run(engine(stopped=True), dataset, overrides, labels=labels)
     report = get_workchain_report(chain, 'REPORT')
     assert chain.exit_status == 710, report
     assert 'complete but for 1 compounds' in chain.exit_message
