@@ -5,15 +5,16 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from aiida_limap.visualisation import style
 from aiida_limap.visualisation.drawing import CannotDrawError, Drawing
 from aiida_limap.visualisation.errors import VisualisationError
 
-__all__ = ['ReportFigure', 'WrittenFigure', 'WrittenFigures', 'chosen_figures', 'draw_and_write']
+__all__ = ['ReportFigure', 'ReportFigures', 'WrittenFigure', 'WrittenFigures', 'draw_and_write']
 
 ReportT = TypeVar('ReportT')
 
@@ -61,23 +62,65 @@ class WrittenFigures:
         return [path for figure in self.figures for path in figure.files]
 
 
-def chosen_figures(text: str | None, figures: Mapping[str, ReportFigure[Any]], of: str) -> list[str]:
-    """Return which figures of a report a person means.
+@dataclass(frozen=True)
+class ReportFigures(Generic[ReportT]):
+    """All figures that reports of one kind may give.
 
-    :param text: names separated by commas; None or ``all`` for all.
-    :param figures: all figures by name.
-    :param of: what they are of, for the message, such as ``of a screening``.
-    :returns: names, in the order of ``figures``.
-    :raises VisualisationError: if a name is unknown, or there is none.
+    :param kinds: the figures by the name of their files.
+    :param of: what they are of, for messages, such as ``of a screening``.
+    :param after: what is said after each caption.
     """
-    if text is None or text.strip() == 'all':
-        return list(figures)
-    wanted = {part.strip().lower() for part in text.split(',') if part.strip()}
-    unknown = sorted(wanted - set(figures))
-    if unknown or not wanted:
-        what = f'there is no figure {unknown[0]!r} {of}' if unknown else 'no figure was named'
-        raise VisualisationError(f'{what}; known are {", ".join(figures)}')
-    return [name for name in figures if name in wanted]
+
+    kinds: Mapping[str, ReportFigure[ReportT]]
+    of: str
+    after: Callable[[ReportT], str] = lambda _report: ''
+
+    def choose(self, text: str | None) -> list[str]:
+        """Return which figures a person means.
+
+        :param text: names separated by commas; None or ``all`` for all.
+        :returns: names, in the order of all figures.
+        :raises VisualisationError: if a name is unknown, or there is none.
+        """
+        if text is None or text.strip() == 'all':
+            return list(self.kinds)
+        wanted = {part.strip().lower() for part in text.split(',') if part.strip()}
+        unknown = sorted(wanted - set(self.kinds))
+        if unknown or not wanted:
+            what = f'there is no figure {unknown[0]!r} {self.of}' if unknown else 'no figure was named'
+            raise VisualisationError(f'{what}; known are {", ".join(self.kinds)}')
+        return [name for name in self.kinds if name in wanted]
+
+    def write(
+        self,
+        report: ReportT,
+        folder: Path | str,
+        *,
+        formats: Sequence[str] = style.FORMATS,
+        only: Sequence[str] | None = None,
+        on_figure: Callable[[str], None] | None = None,
+    ) -> WrittenFigures:
+        """Draw the figures of a report.
+
+        Each comes with ``.csv`` (its numbers) and ``.txt`` (its caption) beside the pictures. What a report cannot give
+        is left out with a reason, and the others are drawn. Equal reports give equal files; files of an earlier run are
+        replaced.
+
+        :param report: the report.
+        :param folder: where to write; made if it does not exist.
+        :param formats: endings of the pictures: ``png``, ``svg``, ``pdf``.
+        :param only: names of figures; all unless given.
+        :param on_figure: told the name of each figure after it was drawn or left out.
+        :returns: what was written, and what was left out for which reason.
+        :raises VisualisationError: if a format or name is unknown, or the folder cannot be written.
+        """
+        names = list(self.kinds) if only is None else self.choose(','.join(only))
+        drawings = {name: partial(self._drawing, name, report) for name in names}
+        return draw_and_write(drawings, Path(folder), formats, on_figure)
+
+    def _drawing(self, name: str, report: ReportT) -> Drawing:
+        drawing = self.kinds[name].draw(report)
+        return replace(drawing, caption=f'{drawing.caption}{self.after(report)}')
 
 
 def draw_and_write(

@@ -13,7 +13,7 @@ from aiida_limap.formats.phonons import PhononReport
 from aiida_limap.visualisation._phonon_common import METHOD_NAMES, probability
 from aiida_limap.visualisation._phonon_data import compound_blocks, page_data
 from aiida_limap.visualisation.page_parts import write_text
-from aiida_limap.visualisation.phonons import PHONON_FIGURES, write_phonon_figures
+from aiida_limap.visualisation.phonons import PHONON_FIGURES, said_sources, write_phonon_figures
 from aiida_limap.visualisation.report_document import (
     Block,
     Code,
@@ -38,11 +38,14 @@ from aiida_limap.visualisation.report_page import (
 
 __all__ = ['draw_phonon_pictures', 'phonon_html', 'write_phonon_compounds', 'write_phonon_page']
 
-#: Parts of the script, in the order in which they are put together; all share one function.
+#: Own parts of the script, in the order in which they are put together.
 SCRIPT_PARTS = (
-    'shared_script/elements', 'shared_script/listing', 'shared_script/scheme',
-    'phonon_script/base', 'phonon_script/plot', 'phonon_script/density', 'phonon_script/table', 'phonon_script/start',
-)  # fmt: skip
+    'phonon_script/base',
+    'phonon_script/plot',
+    'phonon_script/density',
+    'phonon_script/table',
+    'phonon_script/start',
+)
 _COLOURS = 8
 _MOST_CANDIDATES = 25
 
@@ -88,7 +91,7 @@ def draw_phonon_pictures(
         PHONON_FIGURES,
         report.title,
         # The section on provenance says the same once.
-        sources=''.join(f' {source.rstrip(".")}.' for source in report.sources),
+        sources=said_sources(report),
     )
 
 

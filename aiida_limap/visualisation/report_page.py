@@ -30,6 +30,8 @@ __all__ = [
 Pictures = Mapping[str, Picture]
 #: A UUID or a SHA-256.
 _IDENTIFIER = re.compile(r'[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{64}')
+#: Parts of the script of every report that answers: they come first, and all parts share one function.
+_SCRIPTS = ('shared_script/elements', 'shared_script/listing', 'shared_script/scheme')
 #: The switch between light and dark.
 _TOOLS = '<button type="button" id="theme" hidden></button>'
 
@@ -38,13 +40,16 @@ def answering(style: str, scripts: Iterable[str], data: Any, what: str) -> Addit
     """Return what makes a report answer its reader.
 
     :param style: its own style sheet without ending; it follows those that answering reports share.
-    :param scripts: paths of the parts of its script without ending, in their order; all share one function.
+    :param scripts: paths of the own parts of its script without ending, in their order.
     :param data: what the script has to know, as plain values.
     :param what: what these are of, for the message, such as ``the screening``.
     :raises VisualisationError: if a value is no number of JSON.
     """
     return Additions(
-        joined_style('controls', 'listing', style), joined_script(scripts), inline_json(data, what), _TOOLS
+        joined_style('controls', 'listing', style),
+        joined_script((*_SCRIPTS, *scripts)),
+        inline_json(data, what),
+        _TOOLS,
     )
 
 

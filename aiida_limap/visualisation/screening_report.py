@@ -42,11 +42,8 @@ __all__ = [
     'write_screening_report',
 ]
 
-#: Parts of the script, in the order in which they are put together; all share one function.
-SCRIPT_PARTS = (
-    'shared_script/elements', 'shared_script/listing', 'shared_script/scheme',
-    'screening_script/table', 'screening_script/elements', 'screening_script/start',
-)  # fmt: skip
+#: Own parts of the script, in the order in which they are put together.
+SCRIPT_PARTS = ('screening_script/table', 'screening_script/elements', 'screening_script/start')
 #: Wide figures that can be read at half their size; the page shows the same numbers beside its hits.
 _HALF = ('occurrence', 'price')
 _SCORES = (('accuracy', 'Accuracy'), ('f1', 'F1'), ('mcc', 'MCC'))
