@@ -175,7 +175,12 @@ def compound(name: str, found: PhononClusters) -> Compound:
     uuid = _uuid_of(name, found.phonons)
     values = found.phonons.row(uuid)
     if found.clusters is not None and uuid in found.clusters.ids:
-        values |= {key: value for key, value in found.clusters.row(uuid).items() if key not in {'status', 'message'}}
+        # A compound that was not clustered has a row without values, which hide none that are known.
+        values |= {
+            key: value
+            for key, value in found.clusters.row(uuid).items()
+            if key not in {'status', 'message'} and (value is not None or key not in values)
+        }
     return Compound(uuid, values, tuple(_steps(uuid, found)))
 
 

@@ -70,3 +70,11 @@ def test_a_row_that_tells_no_name_is_found_by_its_structure(clustered: SimpleNam
     last = clustered.structures[-1]
     assert found.phonons.row(last.uuid)['status'] == 'unreadable'
     assert compound(last.uuid[:12], found).uuid == last.uuid
+
+
+def test_what_clusters_do_not_tell_hides_nothing(clustered: SimpleNamespace):
+    found = load_phonon_clusters(clustered.chain.pk)
+    uuid = clustered.structures[0].uuid
+    rows = {'status': ['failed'], 'formula': [None], 'cluster_ward': [None]}
+    values = compound(uuid, replace(found, clusters=TableData.from_arrays([uuid], rows).store())).values
+    assert (values['formula'], values['cluster_ward']) == ('Li3N', None)
