@@ -58,8 +58,9 @@ class PhononsCalculation(ManyStructures, EngineCalculation):
             dynamic=True,
             required=False,
             validator=validate_phonon_files,
-            help='Phonon files by key: an archive, a single file of phonopy, or a folder of files. The key is that of '
-            'the structure, aiida_limap.common.keys.structure_key(structure.uuid). Batches of about 50 are best.',
+            help='Phonon files by key: an archive, a single file of phonopy, a folder of files, a density of states. '
+            'The key is that of the structure, aiida_limap.common.keys.structure_key(structure.uuid). Batches of about '
+            '50 are best.',
         )
         spec.input_namespace(
             'structures',
