@@ -5,7 +5,7 @@ from __future__ import annotations
 import lzma
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from aiida_limap.engines.options import check_switch
 from aiida_limap.engines.phonons.calculators import (
     CalculatorOptions,
     calculator_info,
+    calculator_title,
     load_calculator,
     phonons_from_calculator,
 )
@@ -106,9 +107,11 @@ class Computed:
         :param record: the structure.
         :param on_spectrum: called with the modes of a compound that has numbers.
         """
+        known: dict[str, Any] = {'calculator': calculator_title(self._calculator)}
 
         def load() -> PhononInput:
             structure = structure_from_record(record)
+            known['formula'] = structure.composition.reduced_formula
             # Before minutes are spent on a crystal that has no answer.
             check_structure(structure, mobile_element=self._options.mobile)
             return phonons_from_calculator(structure, self._calculator, options=self._choice.options)
@@ -117,13 +120,15 @@ class Computed:
             if isinstance(source, PhononInput):
                 self._write(record.id, source.phonopy)
 
-        return compute_source(
+        item = compute_source(
             record.id,
             load,
             self._options,
             on_source=keep if self._choice.keep_forces else None,
             on_spectrum=on_spectrum,
         )
+        # Also where no answer comes of it, a row says which compound it is.
+        return replace(item, values={**known, **item.values})
 
     def _write(self, identifier: str, phonopy: Any) -> None:
         from pymatgen.core import Lattice, Structure

@@ -36,13 +36,16 @@ class Deadline:
         self._limit_s = limit_s
         self._started = time.monotonic()
 
-    def check(self) -> None:
+    def check(self, done: str) -> None:
         """Look at the clock.
 
+        :param done: what is done so far, for the message.
         :raises OutOfTimeError: if the time is over.
         """
         if self._limit_s is not None and time.monotonic() - self._started > self._limit_s:
-            raise OutOfTimeError(f'{self._name}: the time limit of {self._limit_s:g} s was reached; raise time_limit_s')
+            raise OutOfTimeError(
+                f'{self._name}: the time limit of {self._limit_s:g} s was reached after {done}; raise time_limit_s'
+            )
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,7 +128,7 @@ def relaxed(
             converged = False
             for reached in optimiser.irun(fmax=options.force_limit_eV_per_angstrom, steps=options.max_steps):
                 converged = bool(reached)
-                deadline.check()
+                deadline.check(f'{optimiser.nsteps} steps of the relaxation')
         except LimapError:
             raise
         except NotImplementedError as error:

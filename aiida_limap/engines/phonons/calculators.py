@@ -29,6 +29,7 @@ __all__ = [
     'CalculatorOptions',
     'calculator_info',
     'calculator_names',
+    'calculator_title',
     'load_calculator',
     'phonons_from_calculator',
 ]
@@ -171,7 +172,7 @@ def phonons_from_calculator(
     if isinstance(calculator, str):
         calculator = load_calculator(calculator, parameters)
     info = calculator_info(calculator)
-    title = _title(info)
+    title = calculator_title(calculator)
     _check_elements(name, structure, info, title)
     crystal, matrix = _cells(structure, supercell_matrix, options)
     count = round(abs(np.linalg.det(matrix)) * len(crystal))
@@ -204,7 +205,12 @@ def calculator_info(calculator: Any) -> dict[str, Any]:
     return {'name': type(calculator).__name__, **getattr(calculator, 'limap_info', {})}
 
 
-def _title(info: Mapping[str, Any]) -> str:
+def calculator_title(calculator: Any) -> str:
+    """Return package and model of a calculator, or its name.
+
+    :param calculator: calculator of ASE.
+    """
+    info = calculator_info(calculator)
     return ' '.join(str(info[key]) for key in ('package', 'model') if key in info) or str(info['name'])
 
 
@@ -234,9 +240,10 @@ def _facts(title: str, found: Relaxed, phonopy: Any, distance: float) -> dict[st
 def _add_forces(name: str, phonopy: Any, calculator: Any, deadline: Deadline) -> dict[str, Any]:
     """Give the displacements their forces; return facts of the crystal at rest."""
     rest, energy = _forces(name, phonopy.supercell, calculator)
-    forces = []
-    for cell in phonopy.supercells_with_displacements:
-        deadline.check()
+    forces: list[NDArray[np.float64]] = []
+    cells = phonopy.supercells_with_displacements
+    for cell in cells:
+        deadline.check(f'{len(forces)} of {len(cells)} displacements')
         forces.append(_forces(name, cell, calculator)[0] - rest)
     phonopy.forces = forces
     return {

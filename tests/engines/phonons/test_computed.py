@@ -102,7 +102,12 @@ def test_every_structure_gets_a_row_and_its_forces_are_kept(tmp_path):
         (alloy(lattice=4.4), {'max_steps': 1}, 'not_relaxed', 'Li3Al: the crystal is not relaxed after 1 steps'),
         (alloy(lattice=4.9), {'relax': 'none'}, 'unstable', 'of the modes are imaginary'),
         (alloy(), {'max_atoms': 31}, 'too_large', 'the supercell has 32 atoms, more than max_atoms 31'),
-        (alloy(lattice=4.4), {'time_limit_s': 1e-3}, 'out_of_time', 'Li3Al: the time limit of 0.001 s was reached'),
+        (
+            alloy(lattice=4.4),
+            {'time_limit_s': 1e-3},
+            'out_of_time',
+            '0.001 s was reached after 0 steps of the relaxation',
+        ),
     ],
 )
 def test_what_has_no_answer_says_why(tmp_path, structure, changes, word, words):
@@ -110,6 +115,7 @@ def test_what_has_no_answer_says_why(tmp_path, structure, changes, word, words):
     (row,) = results.items
     assert (code, str(row.status)) == (0, word)
     assert words in row.message
+    assert (row.values['formula'], row.values['calculator']) == ('Li3Al', 'invented-calculators 1.0 lennard-jones')
     # What was computed before the answer failed stands in the row, and its forces are kept.
     assert ('supercell_atoms' in row.values) == (word == 'unstable') == (tmp_path / 'forces').exists()
 
