@@ -12,6 +12,7 @@ from aiida_limap.formats.phonons import CONDUCTION, PhononReport
 from aiida_limap.visualisation._phonon_common import METHOD_NAMES
 from aiida_limap.visualisation._phonon_densities import BAND_PERCENT, cluster_bands, shown_range
 from aiida_limap.visualisation.report_document import Block, Markup, Table
+from aiida_limap.visualisation.report_page import cell_text, head_text
 
 __all__ = ['compound_blocks', 'page_data']
 
@@ -158,10 +159,11 @@ def compound_blocks(report: PhononReport) -> list[Block]:
     )
     names = [name for name in report.compounds if name not in _ASIDE and not name.endswith(_NODE_SUFFIX)]
     rows = [
-        [_cell(report.compounds[name].values[row]) for name in names] for row in range(min(_STATIC, report.n_compounds))
+        [cell_text(report.compounds[name].values[row]) for name in names]
+        for row in range(min(_STATIC, report.n_compounds))
     ]
-    heads = [_head(report, name) for name in names]
-    numeric = [_head(report, name) for name in names if _is_number(name, report)]
+    heads = [head_text(report.compounds[name]) for name in names]
+    numeric = [head_text(report.compounds[name]) for name in names if _is_number(name, report)]
     more = '<p class="more"><button type="button" id="more" hidden></button></p>'
     blocks: list[Block] = [Markup(explore), Markup('<div id="listing">'), Table(heads, rows, numeric=numeric)]
     blocks += [Markup(f'</div>{more}')]
@@ -169,14 +171,3 @@ def compound_blocks(report: PhononReport) -> list[Block]:
         note = f'Printed and without scripts, the first {_STATIC} of {report.n_compounds} are listed.'
         blocks.append(Markup(f'<p class="note" id="static">{note}</p>'))
     return blocks
-
-
-def _head(report: PhononReport, name: str) -> str:
-    entry = report.compounds[name]
-    return f'{entry.label} / {entry.unit}' if entry.unit else entry.label
-
-
-def _cell(value: Any) -> str:
-    if value is None:
-        return ''
-    return value if isinstance(value, str) else f'{value:.4g}'.replace('-', '\u2212')

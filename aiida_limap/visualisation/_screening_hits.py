@@ -7,13 +7,13 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from aiida_limap.formats.mapbundle import MapProperty
 from aiida_limap.formats.screening import ScreeningReport
 from aiida_limap.visualisation._screening_common import big_number
 from aiida_limap.visualisation.periodic_table import NUMBERS, PLACES
 from aiida_limap.visualisation.report_document import Block, Markup, Table, Text
+from aiida_limap.visualisation.report_page import cell_text, head_text
 
-__all__ = ['MOST_HITS', 'NODE_SUFFIX', 'hit_blocks', 'hit_data', 'plain_number']
+__all__ = ['MOST_HITS', 'NODE_SUFFIX', 'hit_blocks', 'hit_data']
 
 #: With more rows a page grows slow to load; the file of the report holds all.
 MOST_HITS = 10_000
@@ -41,8 +41,8 @@ def hit_blocks(report: ScreeningReport) -> list[Block]:
     if shown < report.n_hits:
         said += f'; {shown} of them, the best, are listed here'
     columns = [name for name in report.hits if not name.endswith(NODE_SUFFIX) and name not in _DETAILS]
-    heads = [_head(report.hits[name]) for name in columns]
-    rows = [[_cell(report.hits[name].values[row]) for name in columns] for row in range(min(shown, _STATIC))]
+    heads = [head_text(report.hits[name]) for name in columns]
+    rows = [[cell_text(report.hits[name].values[row]) for name in columns] for row in range(min(shown, _STATIC))]
     numeric = [head for head, name in zip(heads, columns, strict=True) if report.hits[name].is_numeric]
     return [
         Text(f'{said}. Press an element for hits with it, once more for hits without it; press a formula for more.'),
@@ -51,22 +51,6 @@ def hit_blocks(report: ScreeningReport) -> list[Block]:
         Table(heads, rows, numeric=numeric),
         Markup('<div class="more"><button type="button" id="hit-more" hidden></button></div>'),
     ]
-
-
-def _head(column: MapProperty) -> str:
-    return f'{column.label} / {column.unit}' if column.unit else column.label
-
-
-def _cell(value: float | str | None) -> str:
-    return value if isinstance(value, str) else '' if value is None else plain_number(value)
-
-
-def plain_number(value: float) -> str:
-    """Return a number with four digits, without an exponent where that can be read.
-
-    :param value: the number.
-    """
-    return f'{value:.4g}'.replace('-', '\u2212')
 
 
 def _filters(report: ScreeningReport) -> str:

@@ -28,6 +28,7 @@ from aiida_limap.visualisation.report_document import (
 from aiida_limap.visualisation.report_page import (
     Pictures,
     answering,
+    cell_text,
     drawn_blocks,
     facts_block,
     following_pictures,
@@ -220,7 +221,7 @@ def _candidates(report: PhononReport) -> list[Block]:
     formula_of = dict(zip(report.words('id'), report.words('formula'), strict=True))
     table = []
     for row in rows:
-        cells = {name: _word(report.compounds[name].values[row]) for name in names}
+        cells = {name: cell_text(report.compounds[name].values[row]) for name in names}
         nearest = cells.get('nearest_conductor', '')
         if nearest in formula_of:
             cells['nearest_conductor'] = f'{formula_of[nearest]} ({nearest})'
@@ -233,12 +234,6 @@ def _candidates(report: PhononReport) -> list[Block]:
         text += f' The first {_MOST_CANDIDATES} are listed; compounds.csv holds all.'
     numeric = ['Rank', *(report.compounds[name].label for name in names if report.compounds[name].is_numeric)]
     return [Text(text), Table(heads, table[:_MOST_CANDIDATES], numeric=numeric)]
-
-
-def _word(value: float | str | None) -> str:
-    if value is None:
-        return ''
-    return value if isinstance(value, str) else f'{value:.4g}'.replace('-', '\u2212')
 
 
 def _correlations(report: PhononReport) -> list[Block]:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from aiida_limap.formats.mapbundle import MapProperty
 from aiida_limap.visualisation.figure_files import ReportFigure, WrittenFigures
 from aiida_limap.visualisation.page_parts import inline_json, joined_script, joined_style, write_text
 from aiida_limap.visualisation.report_document import Additions, Block, Facts, Identifier, Items, Picture, Table, Text
@@ -18,9 +19,11 @@ from aiida_limap.visualisation.svg_scheme import follow_scheme
 __all__ = [
     'Pictures',
     'answering',
+    'cell_text',
     'drawn_blocks',
     'facts_block',
     'following_pictures',
+    'head_text',
     'not_drawn_blocks',
     'settings_blocks',
     'table_of_nodes',
@@ -113,6 +116,24 @@ def facts_block(facts: Mapping[str, str]) -> Facts:
     :param facts: value by name.
     """
     return Facts([(name, Identifier(word) if _IDENTIFIER.fullmatch(word) else word) for name, word in facts.items()])
+
+
+def head_text(column: MapProperty) -> str:
+    """Return the head of a column with its unit.
+
+    :param column: the column.
+    """
+    return f'{column.label} / {column.unit}' if column.unit else column.label
+
+
+def cell_text(value: float | str | None) -> str:
+    """Return a value as it stands in a table: numbers with four digits, nothing where there is none.
+
+    :param value: the value.
+    """
+    if value is None:
+        return ''
+    return value if isinstance(value, str) else f'{value:.4g}'.replace('-', '\u2212')
 
 
 def settings_blocks(settings: Mapping[str, Mapping[str, str]]) -> list[Block]:
