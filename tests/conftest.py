@@ -49,12 +49,16 @@ FIRST = (
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Start the longest files first; within a file nothing changes."""
+    """Start the longest files first, and last those that empty the profile: others draw their map in it once.
+
+    Within a file nothing changes.
+    """
     places = {TESTS / name: place for place, name in enumerate(FIRST)}
     missing = [path.name for path in places if not path.is_file()]
     if missing:
         raise pytest.UsageError(f'tests/conftest.py names files that are no more: {", ".join(missing)}')
-    items.sort(key=lambda item: places.get(item.path, len(FIRST)))
+    emptying = {item.path for item in items if 'aiida_profile_clean' in getattr(item, 'fixturenames', ())}
+    items.sort(key=lambda item: places.get(item.path, len(FIRST) + (item.path in emptying)))
 
 
 #: Folder in memory for temporary files, and what must be free in it: a run of all tests writes a quarter of that.
