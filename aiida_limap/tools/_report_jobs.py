@@ -16,6 +16,7 @@ _QUERY_SIZE = 500
 _ROLES = {
     'migration_energy': 'Migration energies',
     'descriptors': 'Descriptors',
+    'phonons': 'Phonons',
     'training': 'Training',
     'encoding': 'Codes and predictions',
 }

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from aiida_limap.common.layouts import PHONONS_PART
 from aiida_limap.tools._query_jobs import row_jobs, table_tree
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ __all__ = [
 #: So many structures are asked for at once; AiiDA passes them as one value.
 _QUERY_SIZE = 10_000
 #: What a point that is taken over to another map keeps.
-_INHERITED = ('dataset', 'migration_energy', 'descriptors', 'encoding')
+_INHERITED = ('dataset', 'migration_energy', 'descriptors', 'phonons', 'encoding')
 
 
 @dataclass(frozen=True)
@@ -86,9 +87,9 @@ def map_provenance(map_node: MapData, structure: str | None = None) -> MapProven
     :param map_node: the stored map.
     :param structure: UUID of the only structure whose jobs are asked for; None for all.
     :returns: the work chain, the encoding, the model, the training, the dataset and the parent where they are in the
-        profile, and for each structure the calculation jobs of its migration energy and of its descriptors. Points that
-        were taken over from the parent have the dataset, the jobs and the encoding that they have there; what took them
-        over is their ``placing``.
+        profile, and for each structure the calculation jobs of its migration energy, of its descriptors and, where the
+        model reads them, of its phonons. Points that were taken over from the parent have the dataset, the jobs and the
+        encoding that they have there; what took them over is their ``placing``.
     """
     encoding, parent, shared = map_node.creator, parent_of(map_node), shared_steps(map_node)
     jobs: dict[str, dict[str, Step]] = {}
@@ -98,6 +99,10 @@ def map_provenance(map_node: MapData, structure: str | None = None) -> MapProven
         table = input_of(encoding, link)
         if table is not None:
             jobs[role] = jobs_by_row(table, role.replace('_', ' '), structure)
+            phonons = None if table.creator is None else input_of(table.creator, PHONONS_PART)
+            if phonons is not None:
+                # Descriptors that phonons were joined to.
+                jobs['phonons'] = jobs_by_row(phonons, 'phonons', structure)
     if parent is not None:
         _inherit(jobs, parent, _step('the taking over', encoding), structure)
     return MapProvenance(shared, jobs)

@@ -42,7 +42,7 @@ __all__ = [
 ]
 
 #: Roles of the nodes behind a point, in the order in which they were made.
-_FIRST = ('dataset', 'structure', 'migration_energy', 'descriptors', 'training', 'model')
+_FIRST = ('dataset', 'structure', 'migration_energy', 'descriptors', 'phonons', 'training', 'model')
 _OF_NEW_POINTS = ('parent_map', 'encoding')
 _OF_TAKEN_OVER = ('encoding', 'parent_map', 'placing')
 _LAST = ('map', 'work_chain')

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from aiida import orm
 from aiida.cmdline.utils.common import get_workchain_report
+from aiida.common import LinkType
 from aiida.engine import run_get_node
 from plugins_aiida import make_dataset, make_structure
 
@@ -38,10 +39,10 @@ def code(aiida_code_installed) -> orm.Code:
     return aiida_code_installed(label='real-engine', filepath_executable=str(engine))
 
 
-def compounds(*scales: float) -> tuple[list[orm.StructureData], TableData]:
+def compounds(*scales: float, computer: orm.Computer | None = None) -> tuple[list[orm.StructureData], TableData]:
     """Return the embedded crystals in several sizes, and phonons as if frequencies went with the size.
 
-    The first structure has none.
+    The first structure has none. With a computer, a job on it has made the table.
     """
     from aiida_limap.engines.phonons.fingerprint import FINGERPRINT_FREQUENCIES_THZ, dos_fingerprint
 
@@ -63,6 +64,12 @@ def compounds(*scales: float) -> tuple[list[orm.StructureData], TableData]:
         block_info={'mobile_dos': info['mobile_dos']},
         metadata={'task': 'phonons', 'options': {'mobile': 'Li', 'smearing_THz': 0.1}},
     )
+    if computer is not None:
+        job = orm.CalcJobNode(computer=computer, process_type='aiida.calculations:limap.phonons')
+        job.set_process_label('PhononsCalculation')
+        table.base.links.add_incoming(job.store(), LinkType.CREATE, 'table')
+        job.set_process_state('finished')
+        job.seal()
     return structures, table.store()
 
 
@@ -76,7 +83,7 @@ def map_of(code: orm.Code, structures: list, phonons: TableData) -> tuple[dict, 
 
 
 def test_a_map_reads_phonons_and_places_new_structures_by_theirs(code):
-    structures, phonons = compounds(1.0, 1.03)
+    structures, phonons = compounds(1.0, 1.03, computer=code.computer)
     outputs, node = map_of(code, structures, phonons)
     assert '17 structures have phonons, 1 without are left out' in get_workchain_report(node, 'REPORT')
     table, model, points = (outputs[name] for name in ('descriptors', 'model', 'map'))
@@ -111,7 +118,10 @@ def test_a_map_reads_phonons_and_places_new_structures_by_theirs(code):
     given = described.rows[:, start:stop] * described.factors[start:stop]
     assert np.allclose(given, table.block('phonons')[1:, -180:], atol=1e-5)
     # Who asks for the job behind the descriptors is not told the one behind the phonons.
-    assert map_provenance(points).steps_of(points.ids[0])['descriptors'].kind == 'DescriptorsCalculation'
+    for provenance in (map_provenance(points), map_provenance(points, points.ids[0])):
+        steps = provenance.steps_of(points.ids[0])
+        assert steps['descriptors'].kind == 'DescriptorsCalculation'
+        assert steps['phonons'].uuid == phonons.creator.uuid
 
     new, their_phonons = compounds(0.97)
     builder = EncodeWorkChain.get_builder_from_protocol(
