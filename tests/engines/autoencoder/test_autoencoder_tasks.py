@@ -209,6 +209,23 @@ def test_layout_of_another_kind(tmp_path, data, options):
         run('encode', tmp_path, {}, {'model': 'model.safetensors', 'descriptors': 'descriptors.npz'})
 
 
+def test_phonons_of_another_kind(tmp_path, data, options):
+    write_training(tmp_path, data)
+    plain = read_json(tmp_path / 'columns.json')
+    phonons = {'columns': ['mobile_width_THz'], 'checksum': 'a' * 64}
+    write_json(tmp_path / 'columns.json', {**plain, 'phonons': phonons})
+    run('train', tmp_path, {**options, 'max_epochs': 1}, TRAIN)
+    rows = {'ids': np.array(data.ids), 'composition': data.composition, 'structure': data.structure}
+    write_arrays(tmp_path / 'descriptors.npz', rows)
+    assert len(run('encode', tmp_path, {}, ENCODE).items) == len(data.ids)
+    write_json(tmp_path / 'columns.json', {**plain, 'phonons': {**phonons, 'checksum': 'b' * 64}})
+    with pytest.raises(InputError, match=r'other numbers than those of the model, which reads mobile_width_THz'):
+        run('encode', tmp_path, {}, ENCODE)
+    write_json(tmp_path / 'columns.json', plain)
+    with pytest.raises(InputError, match='the model reads phonon quantities, but the descriptors have none'):
+        run('encode', tmp_path, {}, ENCODE)
+
+
 def test_axis_of_equal_codes():
     axis = encode_task.grid_axis(np.array([2.0, 2.0]), 5, 0.0)
     assert axis.tolist() == [1.5, 1.75, 2.0, 2.25, 2.5]
