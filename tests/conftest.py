@@ -80,8 +80,8 @@ def aiida_localhost(aiida_computer_local: Any) -> Any:
     computer = aiida_computer_local(label='localhost', configure=False)
     if not computer.is_configured:
         computer.configure(use_login_shell=False)
-        # Without an interval jobs are looked for without a pause, which keeps a processor busy.
-        computer.set_minimum_job_poll_interval(0.1)
+        # Each look takes a twentieth of a second of a processor, and without an interval one follows upon the other.
+        computer.set_minimum_job_poll_interval(0.3)
     return computer
 
 
