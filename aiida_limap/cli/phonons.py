@@ -125,13 +125,13 @@ def print_clusters(found: PhononClusters, limit: int = _SHOWN) -> None:
 
 def _print_method(method: str, facts: dict[str, Any]) -> None:
     sizes, means = facts['sizes'], facts['means']
-    parts = ', '.join(f'{size} (mean {mean:.2f})' for size, mean in zip(sizes, means, strict=True)) or 'none'
+    parts = ', '.join(f'{size} (mean {mean:.2f})' for size, mean in zip(sizes, means, strict=True)) or 'no clusters'
     silhouette = facts.get('silhouette')
     quality = [] if silhouette is None else [f'silhouette {silhouette:.3f}']
     stability = (facts.get('stability') or {}).get('rand_mean')
     if stability is not None:
         quality.append(f'adjusted Rand index of resamples {stability:.2f}')
-    click.echo(f'  {method:<9} {parts}; {", ".join(quality)}')
+    click.echo(f'  {method:<9} {"; ".join([parts, ", ".join(quality)] if quality else [parts])}')
     for kind, by_background in (facts.get('enrichment') or {}).items():
         for background, clusters in by_background.items():
             for entry in clusters:
