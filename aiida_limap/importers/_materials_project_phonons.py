@@ -71,7 +71,10 @@ class PhononProject(MaterialsProject):
         if self._made is None:
             self._made = self._requests.ask(lambda: self.client.materials.phonon)
             if not hasattr(self._made, 'get_dos_from_phonon_id'):
-                raise ImporterError('phonons of the Materials Project need mp-api 0.46 or newer: pip install -U mp-api')
+                raise ImporterError(
+                    'phonons of the Materials Project need mp-api 0.46 or newer, which needs Python 3.11 or newer: '
+                    'pip install -U mp-api'
+                )
         return self._made
 
     def computations(self, tasks: Sequence[PhononTask]) -> dict[PhononTask, Mapping[str, Any]]:
