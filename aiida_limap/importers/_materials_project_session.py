@@ -6,14 +6,15 @@ import os
 import re
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from aiida_limap import __version__
 from aiida_limap.importers._entries import ImporterError
 
-__all__ = ['DatabaseError', 'Patience', 'Requests', 'find_key']
+__all__ = ['DatabaseError', 'Patience', 'Requests', 'counted', 'find_key']
 
 R = TypeVar('R')
 
@@ -39,6 +40,37 @@ class Patience:
     attempts: int = 6
     first_wait_s: float = 1.0
     longest_wait_s: float = 300.0
+
+
+@contextmanager
+def counted(
+    total: int, what: str, on_start: Callable[[int], None] | None, on_progress: Callable[[int], None] | None
+) -> Iterator[Callable[[int], None]]:
+    """Count what an import has handled, so that a lost connection can tell how far it came.
+
+    :param total: number of all.
+    :param what: what they are, for the message.
+    :param on_start: called with that number.
+    :param on_progress: called with the number handled since the last call.
+    :returns: the function to call with that number.
+    :raises ImporterError: if the database gives up in between.
+    """
+    handled = 0
+    if on_start is not None:
+        on_start(total)
+
+    def count(steps: int) -> None:
+        nonlocal handled
+        handled += steps
+        if on_progress is not None:
+            on_progress(steps)
+
+    try:
+        yield count
+    except DatabaseError as error:
+        raise ImporterError(
+            f'{error}; {handled} of {total} {what} were done until then, and the same command goes on from there'
+        ) from error
 
 
 def find_key() -> str:

@@ -13,7 +13,7 @@ from aiida_limap.importers._materials_project_client import (
     MaterialsProject,
 )
 from aiida_limap.importers._materials_project_filter import MaterialsProjectFilter, read_ids
-from aiida_limap.importers._materials_project_session import DatabaseError, Patience
+from aiida_limap.importers._materials_project_session import Patience, counted
 from aiida_limap.importers.base import (
     Candidate,
     ImporterError,
@@ -97,17 +97,7 @@ def import_materials_project(
             'loosen it'
         )
     stored = _find_stored(listed, project.version)
-    total, handled = len(listed) + len(refused), 0
-    if on_start is not None:
-        on_start(total)
-
-    def count(steps: int) -> None:
-        nonlocal handled
-        handled += steps
-        if on_progress is not None:
-            on_progress(steps)
-
-    try:
+    with counted(len(listed) + len(refused), 'entries', on_start, on_progress) as count:
         return store_dataset(
             _entries(project, listed, refused, stored),
             name=name,
@@ -116,10 +106,6 @@ def import_materials_project(
             on_progress=count,
             citations=[_CITATION],
         )
-    except DatabaseError as error:
-        raise ImporterError(
-            f'{error}; {handled} of {total} entries were done until then, and the same command goes on from there'
-        ) from error
 
 
 @dataclass(frozen=True)

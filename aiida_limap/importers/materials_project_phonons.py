@@ -11,7 +11,7 @@ from aiida_limap.common.phonon_sources import MATERIALS_PROJECT_PHONONS, PHONON_
 from aiida_limap.importers._materials_project_client import DOWNLOAD, Listed, plain_id
 from aiida_limap.importers._materials_project_filter import MaterialsProjectFilter
 from aiida_limap.importers._materials_project_phonons import METHODS, PhononProject, PhononTask, task_of
-from aiida_limap.importers._materials_project_session import DatabaseError, Patience
+from aiida_limap.importers._materials_project_session import Patience, counted
 from aiida_limap.importers.base import (
     Candidate,
     ImporterError,
@@ -125,18 +125,12 @@ def import_materials_project_phonons(
             f'({chosen.as_sentence()}): loosen it'
         )
     work = _Import(project, method, wanted, _find_stored([entry.id for entry in listed]))
-    total, handled = len(listed) + len(refused), 0
-    if on_start is not None:
-        on_start(total)
+    with counted(len(listed) + len(refused), 'materials', on_start, on_progress) as count:
 
-    def count(steps: int) -> None:
-        nonlocal handled
-        handled += steps
-        _store(work)
-        if on_progress is not None:
-            on_progress(steps)
+        def count_stored(steps: int) -> None:
+            _store(work)
+            count(steps)
 
-    try:
         report = store_dataset(
             _entries(work, listed, refused),
             name=name,
@@ -146,13 +140,9 @@ def import_materials_project_phonons(
                 **({'method': method} if method else {}),
                 **choice,
             },
-            on_progress=count,
+            on_progress=count_stored,
             citations=PHONON_SOURCE_CITATIONS[DATABASE_NAME],
         )
-    except DatabaseError as error:
-        raise ImporterError(
-            f'{error}; {handled} of {total} materials were done until then, and the same command goes on from there'
-        ) from error
     return PhononReport(report.dataset, report.group, report.tally, len(report.dataset), work.n_new)
 
 
