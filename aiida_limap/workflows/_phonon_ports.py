@@ -59,6 +59,11 @@ def define_outputs(spec: WorkChainSpec) -> None:
 
     :param spec: the specification to fill.
     """
+    _define_tables(spec)
+    _define_exit_codes(spec)
+
+
+def _define_tables(spec: WorkChainSpec) -> None:
     spec.output(
         'phonons',
         valid_type=TableData,
@@ -94,6 +99,9 @@ def define_outputs(spec: WorkChainSpec) -> None:
         valid_type=orm.Dict,
         help='Counts by status word, compounds that no job finished, and facts by method of clustering.',
     )
+
+
+def _define_exit_codes(spec: WorkChainSpec) -> None:
     define_batch_exit_codes(spec, 'compounds')
     spec.exit_code(
         202,
