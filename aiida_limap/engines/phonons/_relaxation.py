@@ -107,8 +107,6 @@ def relaxed(
     symbols = [site.specie.symbol for site in structure]
     atoms = atoms_of(symbols, structure.lattice.matrix, structure.frac_coords)
     from ase.constraints import FixSymmetry
-    from ase.filters import FrechetCellFilter
-    from ase.optimize import BFGS
 
     numbers = atoms.get_atomic_numbers()
     with warnings.catch_warnings():
@@ -122,20 +120,7 @@ def relaxed(
             return Relaxed(atoms, None, space_group=given)
         atoms.set_constraint(FixSymmetry(atoms, symprec=options.symprec_angstrom))
         atoms.calc = calculator
-        moving = FrechetCellFilter(atoms) if options.relax == 'cell' else atoms
-        try:
-            optimiser = BFGS(moving, logfile=None)
-            converged = False
-            for reached in optimiser.irun(fmax=options.force_limit_eV_per_angstrom, steps=options.max_steps):
-                converged = bool(reached)
-                deadline.check(f'{optimiser.nsteps} steps of the relaxation')
-        except LimapError:
-            raise
-        except NotImplementedError as error:
-            raise InputError(f'{name}: the calculator computes no {error}; relax positions only, or nothing') from error
-        except Exception as error:
-            # A calculator is code of others, and may raise anything on a crystal that it does not know.
-            raise LimapError(f'{name}: the relaxation failed ({type(error).__name__}: {error})') from error
+        steps, converged = _move(name, atoms, options, deadline)
         atoms.set_constraint()
         cell = (atoms.cell[:], atoms.get_scaled_positions(), numbers)
         found = spglib.get_spacegroup(cell, _SYMPREC_ANGSTROM)
@@ -146,6 +131,28 @@ def relaxed(
         )
     notes = [] if found == given else [f'the relaxed crystal has the space group {found}, the given one {given}']
     change = atoms.cell.volume / structure.lattice.volume - 1
-    notes.append(f'relaxed in {optimiser.nsteps} steps, volume {change:+.1%}')
+    notes.append(f'relaxed in {steps} steps, volume {change:+.1%}')
     atoms.calc = None
-    return Relaxed(atoms, optimiser.nsteps, 'relaxed by', tuple(notes), found, float(change))
+    return Relaxed(atoms, steps, 'relaxed by', tuple(notes), found, float(change))
+
+
+def _move(name: str, atoms: Any, options: CalculatorOptions, deadline: Deadline) -> tuple[int, bool]:
+    """Move atoms, and cell where that is asked for, until forces are small; return the steps, and whether they are."""
+    from ase.filters import FrechetCellFilter
+    from ase.optimize import BFGS
+
+    moving = FrechetCellFilter(atoms) if options.relax == 'cell' else atoms
+    converged = False
+    try:
+        optimiser = BFGS(moving, logfile=None)
+        for reached in optimiser.irun(fmax=options.force_limit_eV_per_angstrom, steps=options.max_steps):
+            converged = bool(reached)
+            deadline.check(f'{optimiser.nsteps} steps of the relaxation')
+    except LimapError:
+        raise
+    except NotImplementedError as error:
+        raise InputError(f'{name}: the calculator computes no {error}; relax positions only, or nothing') from error
+    except Exception as error:
+        # A calculator is code of others, and may raise anything on a crystal that it does not know.
+        raise LimapError(f'{name}: the relaxation failed ({type(error).__name__}: {error})') from error
+    return optimiser.nsteps, converged
