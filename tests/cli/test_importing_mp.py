@@ -22,7 +22,7 @@ from aiida_limap.importers._materials_project_session import Patience
 @pytest.fixture
 def server(monkeypatch) -> Iterator[MaterialsProjectServer]:
     """A database of five salts under ids that no other test has, the key to it, and little patience with it."""
-    first = 100_000 + 10 * (uuid4().int % 200_000)
+    first = 2_000_000 + 10 * (uuid4().int % 100_000)
     entries = [
         Entry(
             f'mp-{first + number}',

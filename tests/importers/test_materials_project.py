@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import signal
@@ -17,7 +18,7 @@ import pytest
 from aiida import orm
 from aiida.manage import get_manager
 from aiida.manage.configuration import get_config
-from importers.materials_project_server import KEY, VERSION, Entry, Fault, MaterialsProjectServer
+from importers.materials_project_server import KEY, VERSION, Entry, Fault, MaterialsProjectServer, misleading
 from pymatgen.core import Lattice, Structure
 
 from aiida_limap.common.conversion import pymatgen_from_node
@@ -27,6 +28,7 @@ from aiida_limap.importers.base import ImporterError, ImportReport, structure_md
 from aiida_limap.importers.materials_project import MaterialsProjectFilter, Patience, import_materials_project, read_ids
 
 OXIDES = MaterialsProjectFilter(elements=('Li', 'O'))
+IDS = itertools.count(1_000_000, 1000)
 PATIENCE = Patience(attempts=3, first_wait_s=0.01, longest_wait_s=0.05)
 
 
@@ -39,10 +41,15 @@ def crystal(number: int, metal: str = 'Al') -> Structure:
     )
 
 
+def free_id() -> int:
+    """Return the first of a thousand numbers of entries that no other test of this module has."""
+    return next(number for number in IDS if not misleading(str(number)))
+
+
 @pytest.fixture
 def server(monkeypatch) -> Iterator[MaterialsProjectServer]:
     """A database with the literature prototypes under ids that no other test has, and the key to it."""
-    first = 100_000 + 1000 * (uuid4().int % 2000)
+    first = free_id()
     entries = [
         Entry(f'mp-{first + number}', prototype.structure(), energy_above_hull=0.01 * number)
         for number, prototype in enumerate(load_prototypes()[:8])
@@ -153,7 +160,7 @@ def test_a_licence_is_that_of_the_entry_even_where_the_first_entry_has_none(serv
     ],
 )
 def test_filters_choose(server, chosen, numbers):
-    first = 900_000 + 10 * (uuid4().int % 2000)
+    first = free_id()
     entries = [
         Entry(f'mp-{first}', crystal(0), theoretical=True),
         Entry(f'mp-{first + 1}', crystal(1), energy_above_hull=0.1),
@@ -257,7 +264,7 @@ def test_a_damaged_entry_is_refused_and_the_rest_goes_on(server):
 def test_disordered_structures_are_kept_and_named(server):
     disordered = crystal(0)
     disordered[1] = {'Al': 0.5, 'Ga': 0.5}
-    entry = Entry(f'mp-{uuid4().int % 10**6}', disordered)
+    entry = Entry(f'mp-{free_id()}', disordered)
     server.documents = [entry.document()]
     report = take()
     assert (report.disordered, report.n_new) == (1, 1)
@@ -265,7 +272,7 @@ def test_disordered_structures_are_kept_and_named(server):
 
 
 def test_an_import_that_breaks_off_says_how_far_it_came_and_goes_on(server):
-    first = 300_000 + 1000 * (uuid4().int % 2000)
+    first = free_id()
     template = Entry('mp-1', crystal(0)).document()
     server.documents = [
         {**template, 'material_id': f'mp-{first + number}', 'structure': crystal(number).as_dict()}
@@ -290,7 +297,7 @@ def test_an_import_that_breaks_off_says_how_far_it_came_and_goes_on(server):
 
 
 def test_an_import_that_is_killed_goes_on(server):
-    first = 300_000 + 1000 * (uuid4().int % 2000)
+    first = free_id()
     template = Entry('mp-1', crystal(0)).document()
     server.documents = [
         {**template, 'material_id': f'mp-{first + number}', 'structure': crystal(number).as_dict()}
