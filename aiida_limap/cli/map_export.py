@@ -12,6 +12,7 @@ import click
 
 from aiida_limap.cli.base import OUTPUT_FORMATS, with_profile
 from aiida_limap.cli.map_report import map_protocols
+from aiida_limap.cli.output_paths import output_folder_option
 
 if TYPE_CHECKING:
     from aiida_limap.tools.export import Exported
@@ -24,9 +25,7 @@ _STEP = 1000
 
 @click.command('export')
 @click.argument('map_id', metavar='[MAP]', required=False)
-@click.option(
-    '-o', '--output', type=click.Path(path_type=Path), default=Path('map-export'), show_default=True, metavar='FOLDER'
-)
+@output_folder_option('map-export')
 @click.option('--no-archive', is_flag=True, help='Without the archive of AiiDA.')
 @click.option('--no-page', is_flag=True, help='Without the interactive page.')
 @click.option('--no-report', is_flag=True, help='Without the report and what to cite.')

@@ -16,6 +16,7 @@ from aiida_limap.cli.map_export import export
 from aiida_limap.cli.map_families import families
 from aiida_limap.cli.map_questions import compare, region
 from aiida_limap.cli.map_report import map_report_command
+from aiida_limap.cli.output_paths import OutputPage
 from aiida_limap.cli.quality import print_quality
 
 __all__ = ['draw_figures', 'draw_page', 'map_group', 'print_map']
@@ -140,7 +141,15 @@ def points(map_id: str | None, as_json: bool) -> None:
 
 @map_group.command('page')
 @click.argument('map_id', metavar='[MAP]', required=False)
-@click.option('-o', '--output', type=click.Path(path_type=Path), default=Path('map.html'), show_default=True)
+@click.option(
+    '-o',
+    '--output',
+    type=OutputPage('map.html'),
+    metavar='FILE',
+    default=Path('map.html'),
+    show_default=True,
+    help='The HTML file to write, or a folder that there is, for map.html in it.',
+)
 @click.option('--title', help='Heading of the page.')
 @with_profile
 def page(map_id: str | None, output: Path, title: str | None) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from aiida_limap.cli.base import counting_bar, friendly, load_chosen_profile, writable_folder
+from aiida_limap.cli.output_paths import output_folder_option
 from aiida_limap.cli.report_output import (
     draw_with_bar,
     figure_options,
@@ -31,7 +32,7 @@ _SOURCE = source_options('clusters', _FILE, 'Heading of the page, and name of th
 
 @click.command('page')
 @_SOURCE
-@click.option('-o', '--output', type=click.Path(path_type=Path), default=Path('phonons'), show_default=True)
+@output_folder_option('phonons')
 @friendly
 def phonons_page_command(
     clusters: str | None, source: Path | None, title: str | None, as_json: bool, output: Path

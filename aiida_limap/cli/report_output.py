@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from aiida_limap.cli.base import OUTPUT_FORMATS, counting_bar, writable_folder
+from aiida_limap.cli.output_paths import output_folder_option
 
 if TYPE_CHECKING:
     from aiida_limap.visualisation.figure_files import WrittenFigures
@@ -70,12 +71,10 @@ def figure_options(names: str, more: str = '') -> Option:
     """
     return _all(
         (
-            click.option(
-                '-o', '--output', type=click.Path(path_type=Path), default=Path('figures'), show_default=True
-            ),
+            output_folder_option('figures'),
             click.option(
                 '--format', 'formats', type=click.Choice(OUTPUT_FORMATS), multiple=True, default=OUTPUT_FORMATS,
-                show_default=True,
+                show_default=True, help='Format of the pictures; may be given again.',
             ),
             click.option('--only', metavar='NAMES', help=f'Only these, separated by commas: {names}{more}.'),
         )
@@ -86,7 +85,7 @@ def document_options() -> Option:
     """Return a decorator that adds where a report goes, in which formats, and what prints it."""
     return _all(
         (
-            click.option('-o', '--output', type=click.Path(path_type=Path), default=Path('report'), show_default=True),
+            output_folder_option('report'),
             click.option(
                 '--format', 'formats', metavar='NAMES', default='html', show_default=True,
                 help='html, pdf or html,pdf.',

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
@@ -22,8 +23,9 @@ _FORMATS = ('csv', 'json', 'cif', 'extxyz', 'npz', 'yaml', 'safetensors', 'bundl
     '--format',
     'file_format',
     type=click.Choice(_FORMATS),
-    help='By default the first of the class: dataset csv, json, cif, extxyz; table csv, json, npz; bond_valence yaml; '
-    'autoencoder, screening_model safetensors; map csv, json, bundle, page; phonon_dos csv, json, npz.',
+    help='By default what the ending of the file says, else the first of the class: dataset csv, json, cif, extxyz; '
+    'table csv, json, npz; bond_valence yaml; autoencoder, screening_model safetensors; map csv, json, bundle, page; '
+    'phonon_dos csv, json, npz.',
 )
 @click.option(
     '-o',
@@ -42,9 +44,9 @@ def export_command(identifier: str, file_format: str | None, output: Path | None
 
     \b
     Examples:
-      verdi data limap export 1234 --format csv --output points.csv
+      verdi data limap export 1234 --output points.csv
       verdi data limap export 1234 --format extxyz
-      verdi data limap export oxides --format cif --output oxides.cif
+      verdi data limap export oxides --output oxides.cif
     """
     from aiida_limap.tools.data_nodes import find_data, kind_of
     from aiida_limap.tools.node_files import FORMATS, export_node
@@ -52,7 +54,7 @@ def export_command(identifier: str, file_format: str | None, output: Path | None
     node = find_data(identifier)
     kind = str(kind_of(node))
     known = FORMATS[kind]
-    chosen = file_format or next(iter(known))
+    chosen = file_format or _format_of(output, FORMATS) or next(iter(known))
     if chosen not in known:
         raise click.ClickException(f'a {kind} cannot be written as {chosen}; choose {" or ".join(known)}')
     target = output or Path(f'{kind}-{node.pk}{known[chosen]}')
@@ -68,3 +70,16 @@ def export_command(identifier: str, file_format: str | None, output: Path | None
     except OSError as error:
         raise click.ClickException(f'the file {target} cannot be written: {error.strerror}') from error
     click.echo(target)
+
+
+def _format_of(output: Path | None, formats: Mapping[str, Mapping[str, str]]) -> str | None:
+    """Return the format that the name of a file tells; None where it tells none.
+
+    :param output: the file.
+    :param formats: for each data class its formats with the ending of the file.
+    """
+    if output is None:
+        return None
+    endings = {ending: name for known in formats.values() for name, ending in known.items()}
+    endings |= {'.extxyz': 'extxyz', '.yml': 'yaml'}
+    return next((name for ending, name in endings.items() if output.name.lower().endswith(ending)), None)

@@ -69,6 +69,19 @@ def test_the_page_goes_to_the_working_folder_by_default(run, graph, tmp_path):
     assert (tmp_path / 'map.html').is_file()
 
 
+def test_the_page_goes_into_a_folder_that_there_is(run, graph, tmp_path):
+    (tmp_path / 'pages').mkdir()
+    assert run('map', 'page', graph.map.pk, '-o', 'pages').stdout.strip() == 'pages/map.html'
+
+
+@pytest.mark.parametrize('name', ['oxides', 'oxides.pdf', 'oxides-0.2'])
+def test_a_page_that_no_browser_would_open_is_not_written(fails, graph, tmp_path, name):
+    sentence = fails('map', 'page', graph.map.pk, '-o', name)
+    assert f'{name} is neither a folder that there is nor a name ending in .html' in sentence
+    assert sentence.endswith(f'--output {name.removesuffix(".pdf")}.html')
+    assert not (tmp_path / name).exists()
+
+
 def test_figures_are_drawn_in_the_formats_that_are_asked_for(run, graph, tmp_path):
     done = run('map', 'figures', graph.map.pk, '--output', tmp_path / 'figures', '--format', 'pdf')
     paths = [Path(line) for line in done.stdout.splitlines()]
@@ -118,11 +131,12 @@ def test_what_cannot_be_written_is_said_in_one_sentence(fails, graph, tmp_path):
     (tmp_path / 'file').write_text('')
     (tmp_path / 'folder').mkdir()
     for command in ('page', 'figures', 'export'):
-        target = tmp_path / 'file' / 'below'
+        target = tmp_path / 'file' / ('below.html' if command == 'page' else 'below')
         assert 'cannot be made' in fails('map', command, graph.map.pk, '--output', target)
+    (tmp_path / 'folder' / 'map.html').mkdir()
     sentence = fails('map', 'page', graph.map.pk, '--output', tmp_path / 'folder')
     assert 'cannot be written' in sentence
-    assert str(tmp_path / 'folder') in sentence
+    assert str(tmp_path / 'folder' / 'map.html') in sentence
     assert 'cannot be made' in fails('map', 'figures', graph.map.pk, '--output', tmp_path / 'file')
     fails('map', 'figures', graph.map.pk, '--format', 'gif')
 

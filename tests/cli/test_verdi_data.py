@@ -153,7 +153,7 @@ def test_a_dataset_is_written_with_its_structures(call, graph, tmp_path):
         assert frame.info['uuid'] == uuid
         np.testing.assert_allclose(frame.cell.array, node.cell, atol=1e-6)
         np.testing.assert_allclose(frame.positions, [site.position for site in node.sites], atol=1e-6)
-    call('export', graph.dataset.pk, '--format', 'cif', '-o', 'all.cif')
+    call('export', graph.dataset.pk, '-o', 'all.cif')
     parser = CifParser(tmp_path / 'all.cif')
     assert len(parser.as_dict()) == 5
     assert 'mp-1960' in parser.as_dict()
@@ -172,7 +172,7 @@ def test_disordered_structures_stay_out_of_a_file_of_whole_atoms(call):
 
 
 def test_a_map_is_written_as_points_and_bundle(call, graph, tmp_path):
-    call('export', graph.map.pk, '--format', 'bundle', '-o', 'deep/map.json.gz')
+    call('export', graph.map.pk, '-o', 'deep/map.json.gz')
     with gzip.open(tmp_path / 'deep' / 'map.json.gz') as file:
         assert json.load(file)['ids'] == graph.map.ids
     document = json.loads(call('export', graph.map.pk, '--format', 'json', '-o', '-').stdout)
@@ -188,6 +188,7 @@ def test_what_cannot_be_shown_or_written_gets_a_sentence(graph):
         (('show', structure), f'node {structure} is a StructureData, not a dataset or table'),
         (('export', '999999'), 'there is no node 999999'),
         (('export', graph.map.pk, '--format', 'cif'), 'a map cannot be written as cif; choose csv or json'),
+        (('export', graph.map.pk, '-o', 'map.cif'), 'a map cannot be written as cif; choose csv or json'),
     ):
         done = CliRunner().invoke(data_limap, [str(argument) for argument in arguments])
         assert isinstance(done.exception, SystemExit), done.exception
