@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any, TypeVar
 
@@ -38,14 +38,17 @@ def refuse_both(raw: bool, as_json: bool) -> None:
         raise click.UsageError('choose --raw or --json')
 
 
-def tell_listed(found: Iterable[Any], words: Callable[[Any], str], *, raw: bool, as_json: bool) -> None:
+def tell_listed(found: Sequence[Any], words: Callable[[Any], str], none: str, *, raw: bool, as_json: bool) -> None:
     """Print entries, one a line: pk, start of the UUID, time, what is said of it, label.
 
     :param found: dataclasses with at least ``pk``, ``uuid``, ``created`` and ``label``.
     :param words: what is said of an entry.
+    :param none: what is said on standard error where there is none: that, and which command makes one.
     :param raw: print the pks only.
     :param as_json: print all fields as JSON.
     """
+    if not found:
+        click.echo(none, err=True)
     if as_json:
         click.echo(json.dumps([{**asdict(facts), 'created': facts.created.isoformat()} for facts in found], indent=1))
         return

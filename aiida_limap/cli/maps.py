@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import json
 import sys
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ import click
 
 from aiida_limap.cli.base import with_profile, writable_folder
 from aiida_limap.cli.figures import figures
+from aiida_limap.cli.listing import list_options, refuse_both, tell_listed
 from aiida_limap.cli.map_export import export
 from aiida_limap.cli.map_families import families
 from aiida_limap.cli.map_questions import compare, region
@@ -20,6 +23,17 @@ from aiida_limap.cli.output_paths import OutputPage
 from aiida_limap.cli.quality import print_quality
 
 __all__ = ['draw_figures', 'draw_page', 'map_group', 'print_map']
+
+
+@dataclass(frozen=True)
+class _ListedMap:
+    """What a list says of a map."""
+
+    pk: int
+    uuid: str
+    created: datetime
+    label: str
+    n_points: int
 
 
 @click.group('map')
@@ -36,23 +50,26 @@ def map_group() -> None:
 
 
 @map_group.command('list')
-@click.option('--raw', is_flag=True, help='Only the pks, one a line.')
+@list_options('the maps')
 @with_profile
-def list_command(raw: bool) -> None:
+def list_command(raw: bool, as_json: bool) -> None:
     """List the maps of the profile, newest first.
 
     \b
-    Example:
+    Examples:
       aiida-limap map list
+      aiida-limap map list --raw
     """
     from aiida_limap.tools.query import list_maps
 
-    rows = list_maps()
-    if not rows and not raw:
-        click.echo('no map yet; make one with `aiida-limap launch map --group LABEL`', err=True)
-    for pk, uuid, created, label, n_points in rows:
-        text = str(pk) if raw else f'{pk:>7}  {uuid[:8]}  {created:%Y-%m-%d %H:%M}  {n_points:>6} points  {label}'
-        click.echo(text)
+    refuse_both(raw, as_json)
+    tell_listed(
+        [_ListedMap(*row) for row in list_maps()],
+        lambda facts: f'{facts.n_points:>6} points',
+        'no map yet; make one with `aiida-limap launch map --group LABEL`',
+        raw=raw,
+        as_json=as_json,
+    )
 
 
 @map_group.command('show')

@@ -57,6 +57,7 @@ def list_command(raw: bool, as_json: bool) -> None:
     tell_listed(
         list_phonon_clusters(),
         lambda facts: f'{facts.n_ok} of {facts.n_compounds} compounds',
+        'no phonon clusters yet; make some with `aiida-limap launch phonons --demo`',
         raw=raw,
         as_json=as_json,
     )

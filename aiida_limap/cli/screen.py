@@ -66,10 +66,8 @@ def list_command(raw: bool, as_json: bool) -> None:
     from aiida_limap.tools.hits import list_screenings
 
     refuse_both(raw, as_json)
-    found = list_screenings()
-    if not found and not raw and not as_json:
-        click.echo('no screening yet; make one with `aiida-limap launch screen --demo`', err=True)
-    tell_listed(found, _words, raw=raw, as_json=as_json)
+    none = 'no screening yet; make one with `aiida-limap launch screen --demo`'
+    tell_listed(list_screenings(), _words, none, raw=raw, as_json=as_json)
 
 
 def _words(facts: ScreeningFacts) -> str:

@@ -24,8 +24,8 @@ PK = click.IntRange(1, 2**63 - 1)
 def status(pks: tuple[int, ...], watch: bool, as_json: bool) -> None:
     """Show the progress of what runs: stages, batches, structures by status, losses, time left.
 
-    PK is the work chain of a map, of a training, of an encoding, of a screening or of migration energies; without it
-    all that run are shown.
+    PK is the work chain of a map, of a training, of an encoding, of a screening, of phonons or of migration energies;
+    without it all that run are shown.
 
     \b
     Examples:
@@ -44,7 +44,8 @@ def status(pks: tuple[int, ...], watch: bool, as_json: bool) -> None:
         return
     if not chosen:
         click.echo(
-            'no map is running, no training and no migration energies; `aiida-limap map list` shows the finished maps'
+            'nothing is running; `aiida-limap launch` submits work, `aiida-limap map list` shows the finished maps',
+            err=True,
         )
         return
     if watch:
@@ -91,5 +92,6 @@ def load_chain(pk: int) -> Any:
         raise click.ClickException(f'there is no node {pk}; `verdi process list -a` shows the work chains') from error
     kind = getattr(node, 'process_label', None) or type(node).__name__
     raise click.ClickException(
-        f'node {pk} is a {kind}, not the work chain of a map, of a training or of migration energies'
+        f'node {pk} is a {kind}, not the work chain of a map, of a training, of an encoding, of a screening, of '
+        'phonons or of migration energies'
     )

@@ -56,7 +56,7 @@ def list_command(job: orm.CalcJobNode | None, raw: bool) -> None:
     from aiida_limap.tools.structures import name_of
 
     entries = list_landscapes(job)
-    if not entries and not raw:
+    if not entries:
         click.echo('no landscapes; `aiida-limap launch bvff --landscapes` makes some', err=True)
     facts = structure_facts(entry.structure_uuid for entry in entries)
     for entry in entries:

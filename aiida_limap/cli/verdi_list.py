@@ -70,6 +70,8 @@ def print_list(kind: str, nodes: list[ListedNode], *, raw: bool = False, as_json
     """
     from aiida_limap.engines.layouts_command import echo_aligned
 
+    if not nodes:
+        click.echo(f'no {kind.replace("_", "-")} fits; {_FIRST[kind]}', err=True)
     if as_json:
         documents = [
             {'pk': node.pk, 'uuid': node.uuid, 'ctime': node.ctime.isoformat(), 'label': node.label, **node.attributes}
@@ -88,8 +90,6 @@ def print_list(kind: str, nodes: list[ListedNode], *, raw: bool = False, as_json
             for node, row in zip(nodes, cells, strict=True)
         ]
         echo_aligned([heading, *rows])
-    else:
-        click.echo(f'no {kind.replace("_", "-")} fits; {_FIRST[kind]}', err=True)
 
 
 def _age(ctime: datetime) -> str:

@@ -21,6 +21,9 @@ def test_maps_are_listed_newest_first(run, graph):
     assert graph.map.uuid[:8] in own
     raw = run('map', 'list', '--raw').stdout.split()
     assert raw == [str(row[0]) for row in list_maps()]
+    documents = json.loads(run('map', 'list', '--json').stdout)
+    (document,) = (document for document in documents if document['pk'] == graph.map.pk)
+    assert (document['uuid'], document['n_points']) == (graph.map.uuid, 5)
 
 
 @pytest.mark.parametrize('attribute', ['pk', 'uuid', 'label'])
@@ -141,10 +144,20 @@ def test_what_cannot_be_written_is_said_in_one_sentence(fails, graph, tmp_path):
     fails('map', 'figures', graph.map.pk, '--format', 'gif')
 
 
-def test_a_profile_without_maps_says_how_to_make_one(aiida_profile_tmp, run, fails):
-    done = run('map', 'list')
-    assert done.stdout == ''
-    assert 'no map yet' in done.stderr
-    assert run('map', 'list', '--raw').output == ''
+@pytest.mark.parametrize(
+    ('command', 'sentence'),
+    [
+        ('map', 'no map yet; make one with `aiida-limap launch map --group LABEL`'),
+        ('screen', 'no screening yet; make one with `aiida-limap launch screen --demo`'),
+        ('phonons', 'no phonon clusters yet; make some with `aiida-limap launch phonons --demo`'),
+    ],
+)
+def test_an_empty_list_says_which_command_makes_one(aiida_profile_tmp, run, command, sentence):
+    for options, stdout in (([], ''), (['--raw'], ''), (['--json'], '[]')):
+        done = run(command, 'list', *options)
+        assert (done.stdout.strip(), done.stderr.strip()) == (stdout, sentence)
+
+
+def test_a_profile_without_maps_says_how_to_make_one(aiida_profile_tmp, fails):
     for command in (('map', 'show'), ('map', 'points'), ('map', 'page'), ('point', 'show', 'mp-1')):
         assert 'this profile holds no map yet; make one with `aiida-limap launch map' in fails(*command)

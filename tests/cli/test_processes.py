@@ -31,8 +31,10 @@ def test_the_status_of_a_finished_map_counts_its_batches_and_structures(run, gra
 
 
 def test_the_status_says_when_nothing_runs(aiida_profile_tmp, run):
-    assert run('status').stdout.startswith('no map is running, no training and no migration energies; ')
-    assert run('status', '--watch').stdout.startswith('no map is running, no training and no migration energies; ')
+    for options in ([], ['--watch']):
+        done = run('status', *options)
+        assert done.stdout == ''
+        assert done.stderr.startswith('nothing is running; `aiida-limap launch` submits work')
     assert json.loads(run('status', '--json').stdout) == []
 
 

@@ -138,6 +138,13 @@ def test_a_landscape_that_is_gone_is_called_gone(stand_in_code, verdi):
     assert verdi('show', jobs.structures[0].pk).exit_code == 0
 
 
+def test_an_empty_list_says_which_command_makes_one(aiida_profile_tmp, verdi):
+    for options in ([], ['--raw']):
+        done = verdi('list', *options)
+        assert done.stdout == ''
+        assert done.stderr.strip() == 'no landscapes; `aiida-limap launch bvff --landscapes` makes some'
+
+
 def test_an_unreachable_computer_is_named(jobs, monkeypatch):
     def unreachable(*_arguments):
         raise OSError('no route to host')
