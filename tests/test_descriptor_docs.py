@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from aiida_limap.engines.descriptors import layout_names, load_layout
+from aiida_limap.engines.descriptors import composition_descriptors, layout_names, load_layout
 from aiida_limap.engines.descriptors.blocks import KINDS
+from aiida_limap.engines.descriptors.elements import SYMBOLS, ElementDataError
+from aiida_limap.engines.descriptors.layout import Layout
 
 DOCS = Path(__file__).parents[1] / 'docs'
 
@@ -48,6 +50,26 @@ def test_every_block_and_option_of_a_layout_is_told(layouts_text, name):
             for key in set(block.as_dict()) - {'kind', 'name', 'pairs', 'triplets'}:
                 value = block.as_dict()[key]
                 assert f'`{key}`' in line or value is False or value in ((), [], {}, '', None)
+
+
+@pytest.mark.parametrize('name', layout_names())
+def test_elements_of_a_layout_are_told(name):
+    """The table says from which element to which a layout has rows, and which between them it lacks."""
+    text = (DOCS / 'topics' / 'descriptors.md').read_text(encoding='utf-8')
+    (line,) = [row for row in text.splitlines() if row.startswith('| `') and f'`{name}`' in row and ' to ' in row]
+    _, _, span, lacking, _ = (cell.strip() for cell in line.split('|'))
+    first, last = (SYMBOLS.index(symbol) for symbol in span.split(' to '))
+    expected = [symbol for symbol in SYMBOLS[first : last + 1] if symbol not in lacking.split(', ')]
+    layout = load_layout(name)
+    assert [symbol for symbol in SYMBOLS if _has_row(symbol, layout)] == expected
+
+
+def _has_row(symbol: str, layout: Layout) -> bool:
+    try:
+        composition_descriptors([symbol], layout)
+    except ElementDataError:
+        return False
+    return True
 
 
 def test_bins_are_told_with_their_unit_and_names(layouts_text):

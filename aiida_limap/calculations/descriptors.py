@@ -24,8 +24,9 @@ class DescriptorsCalculation(StructuresCalculation):
     """
 
     TASK = 'descriptors'
-    #: Since version 2 the Voronoi block counts faces in another way, and layouts have parts.
-    CACHE_VERSION = 2
+    #: Since version 2 the Voronoi block counts faces in another way, and layouts have parts; since version 3 structures
+    #: with an element that the layout does not hold have a status word of their own.
+    CACHE_VERSION = 3
 
     @classmethod
     def define(cls, spec: CalcJobProcessSpec) -> None:

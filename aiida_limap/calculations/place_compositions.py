@@ -23,6 +23,8 @@ class PlaceCompositionsCalculation(EngineCalculation):
     """Describe compositions as the model of a map reads them, and give each its composition code."""
 
     TASK = 'place_compositions'
+    #: Since version 2 formulas with an element that the layout does not hold have a status word of their own.
+    CACHE_VERSION = 2
     TEMPORARY_FILES = ()
 
     @classmethod

@@ -48,6 +48,6 @@ STATUS_MEANINGS: dict[Status, str] = {
     Status.UNSTABLE: 'so many phonon modes are imaginary that averages over them mean nothing',
     Status.NO_PHONONS: 'no complete phonons in the table that the descriptors were joined with',
     Status.NOT_RELAXED: 'forces stayed above the limit in all steps of the relaxation',
-    Status.UNKNOWN_ELEMENT: 'the calculator does not know one of the elements',
+    Status.UNKNOWN_ELEMENT: 'no data of one of the elements are known to the layout or to the calculator',
     Status.FAILED: 'an unexpected error; the message beside the word says which',
 }

@@ -14,6 +14,7 @@ __all__ = [
     'OxidationStatesError',
     'ParametersMissingError',
     'StructureTooLargeError',
+    'UnknownElementError',
 ]
 
 
@@ -67,3 +68,9 @@ class OutOfTimeError(LimapError):
     """The time limit of one structure was reached."""
 
     status = Status.OUT_OF_TIME
+
+
+class UnknownElementError(LimapError):
+    """What is computed needs data of an element that nobody tabulated, or a calculator does not know the element."""
+
+    status = Status.UNKNOWN_ELEMENT

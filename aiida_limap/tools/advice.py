@@ -22,7 +22,7 @@ STATUS_ADVICE: Mapping[Status, str] = {
     Status.UNSTABLE: 'relax the structure further, or raise max_imaginary_share',
     Status.NO_PHONONS: 'compute their phonons, name other columns of them, or draw the map without phonons',
     Status.NOT_RELAXED: 'raise max_steps or force_limit_eV_per_angstrom of the calculator',
-    Status.UNKNOWN_ELEMENT: 'leave them out, or take a calculator that knows the element',
+    Status.UNKNOWN_ELEMENT: 'leave them out, or take another layout or calculator, which knows the element',
     Status.FAILED: 'read the message beside the word; if the structure is sound, this is a fault to report',
 }
 

@@ -48,7 +48,7 @@ def inputs_of(task: str, **parameters) -> dict:
         ('bvff', 'nothing', 303, 'log is empty'),
         ('descriptors', 'ok', 0, ''),
         ('descriptors', 'landscape', 0, ''),
-        ('descriptors', 'all_failed', 411, 'failed: 3'),
+        ('descriptors', 'all_failed', 411, 'failed: 2, unknown_element: 1'),
         ('descriptors', 'arrays_missing', 305, 'not retrieved'),
         ('descriptors', 'arrays_cut_short', 304, 'cut short'),
         ('train', 'ok', 0, ''),

@@ -102,8 +102,8 @@ class ElementHistogram(_MeanBlock):
             known = PROPERTIES[self.quantity]
             raise ElementDataError(
                 f'the {known.meaning} of {symbol}, {value:g} {known.unit}'.rstrip()
-                + f', is outside of the range {self.minimum:g} to {self.maximum:g} of the layout; '
-                'the layout all_elements has wider ranges'
+                + f', is outside of the range {self.minimum:g} to {self.maximum:g} of the layout',
+                'leave out such compositions, or widen the range',
             )
         if self.sigma == 0:
             weights = np.zeros(self.bins)

@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from aiida_limap.engines.errors import LimapError
+from aiida_limap.common.status import Status
+from aiida_limap.engines.errors import UnknownElementError
 
 if TYPE_CHECKING:
     from pymatgen.core import Element
 
-__all__ = ['PROPERTIES', 'SYMBOLS', 'ElementDataError', 'ElementProperty', 'element_property']
+__all__ = ['PROPERTIES', 'SYMBOLS', 'CompositionError', 'ElementDataError', 'ElementProperty', 'element_property']
 
 _ELEMENTS = (
     'H He Li Be B C N O F Ne Na Mg Al Si P S Cl Ar K Ca Sc Ti V Cr Mn Fe Co Ni Cu Zn Ga Ge As Se Br Kr Rb Sr Y Zr Nb '
@@ -27,8 +28,22 @@ _ELEMENTS = (
 SYMBOLS: tuple[str, ...] = tuple(_ELEMENTS.split())
 
 
-class ElementDataError(LimapError):
-    """No value is tabulated for a property of an element, or it lies outside of the bins of the layout."""
+class ElementDataError(UnknownElementError):
+    """No value is tabulated for a property of an element, or it lies outside of the bins of the layout.
+
+    :param reason: which element lacks what.
+    :param advice: what to do about it, empty where whoever catches the error knows better.
+    """
+
+    def __init__(self, reason: str, advice: str = '') -> None:
+        super().__init__(f'{reason}; {advice}' if advice else reason)
+        self.reason = reason
+
+
+class CompositionError(ElementDataError):
+    """What should be a composition cannot be read as one, so that no element of it is known."""
+
+    status = Status.FAILED
 
 
 @dataclass(frozen=True)
@@ -200,5 +215,7 @@ def element_property(symbol: str, name: str) -> float:
         warnings.simplefilter('ignore', UserWarning)
         value = PROPERTIES[name].read(Element(symbol))
     if value is None or math.isnan(value):
-        raise ElementDataError(f'no {PROPERTIES[name].meaning} is tabulated for {symbol}; leave out such compositions')
+        raise ElementDataError(
+            f'no {PROPERTIES[name].meaning} is tabulated for {symbol}', 'leave out such compositions'
+        )
     return float(value)

@@ -13,11 +13,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aiida_limap.common.calculators import RELAXATIONS
-from aiida_limap.engines.errors import DisorderedStructureError, InputError, LimapError, StructureTooLargeError
+from aiida_limap.engines.errors import (
+    DisorderedStructureError,
+    InputError,
+    LimapError,
+    StructureTooLargeError,
+    UnknownElementError,
+)
 from aiida_limap.engines.options import check_between, given_options
 from aiida_limap.engines.phonons._forces import produce_force_constants
 from aiida_limap.engines.phonons._relaxation import Deadline, Relaxed, atoms_of, relaxed
-from aiida_limap.engines.phonons.errors import UnknownElementError
 from aiida_limap.engines.phonons.modes import lowers_symmetry
 from aiida_limap.engines.phonons.sources import PhononInput
 

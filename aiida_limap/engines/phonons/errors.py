@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiida_limap.common.status import Status
 from aiida_limap.engines.errors import LimapError
 
-__all__ = ['ImaginaryModesError', 'NotRelaxedError', 'PhononSourceError', 'UnknownElementError']
+__all__ = ['ImaginaryModesError', 'NotRelaxedError', 'PhononSourceError']
 
 
 class PhononSourceError(LimapError):
@@ -24,9 +24,3 @@ class NotRelaxedError(LimapError):
     """Forces stayed above the limit in all steps of a relaxation."""
 
     status = Status.NOT_RELAXED
-
-
-class UnknownElementError(LimapError):
-    """The calculator does not know one of the elements."""
-
-    status = Status.UNKNOWN_ELEMENT

@@ -77,7 +77,8 @@ def run(job: Job, directory: Path, writer: ResultsWriter) -> None:
         if index in codes:
             writer.add(ItemResult(formula, Status.OK, '', {'x_comp': float(codes[index])}))
         else:
-            writer.add(ItemResult(formula, Status.FAILED, reasons[index], {'x_comp': None}))
+            reason = reasons[index]
+            writer.add(ItemResult(formula, reason.status, str(reason), {'x_comp': None}))
     writer.summary(layout=layout.name, layout_checksum=layout.checksum, data_hash=model.data_hash)
     logger.info('placed %d of %d compositions', len(codes), len(formulas))
 
@@ -113,17 +114,17 @@ def _layout_of(model: TrainedModel) -> Layout:
     return layout
 
 
-def _describe(formulas: list[str], layout: Layout) -> tuple[list[NDArray | None], dict[int, str]]:
+def _describe(formulas: list[str], layout: Layout) -> tuple[list[NDArray | None], dict[int, LimapError]]:
     from aiida_limap.engines.descriptors.composition import composition_row
 
     rows: list[Any] = []
-    reasons: dict[int, str] = {}
+    reasons: dict[int, LimapError] = {}
     for index, formula in enumerate(formulas):
         try:
             rows.append(composition_row(formula, layout))
         except LimapError as error:
             rows.append(None)
-            reasons[index] = str(error)
+            reasons[index] = error
     return rows, reasons
 
 

@@ -112,5 +112,5 @@ def element_property_table(
         table[index] = rows[symbol][columns]
         if np.isnan(table[index]).any():
             missing = properties[int(np.flatnonzero(np.isnan(table[index]))[0])]
-            raise ElementDataError(f'element properties: no {missing} of {symbol} is known; leave out {symbol}')
+            raise ElementDataError(f'element properties: no {missing} of {symbol} is known', f'leave out {symbol}')
     return table

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from pymatgen.core import Composition
 
+from aiida_limap.common.status import Status
 from aiida_limap.engines.descriptors import composition_descriptors, load_layout
-from aiida_limap.engines.descriptors.elements import ElementDataError, element_property
+from aiida_limap.engines.descriptors.elements import CompositionError, ElementDataError, element_property
 
 PAPER = 'Li O Mg Ca Sr Ba Sc Y La Ti Zr Hf Nb Ta Zn B Al Ga In C Si Ge Sn P As Sb S'.split(' ')  # noqa: SIM905
 
@@ -54,10 +55,23 @@ def test_refusals_name_element_and_property():
         composition_descriptors(['LiF'], _only('electronegativity'))
     with pytest.raises(ElementDataError, match='electronegativity is tabulated for He'):
         composition_descriptors(['He'], _only('electronegativity'))
-    with pytest.raises(ElementDataError, match='cannot be read'):
+    with pytest.raises(CompositionError, match='cannot be read') as found:
         composition_descriptors(['not a formula'])
-    with pytest.raises(ElementDataError, match='holds no element'):
+    assert found.value.status is Status.FAILED
+    with pytest.raises(CompositionError, match='holds no element'):
         composition_descriptors([{}])
+
+
+def test_refusals_name_the_layouts_that_would_do():
+    with pytest.raises(ElementDataError, match=r'the layout screening holds all elements of the composition$') as found:
+        composition_descriptors(['LiOH'], 'modern')
+    assert found.value.status is Status.UNKNOWN_ELEMENT
+    with pytest.raises(ElementDataError, match='no layout of the package holds all elements of the composition'):
+        composition_descriptors(['LiHFr'], 'modern')
+    # A layout of one's own has other names than those of the package.
+    own = {**load_layout('modern').as_dict(), 'name': 'own'}
+    with pytest.raises(ElementDataError, match='is tabulated for H; the layout screening holds'):
+        composition_descriptors(['LiOH'], load_layout(own))
 
 
 def test_wide_layout_takes_halides_and_sulfides():

@@ -11,6 +11,8 @@ from aiida_limap.formats.job import Job
 from aiida_limap.formats.results import ResultsWriter, read_results
 from aiida_limap.formats.structures import StructureRecord, write_structures
 
+#: Of each kind of element that a layout lacks: hydrogen and its isotopes, noble gases, actinides and beyond.
+LACKING = ('H', 'D', 'T', 'He', 'Ar', 'Kr', 'Xe', 'Rn', 'Cm', 'Cf', 'No', 'Lr')
 ANTIFLUORITE = np.array([[0, 0.5, 0.5], [0.5, 0, 0.5], [0.5, 0.5, 0]])
 
 
@@ -44,11 +46,14 @@ def test_rows_and_reasons(tmp_path):
         'good': Status.OK,
         'shared': Status.DISORDERED,
         'close': Status.OVERLAPPING_SITES,
-        'bismuth': Status.FAILED,
+        'bismuth': Status.UNKNOWN_ELEMENT,
         'again': Status.OK,
     }
     messages = {item.id: item.message for item in results.items}
-    assert 'Bi' in messages['bismuth'] and 'all_elements' in messages['bismuth']
+    assert messages['bismuth'] == (
+        'the atomic number of Bi, 83, is outside of the range 3 to 73 of the layout; '
+        'the layouts all_elements, compact, modern and screening hold all elements of the composition'
+    )
     assert results.items[0].values['formula'] == 'Li2O'
     assert results.items[0].values['wall_s'] >= 0
     assert list(results.arrays['row_ids']) == ['good', 'again']
@@ -57,6 +62,28 @@ def test_rows_and_reasons(tmp_path):
     np.testing.assert_array_equal(composition[0], composition_descriptors(['Li2O'])[0])
     assert results.arrays['structure'].shape == (2, 858)
     assert not np.allclose(*results.arrays['structure'])
+
+
+# pymatgen sorts the symbols of a formula by electronegativity, and warns of noble gases.
+@pytest.mark.filterwarnings('ignore:No Pauling electronegativity:UserWarning')
+@pytest.mark.parametrize('layout', ['yamaguchi2023', 'modern'])
+def test_elements_without_tabulated_values_have_a_status_of_their_own(tmp_path, layout):
+    """Hydrogen and its isotopes, noble gases and actinides are no fault of the package: nothing calls them failed."""
+    records = [record(symbol, [{'Li': 1.0}, {'Li': 1.0}, {symbol: 1.0}], cell=6.0) for symbol in LACKING]
+    results = run_task(tmp_path, records, {'layout': layout})
+    assert {item.id: str(item.status) for item in results.items} == dict.fromkeys(LACKING, 'unknown_element')
+    messages = {item.id: item.message for item in results.items}
+    for symbol, message in messages.items():
+        assert f' {"H" if symbol in {"D", "T"} else symbol}' in message.replace("'", ' ')
+    assert messages['H'].endswith('; the layout screening holds all elements of the composition')
+    assert messages['D'] == messages['T'] == messages['H']
+    assert messages['Cm'].endswith('no layout of the package holds all elements of the composition: leave it out')
+    if layout == 'modern':
+        assert messages['H'].startswith('no mean ionic radius is tabulated for H;')
+        assert messages['Cm'].startswith('no atomic radius is tabulated for Cm;')
+    results = run_task(tmp_path, [record('U', [{'Li': 1.0}, {'Li': 1.0}, {'U': 1.0}])], {'layout': layout})
+    expected = {'yamaguchi2023': 'unknown_element', 'modern': 'no_oxidation_states'}
+    assert str(results.items[0].status) == expected[layout]
 
 
 def test_summary_describes_the_columns(tmp_path):
