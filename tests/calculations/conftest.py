@@ -1,5 +1,5 @@
 """Fixtures of the calculation tests."""
 
-from plugins_aiida import prepare, stand_in_code
+from plugins_aiida import parse, prepare, stand_in_code
 
-__all__ = ['prepare', 'stand_in_code']
+__all__ = ['parse', 'prepare', 'stand_in_code']

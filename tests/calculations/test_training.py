@@ -17,6 +17,7 @@ from plugins_aiida import make_descriptors, make_energies
 
 from aiida_limap.calculations.train import TrainCalculation
 from aiida_limap.data.table import TableData
+from aiida_limap.engines.run import run_job
 
 N_ROWS = 20
 #: A network that is trained in a moment.
@@ -24,38 +25,56 @@ SMALL = {'hidden_widths': [6], 'head_widths': [4], 'max_epochs': 4, 'batch_size'
 IDS = [f's{number}' for number in range(N_ROWS)]
 
 
-@pytest.fixture
-def train(aiida_code_installed) -> Callable[..., SimpleNamespace]:
-    """Return a function that trains with the real engine, on rows that can be changed before."""
-    executable = Path(sys.executable).with_name('limap-engine')
+Change = Callable[[dict[str, np.ndarray], list], None]
 
-    def run(
-        change: Callable[[dict[str, np.ndarray], list], None] | None = None,
-        n_rows: int = N_ROWS,
-        **parameters: Any,
-    ) -> SimpleNamespace:
-        generator = np.random.default_rng(0)
-        blocks = {'composition': generator.uniform(size=(n_rows, 5)), 'structure': generator.uniform(size=(n_rows, 7))}
-        energies = generator.uniform(0.1, 2, size=n_rows).tolist()
-        if change is not None:
-            change(blocks, energies)
-        columns = {'status': ['ok'] * n_rows, 'formula': [f'Li{number}O' for number in range(n_rows)]}
-        descriptors = TableData.from_arrays(IDS[:n_rows], columns, blocks=blocks)
-        outputs, node = run_get_node(
-            TrainCalculation,
-            code=aiida_code_installed(label=f'engine-{uuid4().hex}', filepath_executable=str(executable)),
-            descriptors=descriptors,
-            migration_energies=make_energies(IDS[:n_rows], energies),
-            parameters={**SMALL, **parameters},
-        )
-        return SimpleNamespace(outputs=outputs, node=node, status=node.exit_status, message=node.exit_message)
+
+def training_inputs(change: Change | None = None, n_rows: int = N_ROWS, **parameters: Any) -> dict[str, orm.Data]:
+    """Return the inputs of a training on rows that can be changed before."""
+    generator = np.random.default_rng(0)
+    blocks = {'composition': generator.uniform(size=(n_rows, 5)), 'structure': generator.uniform(size=(n_rows, 7))}
+    energies = generator.uniform(0.1, 2, size=n_rows).tolist()
+    if change is not None:
+        change(blocks, energies)
+    columns = {'status': ['ok'] * n_rows, 'formula': [f'Li{number}O' for number in range(n_rows)]}
+    return {
+        'descriptors': TableData.from_arrays(IDS[:n_rows], columns, blocks=blocks),
+        'migration_energies': make_energies(IDS[:n_rows], energies),
+        'parameters': orm.Dict({**SMALL, **parameters}),
+    }
+
+
+@pytest.fixture
+def train(prepare, parse) -> Callable[..., SimpleNamespace]:
+    """Return a function that writes the files of a job, runs the engine on them in this process, and parses them.
+
+    A process of its own needs seconds to load torch; nothing else would differ.
+    """
+
+    def run(change: Change | None = None, n_rows: int = N_ROWS, **parameters: Any) -> SimpleNamespace:
+        inputs = training_inputs(change, n_rows, **parameters)
+        folder = prepare('limap.train', **inputs).folder
+        run_job('train', folder / 'job.json')
+        return parse('train', str(folder), inputs)
 
     return run
 
 
-def test_a_grid_is_trained_in_one_job(train):
+@pytest.fixture
+def train_in_a_job(aiida_code_installed) -> Callable[..., SimpleNamespace]:
+    """Return a function that trains in a job of its own, as on a computer."""
+    executable = Path(sys.executable).with_name('limap-engine')
+
+    def run(**parameters: Any) -> SimpleNamespace:
+        code = aiida_code_installed(label=f'engine-{uuid4().hex}', filepath_executable=str(executable))
+        outputs, node = run_get_node(TrainCalculation, code=code, **training_inputs(**parameters))
+        return SimpleNamespace(outputs=outputs, status=node.exit_status, message=node.exit_message)
+
+    return run
+
+
+def test_a_grid_is_trained_in_one_job(train_in_a_job):
     grid = {'me_weight': [0, 0.1], 'split.seed': [0, 1]}
-    done = train(grid=grid, keep_models=3, select='loss')
+    done = train_in_a_job(grid=grid, keep_models=3, select='loss')
     assert done.status == 0, done.message
     table = done.outputs['grid']
     assert table.ids == [f'model_{number:04d}' for number in range(4)]
@@ -73,7 +92,7 @@ def test_a_grid_is_trained_in_one_job(train):
     )
     # Alone, a model of the grid gets the same numbers.
     row = table.row(best)
-    alone = train(me_weight=row['me_weight'], split={'seed': int(row['split.seed'])})
+    alone = train_in_a_job(me_weight=row['me_weight'], split={'seed': int(row['split.seed'])})
     assert all(
         np.array_equal(array, done.outputs['model'].weights()[name])
         for name, array in alone.outputs['model'].weights().items()
