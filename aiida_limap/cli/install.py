@@ -76,16 +76,15 @@ def parameters_command(file: Path | None, is_default: bool, raw: bool, as_json: 
 
 def _check_name(node: BondValenceData) -> None:
     """Refuse a name that another set has, which could not be told from this one."""
+    from aiida.orm import QueryBuilder
+
     from aiida_limap.data.bond_valence import BondValenceData
 
-    try:
-        other = BondValenceData.find(node.title)
-    except ValueError:
-        return
-    if other.title == node.title and other.checksum != node.checksum:
-        raise click.ClickException(
-            f'another set is called {node.title!r} already (pk {other.pk}); choose another --name or --set-version'
-        )
+    for other in QueryBuilder().append(BondValenceData, filters={'attributes.name': node.name}).all(flat=True):
+        if other.title == node.title and other.checksum != node.checksum:
+            raise click.ClickException(
+                f'another set is called {node.title!r} already (pk {other.pk}); choose another --name or --set-version'
+            )
 
 
 def _facts(node: BondValenceData, is_new: bool) -> dict[str, Any]:

@@ -99,7 +99,8 @@ def layout_citations(layout: Mapping[str, Any]) -> list[str]:
     """Return what to cite for the descriptors of a layout.
 
     :param layout: the layout, as the header of a model holds it.
-    :returns: entries; none for a layout that this release cannot read, or with featurizers that are not installed.
+    :returns: entries. For a layout that this release cannot read, or with featurizers that are not installed, a single
+        one that says so, with the reference that the layout itself names.
     """
     from aiida_limap.engines.descriptors.layout import load_layout
     from aiida_limap.engines.descriptors.references import citations_of
@@ -112,8 +113,10 @@ def layout_citations(layout: Mapping[str, Any]) -> list[str]:
             own: Any = getattr(block, 'citations', None)
             quantities = getattr(block, 'quantities', (getattr(block, 'quantity', ''),))
             found += citations_of(block.kind, tuple(quantities)) if own is None else own()
-    except (InputError, ImportError):
-        return []
+    except (InputError, ImportError) as error:
+        told = layout.get('reference') or 'it names no reference'
+        words = f'Descriptor layout {layout.get("name")}: {told}. What else it cites cannot be told here: {error}'
+        return [f'@misc{{layout, note = {{{" ".join(words.split()).translate(_SPECIAL)}}}}}']
     # The entry of this package stands among those of the programs, with its version.
     return [entry for entry in dict.fromkeys(found) if not entry.startswith('@software{aiida_limap,')]
 

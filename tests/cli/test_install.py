@@ -62,6 +62,19 @@ def test_wrong_files_and_names_are_refused_in_one_sentence(run, fails, file, tmp
     assert orm.QueryBuilder().append(BondValenceData).count() == 1
 
 
+def test_a_name_is_taken_whatever_other_versions_there_are(run, fails, file, tmp_path):
+    """A set without a version has the name of all versions for its title."""
+    plain = file.read_text().replace('version: 2019-1\n', '')
+    path = tmp_path / 'plain.yaml'
+    path.write_text(plain)
+    first = json.loads(run('install', 'parameters', path, '--json').stdout)
+    run('install', 'parameters', file, '--set-version', '2')
+    path.write_text(plain.replace('morse_scale: 0.8', 'morse_scale: 0.7'))
+    sentence = fails('install', 'parameters', path)
+    assert f"another set is called 'softer' already (pk {first['pk']})" in sentence
+    assert orm.QueryBuilder().append(BondValenceData).count() == 2
+
+
 @pytest.fixture
 def submitted(monkeypatch, stand_in_code):
     builders = []

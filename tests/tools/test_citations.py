@@ -45,7 +45,13 @@ def test_a_layout_is_cited_with_the_tables_that_it_reads():
     found = _keys(layout_citations(load_layout('yamaguchi2023').as_dict()))
     assert {'yamaguchi2023', 'shannon1976', 'cordero2008', 'pettifor1984'} <= set(found)
     assert 'aiida_limap' not in found
-    assert layout_citations({'name': 'of a later release', 'parts': {}}) == []
+
+
+def test_a_layout_that_cannot_be_read_is_not_left_out_in_silence():
+    (entry,) = layout_citations({'name': 'later', 'reference': 'https://doi.org/10.1/x', 'parts': {}})
+    assert entry.startswith('@misc{layout, note = {Descriptor layout later: https://doi.org/10.1/x. What else it cites')
+    assert "layout: unknown key 'parts'" in entry
+    assert unique_entries([entry])
 
 
 def test_entries_are_unique_and_have_a_line_for_each_field():
