@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 import click
 
+from aiida_limap.cli.number_types import FiniteNumber
 from aiida_limap.common.calculators import RELAXATIONS
 
 __all__ = ['calculator_options', 'calculator_overrides', 'note_unknown_calculator']
@@ -22,6 +23,7 @@ _KEYS = {
     'max_steps': 'max_steps',
     'time_limit': 'time_limit_s',
 }
+_POSITIVE = FiniteNumber(0, min_open=True)
 _OPTIONS = (
     click.option(
         '--structures',
@@ -37,11 +39,23 @@ _OPTIONS = (
         help='What the calculator itself is told, e.g. model=0.2.0 or device=cuda; several times.',
     ),
     click.option('--relax', type=click.Choice(RELAXATIONS), help='What is relaxed first; by default cell.'),
-    click.option('--supercell-length', type=float, help='Least distance of planes of the supercell, Å; else 8.'),
-    click.option('--displacement', type=float, help='How far atoms are displaced, Å; else what suits the calculator.'),
-    click.option('--force-limit', type=float, help='Largest force of a relaxed crystal, eV/Å; else 0.001.'),
+    click.option(
+        '--supercell-length',
+        type=_POSITIVE,
+        help='Least distance of planes of the supercell, Å; else 8.',
+    ),
+    click.option(
+        '--displacement',
+        type=_POSITIVE,
+        help='How far atoms are displaced, Å; else what suits the calculator.',
+    ),
+    click.option(
+        '--force-limit',
+        type=_POSITIVE,
+        help='Largest force of a relaxed crystal, eV/Å; else 0.001.',
+    ),
     click.option('--max-steps', type=click.IntRange(1), help='Steps of the relaxation; else 500.'),
-    click.option('--time-limit', type=float, help='Seconds that one compound may take; else no limit.'),
+    click.option('--time-limit', type=_POSITIVE, help='Seconds that one compound may take; else no limit.'),
 )
 
 

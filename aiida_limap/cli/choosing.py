@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from aiida_limap.cli.base import DEFAULT_CODE
+from aiida_limap.cli.number_types import Fraction
 from aiida_limap.common.training import TRAIN
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ __all__ = [
     'parameters_option',
     'phonons_option',
     'source_and_protocol_options',
+    'tolerance_option',
 ]
 
 Command = TypeVar('Command', bound=Callable[..., Any])
@@ -131,6 +133,20 @@ def phonons_option(command: Command) -> Command:
         'Also read phonons: pk, UUID or label of a table of them, or of a work chain of `aiida-limap launch phonons`.'
     )
     return click.option('--phonons', metavar='TABLE', help=text)(command)
+
+
+def tolerance_option(command: Command) -> Command:
+    """Give a command the option that says how many structures may fail: the input ``max_failed_fraction``.
+
+    :param command: the function.
+    :returns: the function with its option.
+    """
+    text = (
+        'Largest part of the structures, 0 to 1, that may have no answer: with more, the work chain submits no further '
+        'jobs, keeps its rows so far and ends with exit status 413. By default that of the protocol: 1, which lets it '
+        'go on whatever happens.'
+    )
+    return click.option('--max-failed-fraction', type=Fraction(), metavar='FRACTION', help=text)(command)
 
 
 def source_and_protocol_options(command: Command) -> Command:

@@ -10,6 +10,7 @@ import click
 
 from aiida_limap.cli.base import counting_bar, with_profile
 from aiida_limap.cli.import_options import order_option, report_options
+from aiida_limap.cli.number_types import FiniteNumber
 
 if TYPE_CHECKING:
     from aiida_limap.importers.base import ImportReport
@@ -39,7 +40,7 @@ _FILTER = (
     click.option(
         '--max-hull-eV',
         'max_hull_ev',
-        type=click.FloatRange(min=0),
+        type=FiniteNumber(min=0),
         help='Largest energy above the convex hull (eV per atom).',
     ),
     click.option('--max-sites', type=click.IntRange(min=1), help='Largest number of sites of the primitive cell.'),

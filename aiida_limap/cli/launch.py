@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -17,16 +17,23 @@ from aiida_limap.cli.choosing import (
     parameters_option,
     phonons_option,
     source_and_protocol_options,
+    tolerance_option,
 )
 from aiida_limap.cli.launch_bvff import bvff_command
 from aiida_limap.cli.launch_encode import encode_command
 from aiida_limap.cli.launch_phonons import phonons_command
 from aiida_limap.cli.launch_screen import screen_command
+from aiida_limap.cli.listing import refuse_both
+from aiida_limap.cli.submitting import submit_and_tell, submit_options
+
+if TYPE_CHECKING:
+    from aiida.engine import ProcessBuilder
 
 __all__ = ['launch', 'submit_map', 'why_unfinished']
 
 #: Fewer structures cannot be shared out between training, validation and test.
 _FEWEST_STRUCTURES = 10
+_PAGE = 'page: aiida-limap map page'
 
 
 @click.group('launch')
@@ -61,15 +68,17 @@ launch.add_command(phonons_command)
     help='With --phonons: column or block of them that is read; several times. By default band centres, width, first '
     'peak, thermal band centres and the density of states of the mobile ion.',
 )
-@click.option('--wait', is_flag=True, help='Stay and show the progress.')
+@tolerance_option
+@submit_options('which map it is')
 @with_profile
-def map_command(group: str | None, dataset: str | None, code: str, wait: bool, **chosen: Any) -> None:
+def map_command(group: str | None, dataset: str | None, code: str, **chosen: Any) -> None:
     """Draw a map: migration energies, descriptors, training, and the codes of every structure.
 
     \b
     Examples:
       aiida-limap launch map --group oxides --wait
       aiida-limap launch map --dataset 1234 --protocol fast --overrides my.yaml
+      aiida-limap launch map --group oxides --max-failed-fraction 0.2 --raw
       aiida-limap launch map --group oxides --preset modern --wait
       aiida-limap launch map --group oxides --layout modern --wait
       aiida-limap launch map --group oxides --layout modern --landscape --wait
@@ -77,6 +86,8 @@ def map_command(group: str | None, dataset: str | None, code: str, wait: bool, *
       aiida-limap launch map --group phonondb --phonons 1234 --wait
       aiida-limap launch map --group phonondb --phonons 1234 --phonon-columns mobile_band_centres_THz
     """
+    how = {name: chosen[name] for name in ('raw', 'as_json', 'wait')}
+    refuse_both(how['raw'], how['as_json'])
     if (group is None) == (dataset is None):
         raise click.UsageError('name either --group or --dataset')
     node = dataset_of_group(group) if group is not None else load_dataset(str(dataset))
@@ -90,20 +101,25 @@ def map_command(group: str | None, dataset: str | None, code: str, wait: bool, *
     )
     if chosen['parameters'] is not None:
         last.setdefault('featurize', {})['bvff'] = {'bond_valence': chosen['parameters']}
+    if chosen['max_failed_fraction'] is not None:
+        last.setdefault('featurize', {})['max_failed_fraction'] = chosen['max_failed_fraction']
     phonons = _phonons(node, chosen['phonons'], chosen['phonon_columns'])
     require_daemon()
-    chain = submit_map(node, engine, chosen['protocol'], chosen['overrides'], last, **phonons)
-    click.echo(f'submitted map work chain {chain.pk} of {len(node)} structures')
-    if not wait:
-        click.echo(f'progress: aiida-limap status {chain.pk} --watch')
-        return
+    builder = _builder(node, engine, chosen['protocol'], chosen['overrides'], last, **phonons)
+    chain = submit_and_tell(builder, 'map work chain', _PAGE, **how, subject=f'of {len(node)} structures')
+    if how['wait']:
+        _wait(chain, quiet=how['raw'] or how['as_json'])
+
+
+def _wait(chain: Any, *, quiet: bool) -> None:
     from aiida_limap.cli.watching import watch_map
 
     if not watch_map(chain):
         raise click.ClickException(
             f'the map was not finished: {why_unfinished(chain)}; `aiida-limap report {chain.pk}` says more'
         )
-    click.echo(f'map {chain.outputs.map.pk} is ready: aiida-limap map page {chain.outputs.map.pk}')
+    if not quiet:
+        click.echo(f'map {chain.outputs.map.pk} is ready: aiida-limap map page {chain.outputs.map.pk}')
 
 
 def why_unfinished(chain: Any) -> str:
@@ -142,7 +158,10 @@ def _phonons(dataset: Any, identifier: str | None, names: Sequence[str]) -> dict
             'dataset that they were computed for'
         )
     if n_known < len(dataset):
-        click.echo(f'{len(dataset) - n_known} of {len(dataset)} structures have no phonons and are left out of the map')
+        click.echo(
+            f'{len(dataset) - n_known} of {len(dataset)} structures have no phonons and are left out of the map',
+            err=True,
+        )
     return {'phonons': table, 'phonon_columns': columns if names else None}
 
 
@@ -168,6 +187,18 @@ def submit_map(
     """
     from aiida.engine import submit
 
+    return submit(_builder(dataset, code, protocol, overrides, last, **further))
+
+
+def _builder(
+    dataset: Any,
+    code: Any,
+    protocol: str | None,
+    overrides: Any = None,
+    last: dict[str, Any] | None = None,
+    **further: Any,
+) -> ProcessBuilder:
+    """Return the inputs that :func:`submit_map` submits."""
     from aiida_limap.engines.descriptors import load_layout
     from aiida_limap.engines.descriptors.task import parts_of
     from aiida_limap.workflows.map import MapWorkChain
@@ -180,4 +211,4 @@ def submit_map(
     described = builder.featurize.descriptors.parameters.get_dict()
     # The engine would refuse the job as well, but only after the migration energies were submitted beside it.
     parts_of(load_layout(described['layout']), described.get('landscape', False))
-    return submit(builder)
+    return builder

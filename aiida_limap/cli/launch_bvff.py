@@ -14,8 +14,10 @@ from aiida_limap.cli.choosing import (
     load_usable,
     parameters_option,
     source_and_protocol_options,
+    tolerance_option,
 )
 from aiida_limap.cli.listing import refuse_both
+from aiida_limap.cli.number_types import FiniteNumber
 
 if TYPE_CHECKING:
     from aiida import orm
@@ -40,7 +42,7 @@ _PARAMETERS = {
 @source_and_protocol_options
 @parameters_option
 @click.option('--preset', type=click.Choice(['bvff', 'bvse']), help='Force field: full or half Morse depth.')
-@click.option('--spacing', type=click.FloatRange(0, min_open=True), help='Largest distance of grid points, Å.')
+@click.option('--spacing', type=FiniteNumber(0, min_open=True), help='Largest distance of grid points, Å.')
 @click.option('--mobile-ion', help='The ion that moves, e.g. Na+; by default Li+.')
 @click.option('--landscapes', is_flag=True, help='Write the energy grids; they stay on the computer.')
 @click.option('--retrieve-landscapes', is_flag=True, help='Write the energy grids and bring them back.')
@@ -48,6 +50,7 @@ _PARAMETERS = {
 @click.option(
     '--batch-size', type=click.IntRange(1), default=100, show_default=True, help='Structures per calculation job.'
 )
+@tolerance_option
 @click.option('--wait', is_flag=True, help='Stay, show the progress and print the barriers.')
 @click.option('--raw', is_flag=True, help='Print only the pk of the work chain, or bare rows with --wait.')
 @click.option('--json', 'as_json', is_flag=True, help='Print JSON.')
@@ -60,7 +63,7 @@ def bvff_command(structures: tuple[str, ...], group: str | None, dataset: str | 
     \b
     Examples:
       aiida-limap launch bvff mp-10499 --wait
-      aiida-limap launch bvff --group oxides --protocol stringent
+      aiida-limap launch bvff --group oxides --protocol stringent --max-failed-fraction 0.1
       aiida-limap launch bvff mp-10499 --mobile-ion Na+ --spacing 0.1 --retrieve-landscapes --wait --json
     """
     refuse_both(chosen['raw'], chosen['as_json'])
@@ -96,7 +99,10 @@ def _overrides_of(chosen: dict[str, Any]) -> dict[str, Any]:
         job['bond_valence'] = chosen['parameters']
     if chosen['retrieve_landscapes']:
         job['parameters']['landscapes'] = job['retrieve_landscapes'] = True
-    return {'bvff': job}
+    overrides: dict[str, Any] = {'bvff': job}
+    if chosen['max_failed_fraction'] is not None:
+        overrides['max_failed_fraction'] = chosen['max_failed_fraction']
+    return overrides
 
 
 def _builder(
@@ -125,9 +131,9 @@ def _builder_of_batches(
         )
     job = dict(inputs['bvff'])
     states, options = job.pop('oxidation_states', None), job.pop('metadata')['options']
-    builder = FeaturizeWorkChain.get_builder_from_protocol(
-        code, dataset, chosen['protocol'], {'batch_size': chosen['batch_size'], 'bvff': job, 'options': options}
-    )
+    batches = {'batch_size': chosen['batch_size'], 'bvff': job, 'options': options}
+    batches |= {name: inputs[name] for name in ('max_failed_fraction', 'handler_overrides') if name in inputs}
+    builder = FeaturizeWorkChain.get_builder_from_protocol(code, dataset, chosen['protocol'], batches)
     builder.with_descriptors = orm.Bool(False)
     if states is not None:
         builder.bvff.oxidation_states = orm.Dict(states)

@@ -13,7 +13,10 @@ from aiida_limap.cli.choosing import (
     load_phonons,
     phonons_option,
     source_and_protocol_options,
+    tolerance_option,
 )
+from aiida_limap.cli.listing import refuse_both
+from aiida_limap.cli.submitting import submit_and_tell, submit_options
 
 if TYPE_CHECKING:
     from aiida.engine import ProcessBuilder
@@ -30,7 +33,8 @@ __all__ = ['encode_command']
 @source_and_protocol_options
 @click.option('--no-energies', is_flag=True, help='Predict only: compute no migration energies of the new structures.')
 @phonons_option
-@click.option('--wait', is_flag=True, help='Stay and show the progress.')
+@tolerance_option
+@submit_options('which map it is')
 @with_profile
 def encode_command(map_id: str, group: str | None, dataset: str | None, **chosen: Any) -> None:
     """Place new structures on an old map, as a new map: the old points stay where they are.
@@ -47,6 +51,8 @@ def encode_command(map_id: str, group: str | None, dataset: str | None, **chosen
     """
     from aiida_limap.tools.query import load_map
 
+    how = {name: chosen[name] for name in ('raw', 'as_json', 'wait')}
+    refuse_both(how['raw'], how['as_json'])
     if (group is None) == (dataset is None):
         raise click.UsageError('name either --group or --dataset')
     parent = load_map(map_id)
@@ -55,14 +61,10 @@ def encode_command(map_id: str, group: str | None, dataset: str | None, **chosen
     code = load_code(chosen['code'])
     builder = _builder(code, node, parent, chosen)
     require_daemon()
-    from aiida.engine import submit
-
-    chain = submit(builder)
-    click.echo(f'submitted work chain {chain.pk} of {n_new} new structures on map {parent.pk}')
-    if not chosen['wait']:
-        click.echo(f'progress: aiida-limap status {chain.pk} --watch')
-        return
-    _wait(chain, parent)
+    subject = f'of {n_new} new structures on map {parent.pk}'
+    chain = submit_and_tell(builder, 'work chain', 'page: aiida-limap map page', **how, subject=subject)
+    if how['wait']:
+        _wait(chain, parent, quiet=how['raw'] or how['as_json'])
 
 
 def _number_of_new(dataset: Any, parent: MapData) -> int:
@@ -87,6 +89,8 @@ def _builder(code: Any, dataset: Any, parent: MapData, chosen: dict[str, Any]) -
     :raises click.ClickException: if the protocol or an override is unknown, the model of the map is not there, or the
         layout of that name has other columns here.
     """
+    from aiida import orm
+
     from aiida_limap.calculations._parents import model_of
     from aiida_limap.engines.descriptors import load_layout
     from aiida_limap.engines.descriptors.task import parts_of
@@ -109,6 +113,8 @@ def _builder(code: Any, dataset: Any, parent: MapData, chosen: dict[str, Any]) -
         )
     except ValueError as error:
         raise click.ClickException(' '.join(str(error).split())) from error
+    if chosen['max_failed_fraction'] is not None:
+        builder.featurize.max_failed_fraction = orm.Float(chosen['max_failed_fraction'])
     described = builder.featurize.descriptors.parameters.get_dict()
     layout = load_layout(described['layout'])
     parts_of(layout, described.get('landscape', False))
@@ -121,7 +127,7 @@ def _builder(code: Any, dataset: Any, parent: MapData, chosen: dict[str, Any]) -
     return builder
 
 
-def _wait(chain: Any, parent: MapData) -> None:
+def _wait(chain: Any, parent: MapData, *, quiet: bool) -> None:
     from aiida_limap.cli.launch import why_unfinished
     from aiida_limap.cli.watching import watch_map
 
@@ -129,6 +135,8 @@ def _wait(chain: Any, parent: MapData) -> None:
         raise click.ClickException(
             f'the structures were not placed: {why_unfinished(chain)}; `aiida-limap report {chain.pk}` says more'
         )
+    if quiet:
+        return
     points = chain.outputs.map
     outside = chain.outputs.output_parameters['n_new_outside'] if chain.is_finished else None
     words = '' if outside is None else f' ({outside} outside of what its model knows)'

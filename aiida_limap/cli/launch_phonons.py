@@ -9,10 +9,11 @@ import click
 
 from aiida_limap.cli.base import counting_bar, load_code, require_daemon, with_profile
 from aiida_limap.cli.calculating import calculator_options, calculator_overrides, note_unknown_calculator
-from aiida_limap.cli.choosing import dataset_of_group, load_dataset, source_and_protocol_options
+from aiida_limap.cli.choosing import dataset_of_group, load_dataset, source_and_protocol_options, tolerance_option
 from aiida_limap.cli.importing_diffusivities import check_diffusivities_of, load_diffusivities
 from aiida_limap.cli.launch_screen import load_labels
 from aiida_limap.cli.listing import refuse_both
+from aiida_limap.cli.number_types import FiniteNumber
 from aiida_limap.cli.submitting import submit_and_tell, submit_options, watch_for
 from aiida_limap.common.calculators import CALCULATOR
 from aiida_limap.common.phonons import CLUSTER_METHODS, DENSITIES
@@ -33,14 +34,15 @@ _SOURCES = ('group', 'dataset', 'structures')
 @click.option('--diffusivities', metavar='TABLE', help='Diffusivities, as `import diffusivities` makes them.')
 @click.option(
     '--diffusivity-temperature',
-    type=click.FloatRange(min=0, min_open=True),
+    type=FiniteNumber(min=0, min_open=True),
     help='Temperature at which they tell what conducts, K; 800 unless told otherwise.',
 )
 @click.option('--feature', 'features', multiple=True, help='Column or block that is clustered; several times.')
 @click.option('--method', 'methods', type=click.Choice(CLUSTER_METHODS), multiple=True, help='Only these methods.')
 @click.option('--clusters', type=click.IntRange(2), help='Number of clusters; else the one that silhouettes find best.')
 @click.option('--densities', is_flag=True, help='Also keep the density of states of each compound as a node.')
-@click.option('--batch-size', type=click.IntRange(1), help='Compounds per job.')
+@click.option('--batch-size', type=click.IntRange(1), help='Compounds per job; by default that of the protocol, 50.')
+@tolerance_option
 @submit_options('the clusters')
 @with_profile
 def phonons_command(demo: bool, wait: bool, raw: bool, as_json: bool, **chosen: Any) -> None:
@@ -96,9 +98,8 @@ def _overrides_of(chosen: dict[str, Any]) -> dict[str, Any]:
     overrides: dict[str, Any] = {'cluster': {'parameters': {name: value for name, value in given.items() if value}}}
     phonons = {DENSITIES: chosen['densities'], CALCULATOR: chosen[CALCULATOR]}
     overrides['phonons'] = {'parameters': {name: value for name, value in phonons.items() if value}}
-    if chosen['batch_size'] is not None:
-        overrides['batch_size'] = chosen['batch_size']
-    return overrides
+    of_batches = {name: chosen[name] for name in ('batch_size', 'max_failed_fraction') if chosen[name] is not None}
+    return overrides | of_batches
 
 
 def _dataset(source: str, name: str) -> Any:

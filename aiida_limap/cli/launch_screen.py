@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from aiida_limap.cli.base import DEFAULT_CODE, counting_bar, load_code, require_daemon, with_profile
-from aiida_limap.cli.choosing import dataset_of_group, load_dataset, load_named
+from aiida_limap.cli.choosing import dataset_of_group, load_dataset, load_named, tolerance_option
 from aiida_limap.cli.listing import refuse_both
+from aiida_limap.cli.number_types import FiniteNumber
 from aiida_limap.cli.submitting import submit_and_tell, submit_options, watch_for
 from aiida_limap.common.screening import MODEL_NAMES
 
@@ -59,8 +60,8 @@ def _symbols(_context: click.Context, _option: click.Parameter, value: str | Non
 @click.option('--size', 'sizes', type=click.Choice(['3', '4']), multiple=True, help='Elements of a system, 3 or 4.')
 @click.option('--model', 'kinds', type=click.Choice(MODEL_NAMES), multiple=True, help='Train only these models.')
 @click.option('--anions', multiple=True, help='Class of anions that is wanted, e.g. sulfide or halide; several times.')
-@click.option('--max-mass', type=click.FloatRange(0, min_open=True), help='Greatest molar mass of a mole of atoms, g.')
-@click.option('--max-cost', type=click.FloatRange(0, min_open=True), help='Greatest cost of the elements, USD/kg.')
+@click.option('--max-mass', type=FiniteNumber(0, min_open=True), help='Greatest molar mass of a mole of atoms, g.')
+@click.option('--max-cost', type=FiniteNumber(0, min_open=True), help='Greatest cost of the elements, USD/kg.')
 @click.option('--max-period', type=click.IntRange(1, 7), help='Last row of the periodic table.')
 @click.option('--no-limits', is_flag=True, help='No limits on mass, cost, rows and anions, but those that are given.')
 @click.option('--no-applicability', is_flag=True, help='Keep compositions far from what the model learnt from, too.')
@@ -73,6 +74,7 @@ def _symbols(_context: click.Context, _option: click.Parameter, value: str | Non
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help='YAML file with changes of the protocol.',
 )
+@tolerance_option
 @submit_options('the best hits')
 @with_profile
 def screen_command(demo: bool, wait: bool, raw: bool, as_json: bool, **chosen: Any) -> None:
@@ -112,8 +114,11 @@ def _check_sources(demo: bool, chosen: dict[str, Any]) -> None:
         raise click.UsageError('name either --labels to train models, or --models of an earlier screening, or --demo')
     if chosen['group'] is not None and chosen['dataset'] is not None:
         raise click.UsageError('name --group or --dataset, not both')
-    if chosen['models'] and (chosen['group'] or chosen['dataset'] or chosen['kinds']):
-        raise click.UsageError('with --models nothing is trained; leave out --group, --dataset and --model')
+    trained = (chosen['group'], chosen['dataset'], chosen['kinds'], chosen['max_failed_fraction'] is not None)
+    if chosen['models'] and any(trained):
+        raise click.UsageError(
+            'with --models nothing is trained; leave out --group, --dataset, --model and --max-failed-fraction'
+        )
 
 
 def _overrides_of(chosen: dict[str, Any]) -> dict[str, Any]:
@@ -131,6 +136,8 @@ def _overrides_of(chosen: dict[str, Any]) -> dict[str, Any]:
     if chosen['kinds']:
         overrides['train'] = {'parameters': {'models': list(dict.fromkeys(chosen['kinds']))}}
     overrides.update({name: chosen[name] for name in ('jobs', 'max_hits') if chosen[name] is not None})
+    if chosen['max_failed_fraction'] is not None:
+        overrides['featurize'] = {'max_failed_fraction': chosen['max_failed_fraction']}
     return overrides
 
 

@@ -40,7 +40,8 @@ class _ListedMap:
 def map_group() -> None:
     """List, show and draw maps.
 
-    MAP is a pk, a UUID or its start, or a label; without it the newest map is taken.
+    MAP is the pk of a map or of the work chain that drew it, a UUID or its start, or a label; without it the newest map
+    is taken.
 
     \b
     Examples:

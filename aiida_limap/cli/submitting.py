@@ -30,7 +30,16 @@ def submit_options(shown: str) -> Callable[[F], F]:
     return decorate
 
 
-def submit_and_tell(builder: ProcessBuilder, what: str, results: str, *, raw: bool, as_json: bool, wait: bool) -> Any:
+def submit_and_tell(
+    builder: ProcessBuilder,
+    what: str,
+    results: str,
+    *,
+    raw: bool,
+    as_json: bool,
+    wait: bool,
+    subject: str = '',
+) -> Any:
     """Submit a work chain and print its pk, and unless the command waits how to follow it.
 
     :param builder: the inputs.
@@ -39,6 +48,7 @@ def submit_and_tell(builder: ProcessBuilder, what: str, results: str, *, raw: bo
     :param raw: print nothing but the pk.
     :param as_json: print pk and UUID as JSON.
     :param wait: whether the command stays.
+    :param subject: what it is submitted for, for people.
     :returns: the work chain.
     """
     from aiida.engine import submit
@@ -49,7 +59,7 @@ def submit_and_tell(builder: ProcessBuilder, what: str, results: str, *, raw: bo
     elif as_json:
         click.echo(json.dumps({'pk': chain.pk, 'uuid': chain.uuid}))
     else:
-        click.echo(f'submitted {what} {chain.pk}')
+        click.echo(f'submitted {what} {chain.pk} {subject}'.rstrip())
         if not wait:
             name, _, command = results.partition(': ')
             click.echo(f'progress: aiida-limap status {chain.pk} --watch')

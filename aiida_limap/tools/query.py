@@ -41,6 +41,8 @@ __all__ = [
     'point',
 ]
 
+#: Work chains with a map as output.
+_DRAWS_MAPS = ('MapWorkChain', 'EncodeWorkChain')
 #: Roles of the nodes behind a point, in the order in which they were made.
 _FIRST = ('dataset', 'structure', 'migration_energy', 'descriptors', 'phonons', 'training', 'model')
 _OF_NEW_POINTS = ('parent_map', 'encoding')
@@ -96,7 +98,8 @@ def list_maps() -> list[tuple[int, str, Any, str, int]]:
 def load_map(identifier: str | int | None = None) -> MapData:
     """Return a map node.
 
-    :param identifier: pk, UUID, start of a UUID or label; None takes the newest map.
+    :param identifier: pk, UUID, start of a UUID or label of the map, or of the work chain that drew it; None takes the
+        newest map.
     :returns: the node.
     :raises QueryError: if there is none.
     """
@@ -114,6 +117,10 @@ def load_map(identifier: str | int | None = None) -> MapData:
         node = orm.load_node(identifier)
     except (NotExistent, MultipleObjectsError, ValueError) as error:
         raise QueryError(f'no map {identifier}: {error}; `aiida-limap map list` shows those there are') from error
+    if isinstance(node, orm.WorkChainNode) and node.process_label in _DRAWS_MAPS:
+        if 'map' not in node.outputs:
+            raise QueryError(f'work chain {node.pk} has no map; `aiida-limap status {node.pk}` shows how far it is')
+        node = node.outputs.map
     if not isinstance(node, MapData):
         raise QueryError(
             f'node {identifier} is a {type(node).__name__}, not a map; `aiida-limap map list` shows the maps'

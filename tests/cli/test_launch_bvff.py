@@ -77,6 +77,7 @@ def test_options_come_after_overrides_and_protocol(run, submitted, crystals, tmp
         '  metadata: {options: {max_wallclock_seconds: 60}}\n'
     )
     options = ('--protocol', 'fast', '--overrides', 'my.yaml', '--preset', 'bvse', '--mobile-ion', 'Na+')
+    options += ('--max-failed-fraction', '0.5')
     pk = run(
         'launch', 'bvff', crystals.structures[0].pk, '-X', crystals.code, *options, '--retrieve-landscapes', '--raw'
     ).stdout
@@ -91,13 +92,16 @@ def test_options_come_after_overrides_and_protocol(run, submitted, crystals, tmp
     }
     assert builder.bvff.retrieve_landscapes.value is True
     assert builder.max_iterations.value == 3
+    assert builder.max_failed_fraction.value == 0.5
     assert builder.bvff.metadata.options['max_wallclock_seconds'] == 60
     (job,) = (node for node in orm.load_node(int(pk)).called if isinstance(node, orm.CalcJobNode))
     assert {'landscapes', 'networks'} <= set(job.outputs.retrieved.base.repository.list_object_names())
 
 
 def test_a_large_dataset_goes_through_in_batches(run, submitted, crystals, tmp_path):
-    (tmp_path / 'my.yaml').write_text('bvff: {metadata: {options: {max_wallclock_seconds: 60}}}')
+    (tmp_path / 'my.yaml').write_text(
+        'max_failed_fraction: 0.75\nbvff: {metadata: {options: {max_wallclock_seconds: 60}}}'
+    )
     document = json.loads(
         run(
             'launch', 'bvff', '--dataset', crystals.dataset.pk, '-X', crystals.code, '--batch-size', 2,
@@ -106,6 +110,7 @@ def test_a_large_dataset_goes_through_in_batches(run, submitted, crystals, tmp_p
     )  # fmt: skip
     chain = orm.load_node(document['uuid'])
     assert (document['pk'], document['number_of_structures']) == (chain.pk, 3)
+    assert chain.inputs.max_failed_fraction.value == 0.75
     jobs = [node for node in chain.called if isinstance(node, orm.CalcJobNode)]
     assert [node.process_label for node in jobs] == ['BvffCalculation'] * 2
     assert all(node.inputs.parameters['spacing_angstrom'] == 0.4 for node in jobs)

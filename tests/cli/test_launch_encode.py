@@ -39,6 +39,7 @@ def test_new_structures_are_submitted_with_what_the_map_was_made_with(run, graph
     assert lines == [
         f'submitted work chain {placed.chain.pk} of 2 new structures on map {graph.map.pk}',
         f'progress: aiida-limap status {placed.chain.pk} --watch',
+        f'page, when it is finished: aiida-limap map page {placed.chain.pk}',
     ]
     (builder,) = submitted
     assert builder.parent_map.uuid == graph.map.uuid
@@ -47,6 +48,15 @@ def test_new_structures_are_submitted_with_what_the_map_was_made_with(run, graph
     run(*launch(graph, '--dataset', placed.dataset.pk, '--no-energies', '--protocol', 'stringent'))
     assert not submitted[1].with_energies.value
     assert submitted[1].featurize.bvff.parameters['spacing_angstrom'] == 0.1
+
+
+def test_scripts_get_the_pk_and_a_tolerance_reaches_the_chain(run, graph, placed, submitted, known_layout, monkeypatch):
+    monkeypatch.setattr('aiida_limap.cli.watching.watch_map', lambda chain: True)
+    arguments = launch(graph, '--group', 'new', '--max-failed-fraction', '0.25')
+    for options in (['--raw'], ['--raw', '--wait']):
+        assert run(*arguments, *options).stdout == f'{placed.chain.pk}\n'
+    assert json.loads(run(*arguments, '--json').stdout) == {'pk': placed.chain.pk, 'uuid': placed.chain.uuid}
+    assert [builder.featurize.max_failed_fraction.value for builder in submitted] == [0.25] * 3
 
 
 def test_waiting_ends_with_the_new_map(run, graph, placed, submitted, known_layout, monkeypatch):

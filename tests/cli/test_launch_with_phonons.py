@@ -52,7 +52,7 @@ def test_a_map_is_launched_with_phonons(run, graph, group, submitted):
     table = make_phonons(uuids[1:])
     options = ('launch', 'map', '--group', group, '--code', graph.code.full_label, '--phonons', table.pk)
     answer = run(*options, '--phonon-columns', 'mobile_dos', '--phonon-columns', COLUMN)
-    assert answer.stdout.splitlines()[0] == f'1 of {len(uuids)} structures have no phonons and are left out of the map'
+    assert answer.stderr.splitlines()[0] == f'1 of {len(uuids)} structures have no phonons and are left out of the map'
     (builder,) = submitted
     assert builder.phonons.pk == table.pk
     assert builder.phonon_columns.get_list() == ['mobile_dos', COLUMN]

@@ -53,13 +53,14 @@ def test_a_launch_gives_the_options_as_inputs(run, submitted, tmp_path):
     run('import', 'phonons', write_springs(tmp_path, 'soft', 0.6, ('Cl', 'Li')), '--name', 'one')
     options = ['--group', 'one', '--code', 'limap-test@localhost', '--protocol', 'fast', '--raw']
     chosen = ['--method', 'ward', '--clusters', '3', '--feature', 'mobile_band_centre_THz', '--densities']
-    assert run('launch', 'phonons', *options, *chosen, '--batch-size', '7').stdout.strip().isdecimal()
+    chosen += ['--batch-size', '7', '--max-failed-fraction', '0.3']
+    assert run('launch', 'phonons', *options, *chosen).stdout.strip().isdecimal()
     (builder,) = submitted
     parameters = builder.cluster.parameters.get_dict()
     assert (parameters['methods'], parameters['n_clusters']) == (['ward'], 3)
     assert parameters['features'] == ['mobile_band_centre_THz']
     assert builder.phonons.parameters['densities'] is True
-    assert builder.batch_size.value == 7
+    assert (builder.batch_size.value, builder.max_failed_fraction.value) == (7, 0.3)
     assert 'phonons show' in run('launch', 'phonons', *options[:-1]).stdout
     assert submitted[1].cluster.parameters['methods'] == ['ward', 'kmeans']
 
@@ -84,6 +85,8 @@ def test_a_calculator_computes_the_phonons_of_structures(run, fails, submitted):
     count = len(submitted)
     for wrong, words in (
         (given, 'add --calculator, e.g. chgnet'),
+        ([*given, '--calculator', 'chgnet', '--displacement', 'nan'], 'nan is not a finite number'),
+        ([*given, '--calculator', 'chgnet', '--time-limit', '-5'], '-5.0 is not in the range x>0'),
         ([*given, '--calculator', 'chgnet', '--group', 'x'], 'name either --group or --dataset or --structures'),
         ([*given, '--calculator', 'chgnet', '--calculator-parameter', 'model'], 'is KEY=VALUE'),
         ([*given, '--calculator', 'chgnet', '--displacement', '5'], 'displacement_angstrom must be between'),

@@ -96,6 +96,45 @@ def test_a_wrong_protocol_or_override_is_refused_by_name(fails, graph, group, tm
         assert words in fails(*arguments, '--overrides', tmp_path / 'my.yaml')
 
 
+def test_a_map_is_submitted_for_scripts_with_a_tolerance(run, fails, graph, group, monkeypatch):
+    submitted = []
+    monkeypatch.setattr('aiida_limap.cli.launch.require_daemon', lambda: None)
+    monkeypatch.setattr('aiida.engine.submit', lambda builder: submitted.append(builder) or graph.chain)
+    monkeypatch.setattr('aiida_limap.cli.watching.watch_map', lambda chain: True)
+    launch = ('launch', 'map', '--group', group, '--code', graph.code.full_label)
+    assert run(*launch).stdout.splitlines() == [
+        f'submitted map work chain {graph.chain.pk} of 12 structures',
+        f'progress: aiida-limap status {graph.chain.pk} --watch',
+        f'page, when it is finished: aiida-limap map page {graph.chain.pk}',
+    ]
+    assert submitted[0].featurize.max_failed_fraction.value == 1
+    launch += ('--max-failed-fraction', '0.2')
+    for options in (['--raw'], ['--raw', '--wait']):
+        assert run(*launch, *options).stdout == f'{graph.chain.pk}\n'
+    assert json.loads(run(*launch, '--json').stdout) == {'pk': graph.chain.pk, 'uuid': graph.chain.uuid}
+    assert [builder.featurize.max_failed_fraction.value for builder in submitted[1:]] == [0.2] * 3
+    assert 'choose --raw or --json' in fails(*launch, '--raw', '--json')
+    assert len(submitted) == 4
+
+
+@pytest.mark.parametrize('command', ['map', 'encode', 'bvff', 'phonons', 'screen'])
+@pytest.mark.parametrize('value', ['-0.1', '1.5', '5%', 'nan'])
+def test_a_tolerance_is_a_part_of_the_whole(fails, command, value):
+    sentence = fails('launch', command, f'--max-failed-fraction={value}')
+    assert f"'--max-failed-fraction': {value} is not a part from 0 to 1; 0.05 are 5 %" in sentence
+
+
+def test_every_launch_serves_scripts_alike():
+    from aiida_limap.cli.launch import launch
+
+    for name, command in launch.commands.items():
+        options = {word for option in command.params for word in option.opts}
+        assert {
+            '--group', '--dataset', '--code', '--protocol', '--overrides', '--max-failed-fraction', '--wait', '--raw',
+            '--json',
+        } <= options, name  # fmt: skip
+
+
 def test_a_layout_of_a_map_is_a_name_or_a_file(run, fails, graph, group, tmp_path, monkeypatch):
     from aiida_limap.engines.descriptors import load_layout
 

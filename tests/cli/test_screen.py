@@ -113,6 +113,8 @@ def test_a_launch_is_checked_before_anything_is_submitted(run, fails, screened, 
     assert "no column of numbers 'label'" in fails('launch', 'screen', '--labels', screened.hits.pk, '--code', code)
     assert "no code 'no@where'" in fails(*launch[:-1], 'no@where')
     assert 'Xx, which no chemical element is called' in fails(*launch, '--elements', 'Li,P,Xx')
+    assert 'with --models nothing is trained' in fails('launch', 'screen', '--models', 1, '--max-failed-fraction', 0)
+    assert 'inf is not a finite number' in fails(*launch, '--max-mass', 'inf')
     assert 'step_percent must divide 100' in fails(*launch, '--step', 3)
     assert "anion_classes holds 'stone'" in fails(*launch, '--anions', 'stone')
     assert "unknown protocol 'lazy'" in fails(*launch, '--protocol', 'lazy')
@@ -128,7 +130,7 @@ def test_options_become_inputs(run, screened, tmp_path, monkeypatch):
     code = screened.code.full_label
     (tmp_path / 'my.yaml').write_text('max_attempts: 7\nscreen: {parameters: {step_percent: 20, largest_index: 3}}')
     options = ('--elements', 'Li,P S', '--step', 10, '--size', 3, '--no-limits', '--anions', 'sulfide', '--jobs', 5)
-    options += ('--no-applicability',)
+    options += ('--no-applicability', '--max-failed-fraction', '0.4')
     more = ('--model', 'esml', '--max-hits', 9, '--overrides', tmp_path / 'my.yaml', '--protocol', 'stringent')
     lines = run('launch', 'screen', '--labels', screened.labels.pk, '-X', code, *options, *more).stdout.splitlines()
     assert lines[0] == f'submitted screening work chain {screened.chain.pk}'
@@ -141,6 +143,7 @@ def test_options_become_inputs(run, screened, tmp_path, monkeypatch):
     assert builder.train.parameters['models'] == ['esml']
     assert (builder.jobs.value, builder.max_hits.value, builder.max_attempts.value) == (5, 9, 7)
     assert builder.featurize.descriptors.parameters.get_dict() == {'layout': 'screening'}
+    assert builder.featurize.max_failed_fraction.value == 0.4
     pk = run('launch', 'screen', '--models', screened.chain.pk, '-X', code, '--raw').stdout.strip()
     assert pk == str(screened.chain.pk)
     assert set(submitted[1].models) == {'esml', 'atom2vec'}

@@ -57,6 +57,15 @@ def test_a_point_has_values_and_the_steps_in_the_order_in_which_they_were_made(g
         assert orm.load_node(step.uuid).pk == step.pk
 
 
+def test_a_map_is_found_by_the_work_chain_that_drew_it(graph):
+    assert load_map(graph.chain.pk).uuid == load_map(graph.chain.uuid).uuid == graph.map.uuid
+    unfinished = orm.WorkChainNode()
+    unfinished.set_process_label('MapWorkChain')
+    unfinished.store()
+    with pytest.raises(QueryError, match=rf'work chain {unfinished.pk} has no map; `aiida-limap status'):
+        load_map(unfinished.pk)
+
+
 def test_a_point_without_a_migration_energy_says_why(graph):
     answer = point('no-lithium', graph.map)
     assert (answer.values['migration_energy_eV'], answer.values['status']) == (None, 'no_mobile_ion')
