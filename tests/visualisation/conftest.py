@@ -17,12 +17,32 @@ from aiida_limap.formats.structures import StructureRecord
 from aiida_limap.visualisation.page import write_page
 
 BROWSERS = ('chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable', 'chrome')
-#: Software rendering, and none of the requests that a browser makes by itself.
+#: Software rendering, which may be slow, and none of the requests that a browser makes by itself.
 FLAGS = [
     '--no-sandbox', '--disable-gpu', '--use-gl=angle', '--use-angle=swiftshader', '--enable-unsafe-swiftshader',
+    '--disable-gpu-watchdog', '--disable-hang-monitor',
     '--disable-background-networking', '--disable-component-update', '--disable-sync', '--no-first-run',
 ]  # fmt: skip
+#: How long any step may take where other tests hold the processors: what is wrong never comes, however long one waits.
+PATIENCE_MS = 180_000
 
+#: Before all scripts of a page: count what it means to do soon, so that a test can wait until nothing is left to do.
+COUNT_TIMERS = """(() => {
+    const waiting = new Set();
+    window.limapTestsWaiting = waiting;
+    const counted = (start, stop) => [
+        (action, delay, ...values) => {
+            const number = start((...given) => {
+                try { action(...values, ...given); } finally { waiting.delete(number); }
+            }, delay);
+            waiting.add(number);
+            return number;
+        },
+        (number) => { waiting.delete(number); stop(number); },
+    ];
+    const bound = (name) => window[name].bind(window);
+    [window.setTimeout, window.clearTimeout] = counted(bound('setTimeout'), bound('clearTimeout'));
+})()"""
 
 #: A function of the page that knows the plot within chemiscope's map.
 IN_PLOT = """(argument) => {
@@ -164,7 +184,7 @@ def browser() -> Iterator[Any]:
     if executable is None or shutil.which(executable) is None:
         pytest.skip('no Chromium or Chrome was found; install one or name it in LIMAP_BROWSER')
     with sync_api.sync_playwright() as playwright:
-        instance = playwright.chromium.launch(executable_path=executable, args=FLAGS)
+        instance = playwright.chromium.launch(executable_path=executable, args=FLAGS, timeout=PATIENCE_MS)
         yield instance
         instance.close()
 
@@ -187,6 +207,7 @@ def open_written(browser: Any, tmp_path: Path) -> Iterator[Callable[..., tuple[A
     def show(write: Any, awaited: str, report: Any, pictures: Any = None, **options: Any) -> Any:
         path = write(report, tmp_path / 'report.html', pictures or {})
         page = browser.new_page(**{'viewport': {'width': 1366, 'height': 768}, **options})
+        page.set_default_timeout(PATIENCE_MS)
         pages.append(page)
         problems, requests = watched(page)
         page.goto(path.as_uri())
@@ -203,10 +224,12 @@ class Session:
 
     def __init__(self, browser: Any, path: Path, **options: Any) -> None:
         self.context = browser.new_context(**{'viewport': {'width': 1366, 'height': 768}, **options})
+        self.context.set_default_timeout(PATIENCE_MS)
+        self.context.add_init_script(COUNT_TIMERS)
         self.page = self.context.new_page()
         self.problems, self.requests = watched(self.page)
-        self.page.goto(path.resolve().as_uri(), timeout=120_000)
-        self.page.wait_for_function('window.limap && (limap.ready || limap.errors.length)', timeout=120_000)
+        self.page.goto(path.resolve().as_uri())
+        self.page.wait_for_function('window.limap && (limap.ready || limap.errors.length)')
 
     def text(self, selector: str) -> str:
         """Return what a person reads there."""
@@ -221,16 +244,18 @@ class Session:
         return self.page.evaluate(IN_PLOT.replace('BODY', body), argument)
 
     def place(self, x: float, y: float) -> tuple[float, float]:
-        """Return where a place of the map lies on the screen."""
+        """Return where a place of the map lies on the screen, once the plot is at rest."""
+        self.settle()
         return tuple(self.plot('return at(...argument);', [x, y]))
 
     def point(self, index: int) -> tuple[float, float]:
-        """Return where a point lies on the screen."""
+        """Return where a point lies on the screen, once the plot is at rest."""
+        self.settle()
         return tuple(self.plot('return at(plot.data[0].x[argument], plot.data[0].y[argument]);', index))
 
     def settle(self) -> None:
-        """Wait until chemiscope has marked its first point once more, a second after the start."""
-        self.page.wait_for_timeout(1500)
+        """Wait until the page has nothing left to do: chemiscope marks its first point once more after a second."""
+        self.page.wait_for_function('limapTestsWaiting.size === 0')
 
 
 @pytest.fixture

@@ -36,7 +36,7 @@ def test_click_on_the_map_changes_panel_and_structure(make_bundle, open_page):
     session.settle()
     assert session.state('selected') == 0
     session.page.mouse.click(*session.point(9))
-    session.page.wait_for_function('limap.selected === 9', timeout=30_000)
+    session.page.wait_for_function('limap.selected === 9')
     assert session.text('#formula').replace('\n', '') == 'LiCl'
     assert session.text('#energy') == '1.150\u00a0eV'
     assert session.page.evaluate('limap.viewer.saveSettings().pinned') == [9]
@@ -52,7 +52,7 @@ def test_point_without_energy_is_drawn_grey_and_can_be_clicked(make_bundle, open
     session = open_page(make_bundle(missing=(6,)))
     session.settle()
     session.page.mouse.click(*session.point(6))
-    session.page.wait_for_function('limap.selected === 6', timeout=30_000)
+    session.page.wait_for_function('limap.selected === 6')
     assert session.text('#energy') == 'none'
     assert session.text('#status') == (
         'not_percolating: no percolating path below the energy cap: an answer, not an error'
@@ -94,7 +94,7 @@ def test_hover_names_the_point(make_bundle, open_page):
     session = open_page(make_bundle())
     session.settle()
     session.page.mouse.move(*session.point(5))
-    session.page.wait_for_selector('#tip:not([hidden])', timeout=30_000)
+    session.page.wait_for_selector('#tip:not([hidden])')
     assert session.text('#tip').split('\n') == ['LiCl · mp-5', '0.750\u00a0eV']
 
 
@@ -132,7 +132,7 @@ def test_markup_in_the_data_is_shown_as_text(explored_bundle, open_page):
     assert ATTACK in page.locator('#hits').inner_text()
     page.keyboard.press('Enter')
     page.mouse.click(*session.place(1.5, 1.5))
-    page.wait_for_selector('#place .hits', timeout=30_000)
+    page.wait_for_selector('#place .hits')
     assert ATTACK in page.locator('#place').inner_text()
     page.mouse.move(*session.point(5))
     page.evaluate("limap.choose([0, 1]); document.querySelector('#tab-selection').click()")
@@ -181,10 +181,10 @@ def test_what_is_not_known_is_seen(uncertain_bundle, open_page):
     assert session.page.locator('#domain').count() == 0
     # Other axes are another plane, about which the picture says nothing.
     session.page.evaluate("limap.viewer.map._options.x.property.value = 'Band gap'")
-    session.page.wait_for_function('limap.shaded === false', timeout=30_000)
+    session.page.wait_for_function('limap.shaded === false')
     assert session.plot(SHADES) == 0
     session.page.evaluate("limap.viewer.map._options.x.property.value = 'Composition code'")
-    session.page.wait_for_function('limap.shaded === true', timeout=30_000)
+    session.page.wait_for_function('limap.shaded === true')
     assert session.problems == []
 
 

@@ -18,7 +18,7 @@ EMPTY = (1.5, 1.5)
 
 
 def _wait(session, condition):
-    session.page.wait_for_function(condition, timeout=60_000)
+    session.page.wait_for_function(condition)
 
 
 def _tab(session):
@@ -152,27 +152,27 @@ def test_click_on_an_empty_place_tells_what_the_model_makes_of_it(explored_bundl
     hits = page.locator('#place .hits button')
     assert hits.count() == 10
     page.locator('#place [data-branch=structure] summary').click()
-    page.wait_for_selector('#place .chart .decoded', timeout=30_000)
+    page.wait_for_selector('#place .chart .decoded')
     first = hits.first.inner_text().split('\n')[1]
     hits.first.click()
     assert f'mp-{session.state("selected")}' == first
     assert _tab(session) == 'tab-point'
     page.mouse.click(*session.place(2.9, 1.75))
-    page.wait_for_function("document.querySelector('#place-domain').textContent.startsWith('Outside')", timeout=30_000)
+    page.wait_for_function("document.querySelector('#place-domain').textContent.startsWith('Outside')")
     assert session.problems == []
 
 
 def test_point_shows_profile_and_descriptors(explored_bundle, open_page):
     session = open_page(explored_bundle)
     page = session.page
-    page.wait_for_selector('#profile .chart .curve', timeout=30_000)
+    page.wait_for_selector('#profile .chart .curve')
     assert 'from lowest to highest point 0.300\u00a0eV' in session.text('#profile')
     assert 'Energy / eV' in page.locator('#profile svg').text_content()
     page.locator('#panel [data-branch=composition] summary').click()
-    page.wait_for_selector('#panel table.named', timeout=30_000)
+    page.wait_for_selector('#panel table.named')
     assert page.locator('#panel table.named tr').nth(1).inner_text().split('\t') == ['Li', '0.500', '0.500']
     page.locator('#panel [data-branch=structure] summary').click()
-    page.wait_for_selector('#panel .chart .input', timeout=30_000)
+    page.wait_for_selector('#panel .chart .input')
     assert page.locator('#panel .chart .decoded').count() == 1
     assert session.problems == []
 

@@ -27,10 +27,10 @@ def test_twenty_thousand_points_can_be_explored(make_bundle, open_page):
     page.locator('#search').fill('mp-15003')
     page.keyboard.press('Enter')
     assert session.state('selected') == 15_003
-    page.wait_for_function("document.querySelector('#key').textContent.includes('2 sites')", timeout=60_000)
+    page.wait_for_function("document.querySelector('#key').textContent.includes('2 sites')")
     assert 'LiI' in session.text('#key').replace('\n', '')
     page.locator('#tab-filter').click()
     page.locator('#filter-all').fill('Cl')
-    page.wait_for_function('limap.shown === 5000', timeout=60_000)
+    page.wait_for_function('limap.shown === 5000')
     assert session.text('#filter-count') == f'5000 of {N_POINTS} points pass.'
     assert session.problems == []
