@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import json
 import subprocess
 import sys
@@ -18,11 +19,14 @@ from pymatgen.core import Lattice, Structure
 from aiida_limap.importers import _materials_project_client as client
 from aiida_limap.importers._materials_project_session import Patience
 
+#: Numbers of entries that no other test has: all tests of a process share one profile.
+NUMBERS = itertools.count(2_200_000, 10)
+
 
 @pytest.fixture
 def server(monkeypatch) -> Iterator[MaterialsProjectServer]:
     """A database of five salts under ids that no other test has, the key to it, and little patience with it."""
-    first = 2_000_000 + 10 * (uuid4().int % 100_000)
+    first = next(NUMBERS)
     entries = [
         Entry(
             f'mp-{first + number}',
@@ -120,7 +124,7 @@ def test_ids_come_from_a_file_and_those_that_do_not_exist_are_named(run, server,
 def test_disordered_structures_are_ordered_on_request(run, server, name):
     mixed = Structure(Lattice.cubic(4.0), ['Li', {'F': 0.5, 'Cl': 0.5}], [[0, 0, 0], [0.5, 0.5, 0.5]])
     mixed.make_supercell([2, 1, 1])
-    entry = Entry(f'mp-{uuid4().int % 10**6}', mixed)
+    entry = Entry(f'mp-{next(NUMBERS)}', mixed)
     server.documents = [entry.document()]
     done = json.loads(run('import', 'mp', '--name', name, '--formula', 'Li2ClF', '--order', '--json').stdout)
     assert len(done['ordered']) == 1

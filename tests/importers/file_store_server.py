@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -71,6 +72,8 @@ def serve(folder: Path) -> Iterator[FileStore]:
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = 'HTTP/1.1'
     folder: Path
+    #: The client asks for several ranges at once, and each takes a fault of its own.
+    lock = threading.Lock()
 
     def do_GET(self) -> None:
         parts = urlsplit(self.path)
@@ -100,11 +103,12 @@ class _Handler(BaseHTTPRequestHandler):
         self._send(status, body, headers, cut=fault == 'cut')
 
     def _fault(self) -> str:
-        with (self.folder / 'requests').open('a') as file:
-            file.write(f'{self.path}\n')
-        path = self.folder / 'faults'
-        faults = path.read_text().split() if path.exists() else []
-        path.write_text('\n'.join(faults[1:]))
+        with self.lock:
+            with (self.folder / 'requests').open('a') as file:
+                file.write(f'{self.path}\n')
+            path = self.folder / 'faults'
+            faults = path.read_text().split() if path.exists() else []
+            path.write_text('\n'.join(faults[1:]))
         return faults[0] if faults else ''
 
     def _list(self, root: Path, prefix: str, after: str) -> None:

@@ -169,7 +169,8 @@ class MaterialsProjectServer:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = 'HTTP/1.1'
-            timeout = 30
+            #: Longer than any test waits between two requests over a connection that is kept open.
+            timeout = 600
 
             def do_GET(self) -> None:
                 outer._answer(self)

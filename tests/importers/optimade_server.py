@@ -27,7 +27,9 @@ PAGE = 20
 #: Plain crystals among the documents.
 N_PLAIN = 44
 #: Nothing of the tests takes as long; the server ends by itself even if its input stays open.
-LIFETIME_S = 600
+LIFETIME_S = 3600
+#: How long the server may take to start or to answer where other tests hold the processors.
+PATIENCE_S = 300
 
 
 METALS = ('Ti', 'V', 'Cr', 'Mn', 'Fe', 'Co', 'Ni', 'Cu', 'Zn', 'Al', 'Ga')
@@ -124,7 +126,7 @@ def optimade_servers(folder: Path, documents: Sequence[Mapping[str, Any]]) -> It
     assert process.stdin is not None
     assert process.stdout is not None
     drain: threading.Thread | None = None
-    watchdog = threading.Timer(60, process.kill)
+    watchdog = threading.Timer(PATIENCE_S, process.kill)
     watchdog.start()
     try:
         line = next((line for line in process.stdout if line.startswith('{')), None)
@@ -138,7 +140,7 @@ def optimade_servers(folder: Path, documents: Sequence[Mapping[str, Any]]) -> It
         watchdog.cancel()
         process.stdin.close()
         try:
-            process.wait(20)
+            process.wait(60)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
@@ -151,11 +153,13 @@ def optimade_servers(folder: Path, documents: Sequence[Mapping[str, Any]]) -> It
 class Proxy:
     """What passes between client and server.
 
+    :param upstream: address of the server behind it.
     :param url: address of the proxy.
     :param faults: what happens to the next requests for structures: a status code, or a word; None lets one pass.
     :param requests: paths with queries that were asked for.
     """
 
+    upstream: str
     url: str = ''
     faults: deque[int | str | None] = field(default_factory=deque)
     requests: list[str] = field(default_factory=list)
@@ -167,9 +171,9 @@ class Proxy:
 
 
 @contextmanager
-def proxy_to(upstream: str, port: int = 0) -> Iterator[Proxy]:
+def proxy_to(upstream: str) -> Iterator[Proxy]:
     """Put a proxy in front of a server until the block ends."""
-    proxy = Proxy()
+    proxy = Proxy(upstream)
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -181,7 +185,7 @@ def proxy_to(upstream: str, port: int = 0) -> Iterator[Proxy]:
             if fault == 'html':
                 self.answer(200, 'text/html', b'<html>we are moving house</html>')
                 return
-            connection = http.client.HTTPConnection(urlsplit(upstream).netloc, timeout=30)
+            connection = http.client.HTTPConnection(urlsplit(proxy.upstream).netloc, timeout=PATIENCE_S)
             try:
                 # The host stays that of the proxy, so that the links to the next pages lead through it too.
                 connection.request('GET', self.path, headers={'Host': self.headers['Host']})
@@ -207,7 +211,7 @@ def proxy_to(upstream: str, port: int = 0) -> Iterator[Proxy]:
         def log_message(self, format: str, *args: Any) -> None:
             """Keep quiet."""
 
-    with ThreadingHTTPServer(('127.0.0.1', port), Handler) as server:
+    with ThreadingHTTPServer(('127.0.0.1', 0), Handler) as server:
         proxy.url = f'http://127.0.0.1:{server.server_address[1]}'
         thread = threading.Thread(target=server.serve_forever, args=(0.05,))
         thread.start()

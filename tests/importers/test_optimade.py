@@ -188,19 +188,16 @@ def test_an_import_that_was_killed_goes_on(proxy, monkeypatch):
 @pytest.mark.usefixtures('aiida_profile_clean')
 def test_a_changed_entry_is_stored_beside_the_old_one(tmp_path):
     # Both servers stand behind one address in turn, as the same database before and after a change.
-    upstream = ''
-    for edge, date in ((4.2, '2024-05-01T12:00:00Z'), (4.3, '2025-01-01T00:00:00Z')):
-        folder = tmp_path / date[:4]
-        folder.mkdir()
-        with optimade_servers(folder, [entry('moved', edge=edge, last_modified=date)]) as running:
-            if not upstream:
-                with proxy_to(running.url) as first:
-                    upstream = first.url
-                    old = load(first.url, 'id="moved"')
-            else:
-                with proxy_to(running.url, port=int(upstream.rpartition(':')[2])) as second:
-                    new = load(second.url, 'id="moved"')
-    assert (old.n_new, new.n_new, n_stored(upstream)) == (1, 1, 2)
+    reports = []
+    with proxy_to('') as proxy:
+        for edge, date in ((4.2, '2024-05-01T12:00:00Z'), (4.3, '2025-01-01T00:00:00Z')):
+            folder = tmp_path / date[:4]
+            folder.mkdir()
+            with optimade_servers(folder, [entry('moved', edge=edge, last_modified=date)]) as running:
+                proxy.upstream = running.url
+                reports.append(load(proxy.url, 'id="moved"'))
+    old, new = reports
+    assert (old.n_new, new.n_new, n_stored(proxy.url)) == (1, 1, 2)
     assert nodes(new)['moved'].source['version'].startswith('2025')
     assert nodes(new)['moved'].cell[0][0] == pytest.approx(4.3)
 
