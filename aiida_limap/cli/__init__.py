@@ -18,10 +18,10 @@ _COMMANDS = {
     'launch': ('launch', 'launch', 'Submit work to the daemon.'),
     'layouts': ('layouts', 'layouts', 'Print descriptor layouts and their columns, check your own.'),
     'map': ('maps', 'map_group', 'List, show and draw maps.'),
-    'phonons': ('phonons', 'phonons_group', 'List and show clusters of compounds by their phonons.'),
-    'point': ('points', 'point_group', 'Show a point of a map and the way back to its structure.'),
+    'phonons': ('phonons', 'phonons_group', 'List, show and draw clusters of compounds by their phonons.'),
+    'point': ('points', 'point_group', 'Show points of a map and the way back to their structures.'),
     'report': ('report', 'report', 'Say in words what failed, why, and what to do.'),
-    'screen': ('screen', 'screen_group', 'List and show screenings, and their hits.'),
+    'screen': ('screen', 'screen_group', 'List, show, report and draw screenings, and their hits.'),
     'setup': ('setup', 'setup', 'Prepare a computer for the engines.'),
     'status': ('status', 'status', 'Show the progress of what runs.'),
 }

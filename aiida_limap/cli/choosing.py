@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     'chosen_structures',
+    'code_and_protocol_options',
     'dataset_of_group',
     'layout_options',
     'layout_overrides',
@@ -35,16 +36,9 @@ __all__ = [
 
 Command = TypeVar('Command', bound=Callable[..., Any])
 
-_SOURCE_AND_PROTOCOL = (
-    click.option('-G', '--group', help='Group of structures, as `aiida-limap import` names it.'),
-    click.option('-D', '--dataset', help='Dataset node, by pk or UUID, instead of a group.'),
-    click.option('-X', '--code', default=DEFAULT_CODE, show_default=True, help='Code of the engines.'),
-    click.option('--protocol', default=None, help='fast, balanced or stringent.'),
-    click.option(
-        '--overrides',
-        type=click.Path(exists=True, dir_okay=False, path_type=Path),
-        help='YAML file with changes of the protocol.',
-    ),
+_SOURCE = (
+    click.option('-G', '--group', metavar='LABEL', help='Group of structures, as `aiida-limap import` names it.'),
+    click.option('-D', '--dataset', metavar='DATASET', help='Dataset node, by pk or UUID, instead of a group.'),
 )
 
 _LAYOUT = (
@@ -56,6 +50,7 @@ _LAYOUT = (
     ),
     click.option(
         '--layout',
+        metavar='LAYOUT',
         help='Descriptor layout: a name (`aiida-limap layouts list`) or a YAML file; by default that of the protocol.',
     ),
     click.option(
@@ -149,15 +144,49 @@ def tolerance_option(command: Command) -> Command:
     return click.option('--max-failed-fraction', type=Fraction(), metavar='FRACTION', help=text)(command)
 
 
-def source_and_protocol_options(command: Command) -> Command:
-    """Give a command the options that say what is submitted, and how: those of every ``launch``.
+def source_and_protocol_options(otherwise: str = 'balanced unless told otherwise') -> Callable[[Command], Command]:
+    """Return a decorator that adds what is submitted, and how: the options of most of ``launch``.
 
-    :param command: the function.
-    :returns: the function with its options.
+    :param otherwise: what holds without ``--protocol``.
     """
-    for option in reversed(_SOURCE_AND_PROTOCOL):
-        command = option(command)
-    return command
+
+    def decorate(command: Command) -> Command:
+        command = code_and_protocol_options(otherwise)(command)
+        for option in reversed(_SOURCE):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+def code_and_protocol_options(otherwise: str = 'balanced unless told otherwise') -> Callable[[Command], Command]:
+    """Return a decorator that adds which engines compute, and with which inputs: the options of every ``launch``.
+
+    :param otherwise: what holds without ``--protocol``.
+    """
+    options = (
+        click.option(
+            '-X',
+            '--code',
+            metavar='CODE',
+            default=DEFAULT_CODE,
+            show_default=True,
+            help='Code of the engines: its label with that of its computer, pk or UUID.',
+        ),
+        click.option('--protocol', metavar='NAME', help=f'fast, balanced or stringent; {otherwise}.'),
+        click.option(
+            '--overrides',
+            type=click.Path(exists=True, dir_okay=False, path_type=Path),
+            help='YAML file with changes of the protocol.',
+        ),
+    )
+
+    def decorate(command: Command) -> Command:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
 
 
 def chosen_structures(

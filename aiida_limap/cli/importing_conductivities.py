@@ -110,9 +110,10 @@ def obelix(**options: Any) -> None:
 
 @_collection('liverpool')
 def liverpool(**options: Any) -> None:
-    """Import the Liverpool Ionics Dataset (LiIonDatabase.csv), as far as it was measured between 15 and 35 °C.
+    """Import the Liverpool Ionics Dataset (LiIonDatabase.csv).
 
-    It holds no structures; --match looks for them in a dataset of the profile.
+    Taken is what was measured between 15 and 35 °C. The file holds no structures; --match looks for them in a dataset
+    of the profile.
 
     \b
     Example:

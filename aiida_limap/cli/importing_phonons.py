@@ -44,7 +44,9 @@ def phonons_group() -> None:
 @phonons_group.command('files')
 @click.argument('paths', metavar='PATH...', nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option('--name', help='Name of the dataset; by default the name of the first folder or file.')
-@click.option('--license', 'licence', default='', help='Licence of data that are not of PhononDB, e.g. CC-BY-4.0.')
+@click.option(
+    '--license', '--licence', 'licence', default='', help='Licence of data that are not of PhononDB, e.g. CC-BY-4.0.'
+)
 @click.option('--database', default='phonon files', show_default=True, help='Where such data come from.')
 @max_unpacked_option(_MAX_UNPACKED, 'the files of one compound')
 @report_options

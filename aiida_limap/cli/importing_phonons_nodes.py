@@ -12,7 +12,7 @@ from aiida_limap.cli.import_options import report_options
 __all__ = ['node_phonons']
 
 
-@click.command('nodes')
+@click.command('nodes', short_help='Import phonons from nodes of aiida-phonopy and aiida-vibroscopy.')
 @click.argument('nodes', metavar='[NODE]...', nargs=-1)
 @click.option('--group', '-G', help='Take the nodes of this group too.')
 @click.option('--name', help='Name of the dataset; by default that of the group.')

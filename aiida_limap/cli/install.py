@@ -37,7 +37,7 @@ def install() -> None:
 @click.option('--name', help='Short name, in place of that in the file.')
 @click.option('--set-version', 'version', help='Version of the set, in place of that in the file.')
 @click.option('--citation', help='Where the numbers were published, in place of what the file says.')
-@click.option('--licence', help='Licence of the numbers, in place of what the file says.')
+@click.option('--licence', '--license', 'licence', help='Licence of the numbers, in place of what the file says.')
 @click.option('--raw', is_flag=True, help='Print only the pk.')
 @click.option('--json', 'as_json', is_flag=True, help='Print JSON.')
 @with_profile

@@ -57,7 +57,7 @@ launch.add_command(phonons_command)
 
 
 @launch.command('map')
-@source_and_protocol_options
+@source_and_protocol_options()
 @layout_options
 @parameters_option
 @phonons_option

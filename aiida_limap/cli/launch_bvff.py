@@ -39,11 +39,15 @@ _PARAMETERS = {
 
 @click.command('bvff')
 @click.argument('structures', metavar='[STRUCTURE]...', nargs=-1)
-@source_and_protocol_options
+@source_and_protocol_options()
 @parameters_option
 @click.option('--preset', type=click.Choice(['bvff', 'bvse']), help='Force field: full or half Morse depth.')
-@click.option('--spacing', type=FiniteNumber(0, min_open=True), help='Largest distance of grid points, Å.')
-@click.option('--mobile-ion', help='The ion that moves, e.g. Na+; by default Li+.')
+@click.option(
+    '--spacing',
+    type=FiniteNumber(0, min_open=True),
+    help='Largest distance of grid points, Å; else that of the protocol, 0.2 if balanced.',
+)
+@click.option('--mobile-ion', metavar='ION', help='The ion that moves, e.g. Na+; by default Li+.')
 @click.option('--landscapes', is_flag=True, help='Write the energy grids; they stay on the computer.')
 @click.option('--retrieve-landscapes', is_flag=True, help='Write the energy grids and bring them back.')
 @click.option('--networks', is_flag=True, help='Write the migration networks and bring them back.')

@@ -30,7 +30,7 @@ __all__ = ['encode_command']
 @click.option(
     '-M', '--map', 'map_id', metavar='MAP', required=True, help='The old map: pk, UUID or its start, or label.'
 )
-@source_and_protocol_options
+@source_and_protocol_options('without it the force field is that of the map')
 @click.option('--no-energies', is_flag=True, help='Predict only: compute no migration energies of the new structures.')
 @phonons_option
 @tolerance_option

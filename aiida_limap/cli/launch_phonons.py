@@ -27,18 +27,29 @@ _SOURCES = ('group', 'dataset', 'structures')
 
 
 @click.command('phonons')
-@source_and_protocol_options
+@source_and_protocol_options('balanced unless told otherwise, fast with --demo')
 @calculator_options
 @click.option('--demo', is_flag=True, help='Embedded phonons and conductivities; takes no group, dataset or labels.')
 @click.option('-L', '--labels', metavar='TABLE', help='Measured conductivities: pk or UUID of the table.')
-@click.option('--diffusivities', metavar='TABLE', help='Diffusivities, as `import diffusivities` makes them.')
+@click.option(
+    '--diffusivities',
+    metavar='TABLE',
+    help='Table of diffusivities, as `aiida-limap import diffusivities` makes it: pk or UUID.',
+)
 @click.option(
     '--diffusivity-temperature',
     type=FiniteNumber(min=0, min_open=True),
     help='Temperature at which they tell what conducts, K; 800 unless told otherwise.',
 )
-@click.option('--feature', 'features', multiple=True, help='Column or block that is clustered; several times.')
-@click.option('--method', 'methods', type=click.Choice(CLUSTER_METHODS), multiple=True, help='Only these methods.')
+@click.option(
+    '--feature',
+    'features',
+    multiple=True,
+    help='Column or block that is clustered; several times. Else mobile_band_centres_THz.',
+)
+@click.option(
+    '--method', 'methods', type=click.Choice(CLUSTER_METHODS), multiple=True, help='Only this method; several times.'
+)
 @click.option('--clusters', type=click.IntRange(2), help='Number of clusters; else the one that silhouettes find best.')
 @click.option('--densities', is_flag=True, help='Also keep the density of states of each compound as a node.')
 @click.option('--batch-size', type=click.IntRange(1), help='Compounds per job; by default that of the protocol, 50.')

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from aiida_limap.cli.base import DEFAULT_CODE, counting_bar, load_code, require_daemon, with_profile
-from aiida_limap.cli.choosing import dataset_of_group, load_dataset, load_named, tolerance_option
+from aiida_limap.cli.base import counting_bar, load_code, require_daemon, with_profile
+from aiida_limap.cli.choosing import (
+    code_and_protocol_options,
+    dataset_of_group,
+    load_dataset,
+    load_named,
+    tolerance_option,
+)
 from aiida_limap.cli.listing import refuse_both
 from aiida_limap.cli.number_types import FiniteNumber
 from aiida_limap.cli.submitting import submit_and_tell, submit_options, watch_for
@@ -50,30 +55,43 @@ def _symbols(_context: click.Context, _option: click.Parameter, value: str | Non
 
 @click.command('screen')
 @click.option('-L', '--labels', metavar='TABLE', help='Measured conductivities: pk or UUID of the table.')
-@click.option('-G', '--group', help='Group of structures without a label, as `aiida-limap import` names it.')
-@click.option('-D', '--dataset', help='Dataset of structures without a label, by pk or UUID, instead of a group.')
+@click.option(
+    '-G', '--group', metavar='LABEL', help='Group of structures without a label, as `aiida-limap import` names it.'
+)
+@click.option(
+    '-D',
+    '--dataset',
+    metavar='DATASET',
+    help='Dataset of structures without a label, by pk or UUID, instead of a group.',
+)
 @click.option('--models', metavar='SCREENING', help='Screen with the models of an earlier screening; train nothing.')
 @click.option('--demo', is_flag=True, help='Embedded conductivities and structures, few elements, coarse steps.')
 @click.option('-M', '--map', 'map_id', metavar='MAP', help='Place the hits on this map: nearest points by composition.')
 @click.option('--elements', callback=_symbols, metavar='SYMBOLS', help='Elements to combine, as "Li,P,S,O"; else all.')
-@click.option('--step', type=click.IntRange(1, 25), help='Step of the compositions, %; a divisor of 100.')
-@click.option('--size', 'sizes', type=click.Choice(['3', '4']), multiple=True, help='Elements of a system, 3 or 4.')
+@click.option(
+    '--step',
+    type=click.IntRange(1, 25),
+    help='Step of the compositions, %; a divisor of 100. Else that of the protocol: 1, or 5 if fast.',
+)
+@click.option(
+    '--size', 'sizes', type=click.Choice(['3', '4']), multiple=True, help='Elements of a system; else 3 and 4.'
+)
 @click.option('--model', 'kinds', type=click.Choice(MODEL_NAMES), multiple=True, help='Train only these models.')
-@click.option('--anions', multiple=True, help='Class of anions that is wanted, e.g. sulfide or halide; several times.')
-@click.option('--max-mass', type=FiniteNumber(0, min_open=True), help='Greatest molar mass of a mole of atoms, g.')
-@click.option('--max-cost', type=FiniteNumber(0, min_open=True), help='Greatest cost of the elements, USD/kg.')
-@click.option('--max-period', type=click.IntRange(1, 7), help='Last row of the periodic table.')
+@click.option(
+    '--anions', multiple=True, help='Class of anions that is wanted, e.g. sulfide or halide; several times. Else oxide.'
+)
+@click.option('--max-mass', type=FiniteNumber(0, min_open=True), help='Greatest mass of a mole of atoms, g; else 30.')
+@click.option(
+    '--max-cost', type=FiniteNumber(0, min_open=True), help='Greatest cost of the elements, USD/kg; else 100.'
+)
+@click.option('--max-period', type=click.IntRange(1, 7), help='Last row of the periodic table; else 4.')
 @click.option('--no-limits', is_flag=True, help='No limits on mass, cost, rows and anions, but those that are given.')
 @click.option('--no-applicability', is_flag=True, help='Keep compositions far from what the model learnt from, too.')
-@click.option('--jobs', type=click.IntRange(1), help='Jobs that the chemical systems are shared among.')
-@click.option('--max-hits', type=click.IntRange(1), help='Hits that are kept, the best.')
-@click.option('-X', '--code', default=DEFAULT_CODE, show_default=True, help='Code of the engines.')
-@click.option('--protocol', default=None, help='fast, balanced or stringent.')
 @click.option(
-    '--overrides',
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help='YAML file with changes of the protocol.',
+    '--jobs', type=click.IntRange(1), help='Jobs that the chemical systems are shared among; else 2, or 4 if stringent.'
 )
+@click.option('--max-hits', type=click.IntRange(1), help='Hits that are kept, the best; else 1000.')
+@code_and_protocol_options('balanced unless told otherwise, fast with --demo')
 @tolerance_option
 @submit_options('the best hits')
 @with_profile

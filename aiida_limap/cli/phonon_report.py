@@ -30,7 +30,7 @@ _ALL = 'dendrogram, silhouettes, choice, scatter, plane, densities, conduction'
 _SOURCE = source_options('clusters', _FILE, 'Heading of the page, and name of the work in captions.')
 
 
-@click.command('page')
+@click.command('page', short_help='Write the page of clusters of phonons, and the files behind it, into a folder.')
 @_SOURCE
 @output_folder_option('phonons')
 @friendly

@@ -24,7 +24,7 @@ _SHOWN = 10
 
 @click.group('phonons')
 def phonons_group() -> None:
-    """List and show clusters of compounds by their phonons.
+    """List, show and draw clusters of compounds by their phonons.
 
     CLUSTERS is the pk of a work chain or of a table that it made, a UUID or its start; without it the newest is taken.
 

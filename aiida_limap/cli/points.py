@@ -32,7 +32,7 @@ def point_group() -> None:
 
 @point_group.command('show')
 @click.argument('identifier', metavar='ID')
-@click.option('--map', 'map_id', metavar='MAP', help='The map: pk, UUID or label; by default the newest.')
+@click.option('-M', '--map', 'map_id', metavar='MAP', help='The map: pk, UUID or label; by default the newest.')
 @click.option('--json', 'as_json', is_flag=True, help='Print JSON.')
 @click.option(
     '--graph',
@@ -82,7 +82,7 @@ def show(identifier: str, map_id: str | None, as_json: bool, graph: Path | None)
 @click.argument('x', type=float)
 @click.argument('y', type=float)
 @click.option('-k', 'number', type=click.IntRange(min=1), default=10, show_default=True, help='How many points.')
-@click.option('--map', 'map_id', metavar='MAP', help='The map: pk, UUID or label; by default the newest.')
+@click.option('-M', '--map', 'map_id', metavar='MAP', help='The map: pk, UUID or label; by default the newest.')
 @click.option('--json', 'as_json', is_flag=True, help='Print JSON with all columns.')
 @with_profile
 def nearest(x: float, y: float, number: int, map_id: str | None, as_json: bool) -> None:

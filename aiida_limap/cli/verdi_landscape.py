@@ -11,6 +11,7 @@ from aiida.cmdline.params import options, types
 from aiida.cmdline.utils.decorators import with_dbenv
 
 from aiida_limap.cli.base import friendly, writable_folder
+from aiida_limap.cli.listing import refuse_both
 
 if TYPE_CHECKING:
     from aiida import orm
@@ -42,9 +43,10 @@ def landscape() -> None:
 @landscape.command('list')
 @click.argument('job', type=types.CalculationParamType(), required=False)
 @options.RAW(help='Only job, UUID of the structure and place, separated by tabs.')
+@click.option('--json', 'as_json', is_flag=True, help='Print JSON.')
 @with_dbenv()
 @friendly
-def list_command(job: orm.CalcJobNode | None, raw: bool) -> None:
+def list_command(job: orm.CalcJobNode | None, raw: bool, as_json: bool) -> None:
     """List the landscapes of a JOB, or of all jobs, the newest job first, and where they lie.
 
     \b
@@ -55,9 +57,14 @@ def list_command(job: orm.CalcJobNode | None, raw: bool) -> None:
     from aiida_limap.tools.provenance import structure_facts
     from aiida_limap.tools.structures import name_of
 
+    refuse_both(raw, as_json)
     entries = list_landscapes(job)
     if not entries:
         click.echo('no landscapes; `aiida-limap launch bvff --landscapes` makes some', err=True)
+    if as_json:
+        names = ('job_pk', 'structure_uuid', 'place')
+        click.echo(json.dumps([{name: getattr(entry, name) for name in names} for entry in entries], indent=1))
+        return
     facts = structure_facts(entry.structure_uuid for entry in entries)
     for entry in entries:
         if raw:

@@ -10,6 +10,7 @@ import click
 from aiida.cmdline.utils.decorators import with_dbenv
 
 from aiida_limap.cli.base import friendly, writable_folder
+from aiida_limap.cli.listing import refuse_both
 
 if TYPE_CHECKING:
     from aiida_limap.data.autoencoder import AutoencoderData
@@ -36,8 +37,10 @@ def model() -> None:
 
 @model.command('list')
 @click.option('--raw', is_flag=True, help='Without a heading, separated by tabs.')
+@click.option('--json', 'as_json', is_flag=True, help='Print JSON.')
 @with_dbenv()
-def list_command(raw: bool) -> None:
+@friendly
+def list_command(raw: bool, as_json: bool) -> None:
     """List the models of the profile, newest first.
 
     \b
@@ -47,7 +50,8 @@ def list_command(raw: bool) -> None:
     from aiida_limap.cli.verdi_list import print_list
     from aiida_limap.tools.data_nodes import list_nodes
 
-    print_list('autoencoder', list_nodes('autoencoder'), raw=raw)
+    refuse_both(raw, as_json)
+    print_list('autoencoder', list_nodes('autoencoder'), raw=raw, as_json=as_json)
 
 
 @model.command('show')

@@ -43,7 +43,7 @@ def _run_task(task: str, job_file: str) -> None:
 
 
 def _add_job_command(task: str) -> None:
-    @main.command(task, short_help=f'Run a {task} job file.')
+    @main.command(task, short_help=f'Run the job file of the task {task}.')
     @click.argument('job_file', metavar='JOB.JSON', type=click.Path(exists=True, dir_okay=False))
     def command(job_file: str) -> None:
         _run_task(task, job_file)

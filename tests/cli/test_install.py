@@ -36,7 +36,7 @@ def test_the_own_set_is_installed_once(run):
 
 
 def test_a_file_is_installed_with_the_words_of_the_user(run, file):
-    words = ('--name', 'mine', '--set-version', '7', '--citation', 'my thesis', '--licence', 'CC0-1.0')
+    words = ('--name', 'mine', '--set-version', '7', '--citation', 'my thesis', '--license', 'CC0-1.0')
     document = json.loads(run('install', 'parameters', file, *words, '--json').stdout)
     node = orm.load_node(document['pk'])
     assert (node.title, node.citation, node.licence) == ('mine 7', 'my thesis', 'CC0-1.0')

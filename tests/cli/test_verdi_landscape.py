@@ -82,6 +82,8 @@ def test_landscapes_are_found_where_they_lie_and_fetched(jobs, verdi, tmp_path):
     lines = verdi('list', jobs.remote.pk, '--raw').stdout.splitlines()
     assert sorted(lines) == sorted(f'{jobs.remote.pk}\t{uuid}\tremote' for uuid in (first, second))
     assert f'{jobs.retrieved.pk}  {first}  retrieved' in verdi('list').stdout
+    document = {'job_pk': jobs.retrieved.pk, 'structure_uuid': first, 'place': 'retrieved'}
+    assert document in json.loads(verdi('list', '--json').stdout)
     # The newest job with a landscape of the structure is taken, unless another is named.
     for options, job in (([], jobs.retrieved), (['--job', jobs.remote.pk], jobs.remote)):
         document = json.loads(verdi('show', first, *options).stdout)
@@ -139,9 +141,9 @@ def test_a_landscape_that_is_gone_is_called_gone(stand_in_code, verdi):
 
 
 def test_an_empty_list_says_which_command_makes_one(aiida_profile_tmp, verdi):
-    for options in ([], ['--raw']):
+    for options, stdout in (([], ''), (['--raw'], ''), (['--json'], '[]')):
         done = verdi('list', *options)
-        assert done.stdout == ''
+        assert done.stdout.strip() == stdout
         assert done.stderr.strip() == 'no landscapes; `aiida-limap launch bvff --landscapes` makes some'
 
 

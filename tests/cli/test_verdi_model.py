@@ -38,6 +38,7 @@ def test_models_are_listed_and_shown(call, graph):
     assert row[1] == model.uuid
     assert row[3:7] == ['stand-in', 'quick', '', '0']
     assert 'R² energy (test)' in call('list').stdout
+    assert model.uuid in [document['uuid'] for document in json.loads(call('list', '--json').stdout)]
     # By the model, the map, or the work chain.
     shown = [call('show', node).stdout for node in (model.pk, model.uuid, graph.map.pk, graph.chain.pk)]
     assert len(set(shown)) == 1
