@@ -16,6 +16,7 @@ from aiida_limap.formats.mapbundle import MapBundle
 from aiida_limap.visualisation import _training_diagnostics as diagnostics_
 from aiida_limap.visualisation import _training_losses as losses_
 from aiida_limap.visualisation import style
+from aiida_limap.visualisation._labels import formula_text
 from aiida_limap.visualisation.drawing import CannotDrawError, Drawing, FigureInputs, FigureOptions, RebuiltPart
 from aiida_limap.visualisation.facts import MIGRATION_ENERGY, PREDICTED, formulas, learns_energy, map_facts, numbers
 
@@ -148,7 +149,7 @@ def worst(inputs: FigureInputs, _options: FigureOptions) -> Drawing:
     names = [known.get(name, name) for name in rebuilt.worst_ids]
     n_composition = rebuilt.parts['composition'].given.shape[1]
     titles = [
-        f'({letter}) {name}: mean squared error {error:#.2g}'
+        f'({letter}) {formula_text(name)}: mean squared error {error:#.2g}'
         for letter, name, error in zip('defghijk', names, errors.tolist(), strict=False)
     ]
     figure = diagnostics_.rebuilt_rows(given, drawn, titles, n_composition)

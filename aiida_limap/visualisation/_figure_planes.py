@@ -145,8 +145,11 @@ def _map_caption(bundle: MapBundle, scale: ColourScale | None) -> str:
     text += ' Colour: calculated migration energy; points of low energy are drawn on top.' + scale_text(scale)
     if np.isnan(energies).any():
         text += ' Grey squares: structures without a migration energy.'
-    if outside_domain(bundle).any():
-        text += ' Rings: structures outside of the domain of the model.'
+    outside = outside_domain(bundle)
+    if outside.any():
+        text += ' Rings: structures outside of the domain of the model'
+        n_grey = int((outside & np.isnan(energies)).sum())
+        text += f'; {n_grey} of the grey squares lie there too.' if n_grey else '.'
     if new_points(bundle).any():
         text += ' Halos: structures that were placed on an older map, whose points have not moved.'
     return text + '\n'

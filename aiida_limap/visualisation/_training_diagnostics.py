@@ -32,7 +32,7 @@ def rebuilt_rows(given: Floats, rebuilt: Floats, names: Sequence[str], n_composi
 
     :param given: (n, d) rows.
     :param rebuilt: (n, d) rows.
-    :param names: (n,) names.
+    :param names: (n,) names, as text that matplotlib understands.
     :param n_composition: first of the columns of the structure.
     """
     figure = style.new_figure(0.75 + _ROW_INCH * len(given))
@@ -48,7 +48,7 @@ def rebuilt_rows(given: Floats, rebuilt: Floats, names: Sequence[str], n_composi
         if 0 < n_composition < n_columns:
             axes.axvline(n_composition + 0.5, color='#444444', linewidth=0.6, linestyle=(0, (4, 2)))
         axes.set_xlim(0.5, n_columns + 0.5)
-        axes.set_title(name, fontsize=7.5, pad=2, loc='left', parse_math=False)
+        axes.set_title(name, fontsize=7.5, pad=2, loc='left')
         axes.set_ylabel('Scaled')
         axes.yaxis.set_major_locator(MaxNLocator(4))
     _name_parts(panels[0], n_composition, n_columns)
@@ -61,6 +61,9 @@ def rebuilt_rows(given: Floats, rebuilt: Floats, names: Sequence[str], n_composi
 
 
 def _name_parts(axes: Axes, n_composition: int, n_columns: int) -> None:
+    low, high = axes.get_ylim()
+    # Room for the names above the highest bar.
+    axes.set_ylim(low, high + 0.12 * (high - low))
     for name, start, stop in (('composition', 0, n_composition), ('structure', n_composition, n_columns)):
         if stop > start:
             axes.annotate(

@@ -186,7 +186,7 @@ def _energy_words(bundle: MapBundle) -> dict[str, Any]:
     if not facts.n_without_energy and not facts.n_outside and not facts.n_new:
         return {}
     missing, outside = np.isnan(numbers(bundle, MIGRATION_ENERGY)), outside_domain(bundle)
-    words = np.where(missing, 'none', np.where(outside, 'outside domain', 'calculated'))
+    words = np.where(missing, 'no energy', np.where(outside, 'outside domain', 'calculated'))
     words = np.where(new_points(bundle), np.char.add('new, ', words), words)
     return {ENERGY_WORDS: {'target': 'structure', 'values': words.tolist()}}
 

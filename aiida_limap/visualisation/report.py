@@ -153,7 +153,8 @@ def _meaning(report: MapReport) -> Section:
         if records:
             cells = [
                 (
-                    str(record.get('meaning') or record.get('quantity', '')),
+                    # Quantities without a meaning in words are called by their column.
+                    str(record.get('meaning') or record.get('quantity', '')).replace('_', ' '),
                     str(record.get('unit') or ''),
                     _signed(record.get('spearman')),
                     _plain(record.get('information_correlation')),

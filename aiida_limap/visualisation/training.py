@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from aiida_limap.visualisation import _training_diagnostics as diagnostics
 from aiida_limap.visualisation import _training_losses as losses_
 from aiida_limap.visualisation import style
+from aiida_limap.visualisation._labels import formula_text
 from aiida_limap.visualisation.errors import VisualisationError
 
 __all__ = ['draw_axis_meaning', 'draw_history', 'draw_predictions', 'draw_rebuilt', 'draw_tradeoff']
@@ -93,7 +94,9 @@ def draw_rebuilt(
         )
     if not 0 <= n_composition <= first.shape[1]:
         raise VisualisationError(f'n_composition is {n_composition}, but a row has {first.shape[1]} numbers')
-    return _save(lambda: diagnostics.rebuilt_rows(first, second, names, n_composition), path)
+    return _save(
+        lambda: diagnostics.rebuilt_rows(first, second, [formula_text(name) for name in names], n_composition), path
+    )
 
 
 def draw_predictions(

@@ -136,6 +136,17 @@ def test_the_worst_rows_are_a_table_of_columns(inputs, tmp_path):
     assert f'LiI ({key})' in figure.caption
 
 
+def test_formulas_of_the_worst_rows_have_subscripts(inputs, tmp_path):
+    formulas = MapProperty(('Li7La3Zr2O12',) * len(inputs.bundle.ids), 'Formula')
+    bundle = replace(inputs.bundle, properties=dict(inputs.bundle.properties) | {'formula': formulas})
+    drawing = FIGURES['worst'].draw(replace(inputs, bundle=bundle), FigureOptions())
+    titles = [axes.get_title(loc='left') for axes in drawing.figure.axes]
+    assert titles[0].startswith('(d) Li$_{7}$La$_{3}$Zr$_{2}$O$_{12}$: mean squared error')
+    # The names of the two kinds stand above the highest bar.
+    top = drawing.figure.axes[0].get_ylim()[1]
+    assert top > 1.1 * inputs.rebuilt.worst.given[0].max()
+
+
 def test_fractions_are_counted_from_the_sites_where_no_property_says_them(inputs, tmp_path):
     (figure,) = write_map_figures(inputs, tmp_path, formats=['png'], only=['fractions']).figures
     rows = rows_of(tmp_path / 'fractions.csv')

@@ -78,7 +78,7 @@ def test_figures_draw_halos_and_say_what_they_are(placed_bundle, make_bundle, tm
 def test_a_page_gives_new_points_symbols_and_a_legend(placed_bundle, make_bundle):
     data = page_data(placed_bundle)
     words = data['dataset']['properties']['Energy']['values']
-    assert words[3] == 'none'
+    assert words[3] == 'no energy'
     assert words[-N_NEW:] == ['new, calculated'] * N_NEW
     assert data['dataset']['settings']['map']['symbol'] == 'Energy'
     assert '3 placed on an older map, whose points have not moved' in data['legend']

@@ -185,7 +185,7 @@ def test_the_page_says_what_is_not_known(uncertain_bundle, make_bundle):
     assert data['support']['axes'] == ['Composition code', 'Structure code']
     assert data['support']['values'][0] == [1.0, 1.0, 0.2, 0.0]
     assert 'Hatched: nothing known here' in data['legend']
-    assert data['dataset']['properties']['Energy']['values'][3:6] == ['none', 'calculated', 'outside domain']
+    assert data['dataset']['properties']['Energy']['values'][3:6] == ['no energy', 'calculated', 'outside domain']
     plain = page_data(make_bundle())
     assert plain['support'] is None and plain['level'] is None
     assert 'Hatched' not in plain['legend']

@@ -62,6 +62,12 @@ def report(make_bundle) -> MapReport:
     )
 
 
+def test_columns_among_the_quantities_of_an_axis_are_words(report):
+    record = {'axis': 'x_comp', 'quantity': 'mean_covalent_radius', 'spearman': 0.5, 'n': 12}
+    text = report_html(replace(report, meaning=[record]))
+    assert 'mean covalent radius' in text and 'mean_covalent_radius' not in text
+
+
 def test_every_text_is_shown_as_text(report):
     text = report_html(report)
     assert '<script' not in text

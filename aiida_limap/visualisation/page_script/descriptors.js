@@ -2,6 +2,8 @@
 
 /** Named columns that are listed of one block. */
 const MAX_NAMES = 40;
+/** Decoded numbers below this share of the largest one are not listed in a long block. */
+const LEAST_DECODED = 0.02;
 const BRANCHES = [['composition', 'x_comp', 'Composition'], ['structure', 'x_struc', 'Structure']];
 
 /** The decoded row of a branch at a code, null where the page does not hold the decoded axes. */
@@ -25,13 +27,15 @@ function partOf(block, row) {
   return row === null ? null : row.slice(block.start, block.stop).map((x, place) => x * factor(place));
 }
 
-/** Columns that have a name each rather than a place on an axis. */
+/** Columns that have a name each rather than a place on an axis; what the decoder makes of nothing is never quite zero. */
 function namedBlock(block, input, decoded) {
+  const least = Math.max(5e-4, LEAST_DECODED * Math.max(0, ...(decoded || []).map(Math.abs).filter(Number.isFinite)));
+  const counts = (place) => (input !== null && Math.abs(input[place]) > 5e-4) || (decoded !== null && Math.abs(decoded[place]) > least);
   const cell = (row, place) => (row === null ? null : element('td', {}, Number.isNaN(row[place]) ? '\u2013' : number(row[place])));
   const heads = [input === null ? null : element('th', { scope: 'col' }, 'given'), decoded === null ? null : element('th', { scope: 'col' }, 'decoded')];
   const rows = block.names
     .map((name, place) => [name, place])
-    .filter(([, place]) => [input, decoded].some((row) => row !== null && Math.abs(row[place]) > 5e-4) || block.names.length <= MAX_NAMES)
+    .filter(([, place]) => block.names.length <= MAX_NAMES || counts(place))
     .slice(0, MAX_NAMES)
     .map(([name, place]) => element('tr', {}, element('th', { scope: 'row' }, name), cell(input, place), cell(decoded, place)));
   return element('figure', {},

@@ -192,10 +192,10 @@ function bendPlot(map) {
   map._colors = (trace) => colours(trace).map((row) => (Array.isArray(row) && limap.mask ? row.map((x) => (x === '#d3d3d3' ? limap.veil : x)) : row));
 }
 
-/** Grey for words that stand for none or for many; the others take the colours in turn. */
+/** Greys for words that stand for none, which may be most of the points, or for many; the others take the colours in turn. */
 function wordColour(place, strings) {
-  const rest = ['all others', 'not given'].includes(strings[place]);
-  return rest ? 'rgb(150, 150, 150)' : 'rgb(' + WORD_COLOURS[place % WORD_COLOURS.length].join(', ') + ')';
+  const greys = { unknown: 'rgb(190, 190, 190)', 'not given': 'rgb(190, 190, 190)', 'all others': 'rgb(120, 120, 120)' };
+  return greys[strings[place]] || 'rgb(' + WORD_COLOURS[place % WORD_COLOURS.length].join(', ') + ')';
 }
 
 const ramps = new Map();

@@ -1,11 +1,24 @@
 // The energy of the mobile ion along the limiting path of the selected point.
 
+/** A lowest point of the path beyond this is another site than the lowest of the crystal, eV. */
+const LEAST_ABOVE_EV = 0.01;
+
 /** Fill the section with the profile; it stays away where there is none. */
 async function fillProfile(section, index) {
   const profiles = data.profiles;
   const [distances, energies] = await Promise.all([unpack(profiles.distance), unpack(profiles.energy)]);
   const [xs, ys] = [distances.row(index), energies.row(index)];
-  if (ys.every(Number.isNaN) || limap.selected !== index) {
+  if (limap.selected !== index) {
+    return;
+  }
+  const title = 'Energy along the limiting path';
+  if (ys.every(Number.isNaN)) {
+    // Without an energy there is no path, and the status says why.
+    if (value('migration_energy_eV', index) !== null) {
+      section.replaceChildren(
+        element('h3', {}, title),
+        element('p', { class: 'note' }, 'No profile: a pass on the path is known on the grid only, too roughly to be drawn.'));
+    }
     return;
   }
   let [low, high] = [0, 0];
@@ -13,16 +26,16 @@ async function fillProfile(section, index) {
     if (y > ys[high] || Number.isNaN(ys[high])) { high = place; }
     if (y < ys[low] || Number.isNaN(ys[low])) { low = place; }
   });
-  const title = 'Energy along the limiting path, highest ' + number(ys[high]) + ' eV at ' + number(xs[high]) + ' \u00c5';
   section.replaceChildren(
-    element('h3', {}, 'Energy along the limiting path'),
+    element('h3', {}, title),
     chart({
-      title: title, xs: xs, lines: [{ ys: ys, kind: 'line' }], marks: [{ x: xs[low], y: ys[low] }, { x: xs[high], y: ys[high] }],
+      title: title + ', highest ' + number(ys[high]) + ' eV at ' + number(xs[high]) + ' \u00c5', xs: xs, lines: [{ ys: ys, kind: 'line' }], marks: [{ x: xs[low], y: ys[low] }, { x: xs[high], y: ys[high] }],
       xLabel: 'Distance along the path / \u00c5', yLabel: 'Energy / eV', height: 170, zero: true,
     }),
     element('p', { class: 'note' },
       (profiles.dimension ? 'Path that percolates in ' + profiles.dimension + (profiles.dimension === 1 ? ' dimension' : ' dimensions') + ': ' : '')
-      + 'from lowest to highest point ' + number(ys[high] - ys[low]) + '\u00a0eV.'),
+      + 'from lowest to highest point ' + number(ys[high] - ys[low]) + '\u00a0eV.'
+      + (ys[low] > LEAST_ABOVE_EV ? ' Energies count from the lowest site of the crystal, ' + number(ys[low]) + '\u00a0eV below this path.' : '')),
   );
 }
 
