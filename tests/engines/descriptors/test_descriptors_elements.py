@@ -66,8 +66,13 @@ def test_no_property_gives_a_silent_gap():
 
 @pytest.fixture(scope='module')
 def second_source():
-    mendeleev = pytest.importorskip('mendeleev', reason='the package mendeleev, a second source, is not installed')
-    return {symbol: mendeleev.element(symbol) for symbol in ELEMENTS}
+    pytest.importorskip('mendeleev', reason='the package mendeleev, a second source, is not installed')
+    from mendeleev.db import get_session
+    from mendeleev.models import Element
+
+    # One query for all: mendeleev.element sends a dozen for each.
+    with get_session() as session:
+        yield {element.symbol: element for element in session.query(Element).filter(Element.symbol.in_(ELEMENTS))}
 
 
 def electrons(orbital):

@@ -11,7 +11,7 @@ import pytest
 from pymatgen.core import Lattice, Structure
 from scipy.spatial.transform import Rotation
 
-from aiida_limap.engines.chemistry.prototypes import build_library
+from aiida_limap.engines.chemistry.prototypes import load_prototypes
 from aiida_limap.engines.descriptors import composition_descriptors, load_layout
 from aiida_limap.engines.descriptors.geometry import Geometry
 from aiida_limap.engines.descriptors.layout import layout_names
@@ -27,11 +27,11 @@ BLOCKS = [(name, block.label) for name in layout_names() for block in load_layou
 def library():
     """Return the smallest literature structure of each formula, by formula."""
     found = {}
-    for entry in build_library():
-        if entry.origin == 'literature' and entry.formula in NAMES:
-            other = found.get(entry.formula)
-            if other is None or len(entry.structure) < len(other):
-                found[entry.formula] = entry.structure
+    for entry in load_prototypes():
+        if entry.formula in NAMES:
+            other, structure = found.get(entry.formula), entry.structure()
+            if other is None or len(structure) < len(other):
+                found[entry.formula] = structure
     assert set(found) == set(NAMES)
     return {formula: structure.copy().remove_oxidation_states() for formula, structure in found.items()}
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from pymatgen.core import Lattice, Structure
 from scipy.spatial import ConvexHull, Voronoi
 
-from aiida_limap.engines.chemistry.prototypes import build_library
+from aiida_limap.engines.chemistry.prototypes import load_prototypes
 from aiida_limap.engines.descriptors.neighbours import search_neighbours
 from aiida_limap.engines.descriptors.voronoi import OpenCellError, voronoi_cells
 
@@ -105,7 +105,7 @@ def test_the_same_cells_as_qhull(seed, n_sites):
 
 
 def test_neighbours_see_each_other_through_equal_faces():
-    structure = next(entry.structure for entry in build_library() if entry.formula == 'Li3PO4')
+    structure = next(entry for entry in load_prototypes() if entry.formula == 'Li3PO4').structure()
     cells = cells_of(structure)
     check_sums(cells, structure.volume)
     large = cells.areas > 1e-3
