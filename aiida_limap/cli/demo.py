@@ -19,6 +19,8 @@ __all__ = ['demo']
 PROFILE = 'limap-demo'
 #: The same losses in a basis of principal directions: the map of the demo is there in a fraction of the time.
 _OVERRIDES = {'train': {'parameters': {'basis': 'compact'}}}
+#: How long a daemon may take to start or to stop, s. AiiDA would wait for two seconds, too few for a busy machine.
+_DAEMON_S = 120
 
 
 @click.command('demo')
@@ -118,7 +120,7 @@ def _run(workers: int, keep_daemon: bool, *, protocol: str, limit: int | None, l
         finished = watch_map(chain)
     finally:
         if ours and not keep_daemon:
-            client.stop_daemon(wait=True)
+            _stop(client)
     if not finished:
         prefix = _prefix(Path(os.environ['AIIDA_PATH']))
         raise click.ClickException(
@@ -132,9 +134,20 @@ def _start(client: Any, workers: int) -> None:
     from aiida.engine.daemon.client import DaemonException
 
     try:
-        client.start_daemon(number_workers=workers)
+        client.start_daemon(number_workers=workers, timeout=_DAEMON_S)
     except (DaemonException, ConfigurationError) as error:
         raise click.ClickException(f'the daemon could not be started: {error}') from error
+
+
+def _stop(client: Any) -> None:
+    """Stop the daemon; one that does not answer is no reason to lose the map."""
+    from aiida.engine.daemon.client import DaemonException
+
+    try:
+        client.stop_daemon(wait=True, timeout=_DAEMON_S)
+    except DaemonException as error:
+        command = f'AIIDA_PATH={os.environ["AIIDA_PATH"]} {Path(sys.executable).parent / "verdi"} daemon stop'
+        click.echo(f'the daemon could not be stopped: {error} `{command}` stops it', err=True)
 
 
 def _deliver(chain: Any, folder: Path) -> None:
