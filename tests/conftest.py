@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 pytest_plugins = ['aiida.tools.pytest_fixtures']
 
@@ -16,6 +17,13 @@ pytest_plugins = ['aiida.tools.pytest_fixtures']
 # library is loaded, so they stand here, before the plugins above load numpy.
 os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')
 os.environ.setdefault('OPENBLAS_NUM_THREADS', '1')
+
+# The same examples in every run, and none refused for the time that it takes to draw them on a busy machine. Others
+# are drawn with `--hypothesis-profile=default`, and `--hypothesis-seed` repeats those.
+settings.register_profile(
+    'repeatable', derandomize=True, database=None, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile('repeatable')
 
 
 TESTS = Path(__file__).parent

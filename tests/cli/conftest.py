@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,6 +15,9 @@ from aiida_limap.cli import main
 from aiida_limap.engines.chemistry import prototypes
 
 __all__ = ['cif', 'fails', 'graph', 'library', 'run', 'stand_in_code']
+
+#: Edges of cells (Å), another for each test: all tests of a process share one profile.
+EDGES = itertools.count(3.2, 0.001)
 
 
 @pytest.fixture(autouse=True)
@@ -60,12 +64,12 @@ def fails(aiida_profile, tmp_path, monkeypatch) -> Callable[..., str]:
 
 @pytest.fixture
 def cif(tmp_path) -> Path:
-    """Return a structure file."""
+    """Return a structure file that is new to the profile."""
     from pymatgen.core import Lattice, Structure
 
     path = tmp_path / 'crystals' / 'mp-1.cif'
     path.parent.mkdir()
-    Structure(Lattice.cubic(3.2), ['Li', 'O'], [[0, 0, 0], [0.5, 0.5, 0.5]]).to(str(path))
+    Structure(Lattice.cubic(next(EDGES)), ['Li', 'O'], [[0, 0, 0], [0.5, 0.5, 0.5]]).to(str(path))
     return path
 
 

@@ -109,7 +109,7 @@ def test_a_job_that_is_told_to_stop_keeps_its_rows(tmp_path):
         try:
             wait_for_first_row(tmp_path, process)
             process.send_signal(signal.SIGTERM)
-            assert process.wait(timeout=60) == 143
+            assert process.wait(timeout=240) == 143
         finally:
             process.kill()
     results = read_results(tmp_path)

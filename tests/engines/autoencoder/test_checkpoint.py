@@ -64,7 +64,9 @@ def test_arrays_that_do_not_fit(tmp_path):
         read_checkpoint(tmp_path / 'a', 'key')
 
 
-@settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(data=st.data())
 def test_damage_is_noticed_or_harmless(tmp_path, data):
     """A damaged file is refused with a sentence; where a flipped bit lies in a number, the number is another."""

@@ -127,6 +127,8 @@ def test_a_loss_that_is_not_finite_ends_one_model_only(rows, threads):
 @pytest.mark.parametrize('threads', [1, 2])
 def test_what_a_watcher_raises_stops_all(rows, threads):
     programs = [program(rows, seed=seed, max_epochs=100_000, patience=100_000) for seed in range(4)]
+    # Other tests of the process may have left some.
+    before = threading.enumerate()
 
     def watch(_index, state):
         if state.epoch == 3:
@@ -134,7 +136,8 @@ def test_what_a_watcher_raises_stops_all(rows, threads):
 
     with pytest.raises(KeyboardInterrupt):
         trained(programs, threads, watch)
-    assert not [thread for thread in threading.enumerate() if 'ThreadPool' in thread.name]
+    left = [thread for thread in threading.enumerate() if thread not in before]
+    assert not [thread for thread in left if 'ThreadPool' in thread.name]
 
 
 def test_a_watcher_is_called_once_at_a_time(rows):

@@ -44,7 +44,7 @@ def test_a_terminal_shows_models_epochs_and_losses_and_is_left_clean():
         if not part:
             break
         shown += part
-    printed, _ = training.communicate(timeout=60)
+    printed, _ = training.communicate(timeout=300)
     os.close(primary)
     text = shown.decode()
     assert training.returncode == 0, text
