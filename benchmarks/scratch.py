@@ -9,7 +9,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,6 +29,8 @@ _BIN = Path(sys.executable).parent
 #: Structures that are stored in one transaction.
 _CHUNK = 500
 _POLL_S = 1.0
+#: AiiDA gives a daemon two seconds to start unless it is told otherwise.
+_START_S = 120
 
 
 @dataclass(frozen=True)
@@ -51,9 +53,13 @@ class Daemon:
     def _workers(self) -> list[Any]:
         import psutil
 
-        return [
-            process for process in psutil.Process(self.pid).children(recursive=True) if 'worker' in process.cmdline()
-        ]
+        found = []
+        for process in psutil.Process(self.pid).children(recursive=True):
+            # A worker runs short commands, which may have ended since they were listed.
+            with suppress(psutil.NoSuchProcess):
+                if 'worker' in process.cmdline():
+                    found.append(process)
+        return found
 
 
 def _peak(pid: int) -> int:
@@ -78,7 +84,7 @@ def scratch_profile(workers: int) -> Iterator[tuple[Daemon, Path]]:
     try:
         _run('verdi', 'presto', '--use-zeromq', '--non-interactive')
         _run('aiida-limap', 'setup', 'computer', '--work-folder', str(folder / 'jobs'))
-        _run('verdi', 'daemon', 'start', str(workers))
+        _run('verdi', 'daemon', 'start', str(workers), '--timeout', str(_START_S))
         from aiida import load_profile
         from aiida.engine.daemon.client import get_daemon_client
 

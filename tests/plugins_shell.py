@@ -8,7 +8,10 @@ import sys
 from pathlib import Path
 
 BIN = Path(sys.executable).parent
-TIMEOUT_S = 420
+#: Longer than anything takes on a machine that is busy with other tests.
+TIMEOUT_S = 900
+#: AiiDA gives a daemon two seconds to start or to stop unless it is told otherwise.
+_DAEMON = ('--timeout', '120')
 
 
 class Shell:
@@ -42,6 +45,14 @@ class Shell:
         assert (done.returncode != 0) == fails, f'{command}\n{done.stdout}\n{done.stderr}'
         assert 'Traceback' not in done.stderr, done.stderr
         return done
+
+    def start_daemon(self, workers: int) -> None:
+        """Start the daemon of the profile, or leave it as it is where it runs."""
+        self('verdi', 'daemon', 'start', str(workers), *_DAEMON)
+
+    def stop_daemon(self) -> None:
+        """Stop the daemon of the profile, if it runs."""
+        self('verdi', 'daemon', 'stop', *_DAEMON)
 
     def python(self, code: str, *arguments: str) -> str:
         """Return what a piece of Python prints in the profile of the folder."""

@@ -94,7 +94,7 @@ def test_a_second_run_takes_everything_from_the_cache(shell):
 @pytest.fixture(scope='module')
 def daemon(shell) -> None:
     """The daemon runs, also where these tests run alone."""
-    shell('verdi', 'daemon', 'start', '2')
+    shell.start_daemon(2)
 
 
 @pytest.fixture(scope='module')
@@ -227,7 +227,7 @@ def test_mistakes_get_one_sentence_and_a_status(shell, daemon, command, words):
 
 
 def test_a_stopped_daemon_is_named_before_anything_is_submitted(shell):
-    shell('verdi', 'daemon', 'stop')
+    shell.stop_daemon()
     done = shell('aiida-limap', 'launch', 'map', '--group', 'prototypes', fails=True)
     assert 'the daemon is not running' in done.stderr
     assert 'verdi daemon start' in done.stderr

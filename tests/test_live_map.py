@@ -59,7 +59,7 @@ def shell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
         run('aiida-limap', 'setup', 'computer', '--work-folder', str(folder / 'scratch'))
         write_structures(folder / 'structures')
         run('aiida-limap', 'import', 'files', 'structures', '--name', 'all')
-        run('verdi', 'daemon', 'start', '2')
+        run.start_daemon(2)
         yield run
     finally:
         subprocess.run([str(BIN / 'verdi'), 'daemon', 'stop'], env=run.environment, check=False, capture_output=True)

@@ -64,7 +64,7 @@ def shell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
     try:
         run('verdi', 'presto', '--use-zeromq', '--non-interactive')
         run('aiida-limap', 'setup', 'computer', '--work-folder', str(folder / 'scratch'))
-        run('verdi', 'daemon', 'start', '1')
+        run.start_daemon(1)
         yield run
     finally:
         subprocess.run([str(BIN / 'verdi'), 'daemon', 'stop'], env=run.environment, check=False, capture_output=True)
