@@ -37,6 +37,8 @@ def node_phonons(
     from aiida_limap.importers.phonon_nodes import import_phonon_nodes, phonon_nodes
 
     check_report_path(report)
+    if not nodes and group is None:
+        raise click.UsageError('name nodes, or their --group')
     label = name or group
     if label is None:
         raise ImporterError('the dataset needs a name: give --name')

@@ -24,7 +24,7 @@ from aiida_limap.cli.launch_encode import encode_command
 from aiida_limap.cli.launch_phonons import phonons_command
 from aiida_limap.cli.launch_screen import screen_command
 from aiida_limap.cli.listing import refuse_both
-from aiida_limap.cli.submitting import submit_and_tell, submit_options
+from aiida_limap.cli.submitting import submit_and_tell, submit_checked, submit_options
 
 if TYPE_CHECKING:
     from aiida.engine import ProcessBuilder
@@ -185,9 +185,7 @@ def submit_map(
     :raises click.ClickException: if the protocol or an override is unknown.
     :raises LimapError: if the layout of the descriptors is wrong, or has no landscape part where that is wanted.
     """
-    from aiida.engine import submit
-
-    return submit(_builder(dataset, code, protocol, overrides, last, **further))
+    return submit_checked(_builder(dataset, code, protocol, overrides, last, **further))
 
 
 def _builder(

@@ -18,6 +18,7 @@ from aiida_limap.cli.choosing import (
 )
 from aiida_limap.cli.listing import refuse_both
 from aiida_limap.cli.number_types import FiniteNumber
+from aiida_limap.cli.submitting import submit_checked
 
 if TYPE_CHECKING:
     from aiida import orm
@@ -44,7 +45,7 @@ _PARAMETERS = {
 @click.option('--preset', type=click.Choice(['bvff', 'bvse']), help='Force field: full or half Morse depth.')
 @click.option(
     '--spacing',
-    type=FiniteNumber(0, min_open=True),
+    type=FiniteNumber(0.01, 1),
     help='Largest distance of grid points, Å; else that of the protocol, 0.2 if balanced.',
 )
 @click.option('--mobile-ion', metavar='ION', help='The ion that moves, e.g. Na+; by default Li+.')
@@ -78,9 +79,7 @@ def bvff_command(structures: tuple[str, ...], group: str | None, dataset: str | 
     except ValueError as error:
         raise click.ClickException(' '.join(str(error).split())) from error
     require_daemon()
-    from aiida.engine import submit
-
-    chain = submit(builder)
+    chain = submit_checked(builder)
     if chosen['wait']:
         _wait(chain, chosen)
     elif chosen['raw']:

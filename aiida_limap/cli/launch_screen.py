@@ -196,7 +196,14 @@ def _check_options(parameters: dict[str, Any]) -> None:
     from aiida_limap.common.screening import RANGE
     from aiida_limap.engines.screening.funnel import ScreenOptions
 
-    ScreenOptions.from_dict({name: value for name, value in parameters.items() if name not in RANGE})
+    options = ScreenOptions.from_dict({name: value for name, value in parameters.items() if name not in RANGE})
+    if options.elements is not None:
+        combined = sorted({*options.elements, *([] if options.base is None else [options.base])})
+        if len(combined) < min(options.sizes):
+            raise click.ClickException(
+                f'{len(combined)} elements ({", ".join(combined)}) make no system of {min(options.sizes)}; name more '
+                'with --elements, such as Li,P,S'
+            )
 
 
 def load_labels(identifier: str) -> TableData:

@@ -38,6 +38,8 @@ def computer(label: str, work_folder: Path | None) -> None:
     Example:
       aiida-limap setup computer --label localhost
     """
+    if not label.strip():
+        raise click.UsageError('--label is empty; give the computer a name, such as localhost')
     code = setup_localhost(label, work_folder)
     click.echo(f'code {code.full_label} (pk {code.pk}) runs {code.filepath_executable}')
 
@@ -60,6 +62,7 @@ def setup_localhost(label: str = 'localhost', work_folder: Path | None = None) -
     :param label: label of the computer.
     :param work_folder: where jobs run; None for a folder below that of the profile.
     :returns: the code node.
+    :raises click.ClickException: if the computer of this label is another machine.
     """
     from aiida import orm
     from aiida.common.exceptions import NotExistent
@@ -78,6 +81,11 @@ def setup_localhost(label: str = 'localhost', work_folder: Path | None = None) -
             workdir=str(folder),
         ).store()
         node.set_default_mpiprocs_per_machine(1)
+    if node.transport_type != 'core.local':
+        raise click.ClickException(
+            f'the computer {label!r} is not this machine, but {node.hostname} by {node.transport_type}; choose another '
+            '--label, or register the engines there with `verdi code create core.code.installed`'
+        )
     if not node.is_configured:
         # The time between two connections is the costly setting: jobs on the own machine need none.
         node.configure(safe_interval=0, use_login_shell=False)

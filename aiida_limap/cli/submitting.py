@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -11,8 +12,10 @@ import click
 if TYPE_CHECKING:
     from aiida.engine import ProcessBuilder
 
-__all__ = ['submit_and_tell', 'submit_options', 'watch_for']
+__all__ = ['submit_and_tell', 'submit_checked', 'submit_options', 'watch_for']
 
+#: What AiiDA writes before the sentence of a validator.
+_PORT = re.compile(r"^Error occurred validating port '[^']*': ")
 F = TypeVar('F', bound=Callable[..., Any])
 
 
@@ -28,6 +31,26 @@ def submit_options(shown: str) -> Callable[[F], F]:
         return click.option('--wait', is_flag=True, help=f'Stay, show the progress and print {shown}.')(function)
 
     return decorate
+
+
+def submit_checked(builder: ProcessBuilder) -> Any:
+    """Submit a work chain; what its validators say of the inputs is an error of the user.
+
+    :param builder: the inputs.
+    :returns: the process node.
+    :raises click.ClickException: if a validator refuses them, e.g. a code that runs no engine; nothing is submitted
+        then.
+    """
+    from aiida.common.exceptions import ValidationError
+    from aiida.engine import submit
+
+    try:
+        return submit(builder)
+    except ValueError as error:
+        raise click.ClickException(_PORT.sub('', ' '.join(str(error).split()))) from error
+    except ValidationError as error:
+        # Such as an infinite number, which the database does not hold.
+        raise click.ClickException(f'an input cannot be stored: {error}') from error
 
 
 def submit_and_tell(
@@ -51,9 +74,7 @@ def submit_and_tell(
     :param subject: what it is submitted for, for people.
     :returns: the work chain.
     """
-    from aiida.engine import submit
-
-    chain = submit(builder)
+    chain = submit_checked(builder)
     if raw:
         click.echo(chain.pk)
     elif as_json:

@@ -81,7 +81,10 @@ def export(pk: int, block: str | None, output: Path) -> None:
         _check_block(node, block)
     writable_folder(output.resolve().parent)
     frame = node.to_dataframe(blocks=True if block is None else [block])
-    frame.to_csv(output)
+    try:
+        frame.to_csv(output)
+    except OSError as error:
+        raise click.ClickException(f'the file {output} cannot be written: {error.strerror or error}') from error
     click.echo(f'{output}: {len(frame)} rows, {len(frame.columns)} columns')
 
 

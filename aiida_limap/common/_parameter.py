@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -49,6 +50,8 @@ def check_value(name: str, entry: Parameter, value: Any) -> str | None:
     if not _has_type(value, entry.types):
         wanted = ' or '.join(kind.__name__ for kind in entry.types)
         return f'{name} must be {wanted} ({entry.help}), not {value!r}'
+    if isinstance(value, float) and math.isnan(value):
+        return f'{name} must be a number ({entry.help}), not NaN'
     if entry.choices and value not in entry.choices:
         return f'{name} must be {" or ".join(entry.choices)}, not {value!r}'
     if entry.minimum is not None and value < entry.minimum:

@@ -6,7 +6,7 @@ parameter before a job is submitted, without importing an engine. A test keeps b
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from aiida_limap.common._parameter import NUMBER, Parameter, check_value, unknown
@@ -33,15 +33,23 @@ _TARGET = {
     TARGET: Parameter((str,), 'column of the migration energies that is used, by default barrier_2d_eV', consumed=True)
 }
 
+
+def _between(low: float, high: float) -> Callable[[Any], str | None]:
+    """Return a check of the range in which the engine takes a number."""
+    return lambda value: None if low <= value <= high else f'must be from {low:g} to {high:g}, not {value!r}'
+
+
 PARAMETERS: dict[str, dict[str, Parameter]] = {
     'bvff': {
         'mobile_ion': Parameter((str,), 'the ion that moves, e.g. Li+'),
         'preset': Parameter(
             (str,), 'force field, bvff (full Morse depth) or bvse (half of it)', choices=('bvff', 'bvse')
         ),
-        'spacing_angstrom': Parameter(NUMBER, 'largest distance of grid points, Å'),
-        'cutoff_angstrom': Parameter(NUMBER, 'cut-off radius of the interactions, Å'),
-        'screening_factor': Parameter(NUMBER, 'screening of the Coulomb term, a pure number', optional=True),
+        'spacing_angstrom': Parameter(NUMBER, 'largest distance of grid points, Å', check=_between(0.01, 1.0)),
+        'cutoff_angstrom': Parameter(NUMBER, 'cut-off radius of the interactions, Å', check=_between(4.0, 30.0)),
+        'screening_factor': Parameter(
+            NUMBER, 'screening of the Coulomb term, a pure number', optional=True, check=_between(0.1, 2.0)
+        ),
         'energy_cap_eV': Parameter(NUMBER, 'energy above which the landscape counts as closed, eV'),
         'charge_scaling': Parameter((bool,), 'scale charges so that the screened charges of the cell are neutral'),
         'radii': Parameter(

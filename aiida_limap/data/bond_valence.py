@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+from difflib import get_close_matches
 from pathlib import Path
 from typing import IO, Any
 
@@ -216,8 +217,10 @@ class BondValenceData(SinglefileData):
         if preset is not None and preset not in self.presets:
             return f'the parameter set {self.name!r} has no preset {preset!r}; it has {", ".join(self.presets)}'
         if mobile_ion is not None and mobile_ion not in {*self.cations, *self.anions}:
+            close = get_close_matches(mobile_ion, [*self.cations, *self.anions], n=1)
+            hint = f' (did you mean {close[0]!r}?)' if close else ''
             return (
-                f'the parameter set {self.name!r} has no rows of the mobile ion {mobile_ion!r}; '
+                f'the parameter set {self.name!r} has no rows of the mobile ion {mobile_ion!r}{hint}; '
                 f'`verdi data core.singlefile content {self.pk}` shows what it has'
             )
         return None

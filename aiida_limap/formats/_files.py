@@ -58,13 +58,15 @@ def read_json(path: Path) -> dict[str, Any]:
 
     :param path: the file to read.
     :returns: the document.
-    :raises FormatError: if the file is missing, is not JSON or holds no object.
+    :raises FormatError: if the file is missing, cannot be read, is not JSON or holds no object.
     """
     path = Path(path)
     try:
         document = json.loads(path.read_bytes())
     except FileNotFoundError as error:
         raise FormatError(f'{path.name}: there is no such file in {path.parent}') from error
+    except OSError as error:
+        raise FormatError(f'{path} cannot be read: {error.strerror or error}') from error
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise FormatError(f'{path.name}: not a JSON file, or cut short: {error}') from error
     if not isinstance(document, dict):

@@ -118,11 +118,13 @@ def read_diffusivities(path: Path, unit: str | None = None) -> DiffusivityFile:
 def _lines(path: Path) -> list[list[str]]:
     try:
         with path.open(encoding='utf-8-sig', newline='') as stream:
-            lines = list(csv.reader(stream, strict=True))
+            header = stream.readline()
+            stream.seek(0)
+            lines = list(csv.reader(stream, delimiter=max(',;\t', key=header.count), strict=True))
     except OSError as error:
         raise ImporterError(f'the diffusivities {path} cannot be read: {error.strerror}') from error
     except (UnicodeDecodeError, csv.Error) as error:
-        raise ImporterError(f'{path.name} is no table of text with commas: {error}') from error
+        raise ImporterError(f'{path.name} is no table of text with commas, semicolons or tabs: {error}') from error
     if len(lines) < 2:
         raise ImporterError(f'{path.name}: a line with the names of the columns and at least one more are needed')
     return lines
@@ -203,7 +205,8 @@ def _number(text: str, what: str) -> float | None:
     if not text:
         return None
     try:
-        value = float(text)
+        # Programs that divide columns by semicolons write decimal commas.
+        value = float(text.replace(',', '.', 1) if '.' not in text else text)
     except ValueError:
         raise ValueError(f'its {what}, {text!r}, is no number') from None
     if not math.isfinite(value):

@@ -78,5 +78,6 @@ def test_phonons_of_nodes(run, fails, aiida_profile_clean, tmp_path):
     group.add_nodes([orm.load_node(pk) for pk in pks])
     document = json.loads(run('import', 'phonons', 'nodes', '--group', 'harmonic', '--json').stdout)
     assert (document['n_files'], document['n_new_files'], len(document['refused'])) == (1, 0, 1)
+    assert 'name nodes, or their --group' in fails('import', 'phonons', 'nodes')
     assert 'the dataset needs a name' in fails('import', 'phonons', 'nodes', pks[0])
     assert 'there is no node' in fails('import', 'phonons', 'nodes', '99999999', '--name', 'x')

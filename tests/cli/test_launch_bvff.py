@@ -219,3 +219,26 @@ def test_the_example_submits_structures_and_shows_their_jobs(submitted, crystals
     lines = example('--show', chain)
     (job,) = (node for node in orm.load_node(chain).called if isinstance(node, orm.CalcJobNode))
     assert f'{first.uuid}  ok  2D barrier 0.3 eV, computed by job {job.pk}' in lines
+
+
+def test_what_validators_refuse_is_one_sentence(fails, submitted, crystals, aiida_code_installed, tmp_path):
+    """The inputs of a process are checked when it is submitted, by functions that raise errors of Python."""
+    arguments = ('launch', 'bvff', crystals.structures[0].pk)
+    other = aiida_code_installed(
+        label='adds', filepath_executable='/bin/true', default_calc_job_plugin='core.arithmetic.add'
+    )
+    sentence = fails(*arguments, '-X', other.full_label)
+    assert sentence.startswith(f'Error: code: {other.full_label} is a code of core.arithmetic.add; give one that runs')
+    arguments += ('-X', crystals.code)
+    assert 'nan is not a finite number' in fails(*arguments, '--spacing', 'nan')
+    assert '50.0 is not in the range 0.01<=x<=1' in fails(*arguments, '--spacing', '50')
+    assert "(did you mean 'Li+'?)" in fails(*arguments, '--mobile-ion', 'Li')
+    for content, words in (
+        (b'bvff: {parameters: {spacing_angstrom: .nan}}', 'must be a number (largest distance of grid points'),
+        (b'bvff: {parameters: {energy_cap_eV: .inf}}', 'an input cannot be stored: '),
+        (b'bvff: {parameters: {cutoff_angstrom: 2}}', 'must be from 4 to 30, not 2'),
+        (b'\xff\xfe\x00', 'the file of overrides my.yaml is no text in UTF-8'),
+        (b'bvff:\n\tparameters: 1', 'the file of overrides my.yaml is not YAML'),
+    ):
+        (tmp_path / 'my.yaml').write_bytes(content)
+        assert words in fails(*arguments, '--overrides', 'my.yaml')

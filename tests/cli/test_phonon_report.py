@@ -58,6 +58,7 @@ def test_figures_come_with_their_numbers(run):
     ('arguments', 'sentence'),
     [
         (['page', '--from', 'no.json'], 'no.json: there is no such file'),
+        (['figures', '--from', '.'], '. cannot be read: Is a directory'),
         (['page', '--from', 'broken.json'], 'broken.json: not a JSON file'),
         (['page', '--from', 'phonons.json', '-o', 'phonons.json/x'], 'cannot be made'),
         (['page', '12', '--from', 'phonons.json'], 'or a file with --from, not both'),

@@ -210,6 +210,20 @@ def test_another_engine_gets_a_code_of_its_own(aiida_profile_tmp, run, monkeypat
     assert orm.QueryBuilder().append(orm.InstalledCode).count() == 2
 
 
+def test_another_machine_is_not_set_up_as_this_one(aiida_profile_tmp, fails):
+    from aiida import orm
+
+    orm.Computer(
+        label='far', hostname='far.example.org', transport_type='core.ssh', scheduler_type='core.slurm', workdir='/tmp'
+    ).store()
+    assert "the computer 'far' is not this machine, but far.example.org by core.ssh" in fails(
+        'setup', 'computer', '--label', 'far'
+    )
+    assert orm.QueryBuilder().append(orm.InstalledCode).count() == 0
+    assert not orm.load_computer('far').is_configured
+    assert '--label is empty' in fails('setup', 'computer', '--label', '')
+
+
 def test_a_missing_engine_is_named(aiida_profile_tmp, fails, monkeypatch):
     monkeypatch.setattr(sys, 'executable', '/nowhere/python')
     monkeypatch.setenv('PATH', '/nowhere')

@@ -115,6 +115,7 @@ def test_a_launch_is_checked_before_anything_is_submitted(run, fails, screened, 
     assert 'Xx, which no chemical element is called' in fails(*launch, '--elements', 'Li,P,Xx')
     assert 'with --models nothing is trained' in fails('launch', 'screen', '--models', 1, '--max-failed-fraction', 0)
     assert 'inf is not a finite number' in fails(*launch, '--max-mass', 'inf')
+    assert '1 elements (Li) make no system of 3; name more' in fails(*launch, '--elements', 'Li')
     assert 'step_percent must divide 100' in fails(*launch, '--step', 3)
     assert "anion_classes holds 'stone'" in fails(*launch, '--anions', 'stone')
     assert "unknown protocol 'lazy'" in fails(*launch, '--protocol', 'lazy')

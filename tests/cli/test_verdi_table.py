@@ -57,6 +57,9 @@ def test_a_table_becomes_a_file(verdi, tmp_path):
     assert (rows[0]['structure.e'], rows[0]['landscape.e'], rows[0]['f']) == ('1.0', '2.0', '1.0')
     assert (rows[1]['status'], rows[1]['f']) == ('failed', '')
     assert verdi('export', table.pk, '-b', 'landscape', '-o', 'landscape.csv').exit_code == 0
+    done = verdi('export', table.pk, '-o', f'{"a" * 300}.csv')
+    assert isinstance(done.exception, SystemExit)
+    assert 'cannot be written: File name too long' in done.stderr
     assert (tmp_path / 'landscape.csv').read_text().splitlines()[0] == 'id,status,formula,h,e'
 
 

@@ -48,6 +48,12 @@ def test_other_keys_are_refused(wrong):
         ('bvff', {'colour': 'red'}, 'unknown parameter'),
         ('bvff', {'spacing_angstrom': '0.2'}, 'Å'),
         ('bvff', {'max_sites': True}, 'must be int'),
+        ('bvff', {'spacing_angstrom': 50}, 'must be from 0.01 to 1, not 50'),
+        ('bvff', {'cutoff_angstrom': 1}, 'must be from 4 to 30, not 1'),
+        ('bvff', {'spacing_angstrom': float('nan')}, 'must be a number (largest distance of grid points, Å), not NaN'),
+        ('train', {'me_weight': float('nan')}, 'not NaN'),
+        ('train', {'me_weight': -0.5}, 'must be at least 0'),
+        ('train', {'grid': {'me_weight': [0.1, float('nan')]}}, 'not NaN'),
         ('bvff', {'mobile_ion': None}, 'must be str'),
         ('bvff', {'radii': 'shannon'}, "must be cordero or softbv, not 'shannon'"),
         ('bvff', {'landscapes': 1}, 'must be bool'),
@@ -88,6 +94,15 @@ def test_other_keys_are_refused(wrong):
 )
 def test_wrong_parameters_get_a_sentence(task, parameters, words):
     assert words in check_parameters(task, parameters)
+
+
+def test_ranges_are_those_of_the_engine():
+    from aiida_limap.engines.bvff.options import _BOUNDS
+
+    for name, (low, high) in _BOUNDS.items():
+        assert check_parameters('bvff', {name: low}) is check_parameters('bvff', {name: high}) is None
+        assert f'must be from {low:g} to {high:g}' in str(check_parameters('bvff', {name: high * 1.01}))
+        assert f'must be from {low:g} to {high:g}' in str(check_parameters('bvff', {name: low * 0.99}))
 
 
 def test_right_parameters_pass():

@@ -45,6 +45,19 @@ def dataset(aiida_profile) -> tuple[str, dict[str, str]]:
     return name, dict(zip(made.source_ids, made.structure_uuids, strict=True))
 
 
+@pytest.mark.parametrize(
+    'text',
+    [
+        '\ufeff' + WIDE,
+        WIDE.replace(',', '\t'),
+        WIDE.replace(',', ';'),
+        WIDE.replace(',', ';').replace('1e-6', '1,0e-6'),
+    ],
+)
+def test_tables_of_spreadsheets_are_read_as_they_are(tmp_path, text):
+    assert read_diffusivities(write(tmp_path, text)).rows == read_diffusivities(write(tmp_path, WIDE, 'plain.csv')).rows
+
+
 def test_both_ways_to_write_a_table_say_the_same(tmp_path):
     wide = read_diffusivities(write(tmp_path, WIDE))
     long = read_diffusivities(

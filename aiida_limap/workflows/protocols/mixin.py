@@ -183,6 +183,8 @@ def read_overrides(overrides: Mapping[str, Any] | str | Path | None) -> dict[str
             document = yaml.safe_load(path.read_text(encoding='utf-8'))
         except OSError as error:
             raise ValueError(f'the file of overrides cannot be read: {error}') from error
+        except UnicodeDecodeError as error:
+            raise ValueError(f'the file of overrides {path} is no text in UTF-8; it is a YAML file') from error
         except yaml.YAMLError as error:
             # The message of the parser runs over several lines; an error is one sentence.
             reason = ' '.join(str(error).split())
