@@ -60,8 +60,10 @@ def fit_batched(
     with _ready(target):
         while waiting:
             group = waiting.pop(0)
-            # What torch keeps of the group before would count as used.
-            _free(target)
+            if target.type == 'cuda':
+                # What torch keeps of the group before would count as used.
+                gc.collect()
+                torch.cuda.empty_cache()
             fitting = _fitting(programs, group, target)
             if fitting < len(group):
                 logger.info('%d models of %d fit on %s side by side', fitting, len(group), device)
@@ -75,6 +77,7 @@ def fit_batched(
                 if not is_out_of_memory(error):
                     raise
             # Only after the error, and all that it held on to, is gone can the memory be free again.
+            gc.collect()
             left = [index for index in group if not states[index].ended]
             if len(group) == 1:
                 raise LimapError(
@@ -150,12 +153,6 @@ def _ready(device: torch.device) -> Iterator[None]:
     os.environ.setdefault('CUBLAS_WORKSPACE_CONFIG', ':4096:8')
     with torch.cuda.device(device), torch.cuda.stream(torch.cuda.Stream(device)):
         yield
-
-
-def _free(device: torch.device) -> None:
-    gc.collect()
-    if device.type == 'cuda':
-        torch.cuda.empty_cache()
 
 
 def _fit_group(
