@@ -41,9 +41,12 @@ def write_report(path: Path, report: DataclassInstance, schema: str, version: in
     :param report: the report, a dataclass.
     :param schema: kind of the file.
     :param version: version of the schema.
-    :raises FormatError: if a value cannot be written as JSON.
+    :raises FormatError: if a value cannot be written as JSON, or the file cannot be written.
     """
-    write_json(path, {'schema': schema, 'schema_version': version, **asdict(report)})
+    try:
+        write_json(path, {'schema': schema, 'schema_version': version, **asdict(report)})
+    except OSError as error:
+        raise FormatError(f'{path} cannot be written: {error.strerror or error}') from error
 
 
 def read_report(

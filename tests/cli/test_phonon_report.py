@@ -69,3 +69,9 @@ def test_mistakes_are_told_in_a_sentence(run, arguments, sentence):
     result = run(*arguments, status=2 if 'not both' in sentence else 1)
     assert sentence in result.output
     assert 'Traceback' not in result.output
+
+
+def test_a_file_that_cannot_be_written_is_named(run, tmp_path):
+    (tmp_path / 'page' / 'phonons.json').mkdir(parents=True)
+    result = run('page', '--from', 'phonons.json', '-o', 'page', status=1)
+    assert result.stderr.splitlines()[-1] == 'Error: page/phonons.json cannot be written: Is a directory'

@@ -79,3 +79,9 @@ def test_a_profile_without_a_screening_is_told_so(run, aiida_profile_clean):
     assert "no screening 'x y'" in run(screen_figures_command, 'x y', status=1).stderr.replace(
         'screening x y', "screening 'x y'"
     )
+
+
+def test_a_file_that_cannot_be_written_is_named(run, tmp_path):
+    (tmp_path / 'report' / 'screening.json').mkdir(parents=True)
+    line = run(screen_report_command, '--from', 'screening.json', status=1).stderr.splitlines()[-1]
+    assert line == 'Error: report/screening.json cannot be written: Is a directory'
