@@ -60,6 +60,16 @@ def test_the_most_common_reason_stands_first_and_the_rest_is_counted(run):
     assert f'    {structures[6].uuid}: no parameters for Xe2+' in every
 
 
+def test_elements_that_a_layout_lacks_are_no_fault_to_report(run):
+    message = 'no mean ionic radius is tabulated for H; the layout screening holds all elements of the composition'
+    columns = {'status': ['unknown_element'], 'message': [message]}
+    table = TableData.from_arrays([make_structure().uuid], columns).store()
+    text = run('report', table.pk).stdout
+    assert f'unknown_element: 1 structure: {message}' in text
+    assert 'next: leave them out, or take another layout or calculator, which knows the element' in text
+    assert 'report' not in text.split('next:', 1)[1]
+
+
 def test_every_word_without_an_answer_has_advice():
     assert set(STATUS_ADVICE) == set(Status) - ANSWERS
 
