@@ -8,7 +8,14 @@ from collections.abc import Mapping
 import numpy as np
 
 from aiida_limap.formats.mapbundle import MapBundle
-from aiida_limap.visualisation.facts import MIGRATION_ENERGY, PREDICTED, formulas, numbers, outside_domain
+from aiida_limap.visualisation.facts import (
+    MIGRATION_ENERGY,
+    PREDICTED,
+    as_far_as_learnt,
+    formulas,
+    numbers,
+    outside_domain,
+)
 from aiida_limap.visualisation.report_document import Block, Cell, Facts, Identifier, Link, Section, Table, Text
 from aiida_limap.visualisation.report_regions import SHARE_OF_PEAK, SPARSE, Region, promising_regions
 
@@ -111,6 +118,7 @@ def best_compounds(bundle: MapBundle) -> Section:
 
     :param bundle: the map.
     """
+    bundle = as_far_as_learnt(bundle)
     energies = numbers(bundle, MIGRATION_ENERGY)
     order = [row for row in np.argsort(energies, kind='stable').tolist() if np.isfinite(energies[row])]
     title = 'Best known compounds'

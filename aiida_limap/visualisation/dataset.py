@@ -14,6 +14,7 @@ from aiida_limap.visualisation.facts import (
     MIGRATION_ENERGY,
     NOTHING_KNOWN,
     ColourScale,
+    as_far_as_learnt,
     colour_scale,
     covering_plane,
     formulas,
@@ -45,6 +46,7 @@ def page_data(bundle: MapBundle) -> dict[str, Any]:
         the plane, descriptors of points and axes, and energy profiles, packed. NaN is written as null.
     :raises VisualisationError: if there are more points than a page holds.
     """
+    bundle = as_far_as_learnt(bundle)
     names = formulas(bundle)
     labels = _map_labels(bundle)
     scale = colour_scale(numbers(bundle, MIGRATION_ENERGY))

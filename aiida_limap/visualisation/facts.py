@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -29,6 +29,7 @@ __all__ = [
     'PREDICTED',
     'ColourScale',
     'MapFacts',
+    'as_far_as_learnt',
     'check_bundle',
     'colour_scale',
     'covering_plane',
@@ -42,6 +43,7 @@ __all__ = [
 
 MIGRATION_ENERGY = 'migration_energy_eV'
 PREDICTED = 'migration_energy_predicted_eV'
+_PREDICTIONS = {PREDICTED, 'migration_energy_wide_eV', 'migration_energy_low_eV', 'migration_energy_high_eV'}
 IN_DOMAIN = 'in_domain'
 IS_NEW = 'is_new'
 #: What a place of the map without training data near is called.
@@ -161,6 +163,17 @@ def learns_energy(bundle: MapBundle) -> bool:
     :param bundle: the map.
     """
     return _mapping(bundle.metadata.get('options')).get('me_weight') != 0
+
+
+def as_far_as_learnt(bundle: MapBundle) -> MapBundle:
+    """Return a map without what a head says that was never trained, with W = 0: it would pass for a prediction.
+
+    :param bundle: the map; its heat map stays for the support of the plane.
+    """
+    if learns_energy(bundle):
+        return bundle
+    kept = {name: entry for name, entry in bundle.properties.items() if name not in _PREDICTIONS}
+    return replace(bundle, properties=kept, layers={})
 
 
 def numbers(bundle: MapBundle, name: str) -> NDArray[np.float64]:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from aiida_limap.formats.mapbundle import AXES, Heatmap, MapBundle
 from aiida_limap.formats.packing import pack
 from aiida_limap.visualisation.density import density_contours, point_density
-from aiida_limap.visualisation.facts import MIGRATION_ENERGY, colour_scale, covering_plane, numbers
+from aiida_limap.visualisation.facts import MIGRATION_ENERGY, colour_scale, covering_plane, learns_energy, numbers
 
 __all__ = ['plane_data', 'prediction_data']
 
@@ -33,7 +33,7 @@ def plane_data(bundle: MapBundle, labels: list[str]) -> dict[str, Any] | None:
     x, y = _axes(bundle)
     layers = []
     heatmap = bundle.heatmap
-    if heatmap is not None:
+    if heatmap is not None and learns_energy(bundle):
         energies = colour_scale(numbers(bundle, MIGRATION_ENERGY))
         # The background has the colours of the points where both are energies.
         shown = [energies.lower, energies.upper] if energies is not None and heatmap.unit == 'eV' else None

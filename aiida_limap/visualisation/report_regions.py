@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from aiida_limap.formats.mapbundle import AXES, Heatmap, MapBundle
 from aiida_limap.visualisation.density import LEAST_POINTS, point_density
-from aiida_limap.visualisation.facts import MIGRATION_ENERGY, numbers
+from aiida_limap.visualisation.facts import MIGRATION_ENERGY, learns_energy, numbers
 from aiida_limap.visualisation.rows import element_fractions
 
 __all__ = ['Region', 'Regions', 'promising_regions']
@@ -129,6 +129,8 @@ def _plane(bundle: MapBundle) -> _Plane | str:
     heatmap = bundle.heatmap
     if heatmap is None:
         return 'This map has no heat map of the predicted energy, so nothing can be said of places without a compound.'
+    if not learns_energy(bundle):
+        return 'This map was trained with W = 0 and has learnt no migration energy, so it has no promising places.'
     energies = numbers(bundle, MIGRATION_ENERGY)
     energies = np.sort(energies[np.isfinite(energies)])
     points = np.column_stack([numbers(bundle, name) for name in AXES])

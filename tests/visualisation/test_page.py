@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 from html.parser import HTMLParser
@@ -189,3 +190,18 @@ def test_the_page_says_what_is_not_known(uncertain_bundle, make_bundle):
     plain = page_data(make_bundle())
     assert plain['support'] is None and plain['level'] is None
     assert 'Hatched' not in plain['legend']
+
+
+def test_a_page_shows_no_prediction_of_a_model_that_has_learnt_no_energy(explored_bundle):
+    metadata = {'options': {'me_weight': 0.0}}
+    data = page_data(dataclasses.replace(explored_bundle, metadata=metadata))
+    assert 'no migration energy learnt from the codes' in data['summary']
+    names = [entry['name'] for entry in data['properties']]
+    assert 'migration_energy_eV' in names
+    assert not {name for name in names if 'predicted' in name or name.endswith(('_wide_eV', '_low_eV', '_high_eV'))}
+    assert [layer['name'] for layer in data['plane']['layers']] == ['density']
+    assert data['prediction'] is None
+    # Where the training data lie is known all the same.
+    assert data['support'] is not None
+    learnt = page_data(explored_bundle)
+    assert [layer['name'] for layer in learnt['plane']['layers']] == ['predicted', 'low', 'high', 'density']

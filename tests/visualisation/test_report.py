@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from aiida_limap.formats.mapbundle import MapProperty
+from aiida_limap.visualisation._report_points import best_compounds
 from aiida_limap.visualisation.drawing import FigureInputs
 from aiida_limap.visualisation.errors import VisualisationError
 from aiida_limap.visualisation.report import report_html, write_citations, write_report
@@ -66,6 +67,15 @@ def test_columns_among_the_quantities_of_an_axis_are_words(report):
     record = {'axis': 'x_comp', 'quantity': 'mean_covalent_radius', 'spearman': 0.5, 'n': 12}
     text = report_html(replace(report, meaning=[record]))
     assert 'mean covalent radius' in text and 'mean_covalent_radius' not in text
+
+
+def test_best_compounds_have_no_prediction_of_a_model_that_has_learnt_no_energy(make_bundle):
+    learnt, blind = (make_bundle(3, metadata={'options': {'me_weight': weight}}) for weight in (0.1, 0))
+    (with_them, without) = (best_compounds(bundle).blocks[0] for bundle in (learnt, blind))
+    place = with_them.columns.index('Predicted / eV')
+    assert with_them.rows[0][place] == '0.500'
+    assert without.rows[0][place] == ''
+    assert without.rows[0][place - 2] == with_them.rows[0][place - 2] == '0.250'
 
 
 def test_every_text_is_shown_as_text(report):

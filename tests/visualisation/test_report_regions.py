@@ -105,3 +105,10 @@ def test_a_map_that_knows_nothing_anywhere_has_no_regions(crowded):
     found = promising_regions(crowded(heatmap=nowhere))
     assert found.regions == ()
     assert 'No place' in found.reason
+
+
+def test_a_model_that_has_learnt_no_energy_points_nowhere(crowded):
+    assert promising_regions(crowded()).regions
+    found = promising_regions(crowded(metadata={'options': {'me_weight': 0}}))
+    assert not found.regions
+    assert 'trained with W = 0' in found.reason
