@@ -23,7 +23,7 @@ def benchmark(*arguments: str) -> subprocess.CompletedProcess:
         text=True,
         check=False,
         cwd=ROOT,
-        timeout=600,
+        timeout=1200,
     )
 
 
