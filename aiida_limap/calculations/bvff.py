@@ -26,8 +26,8 @@ class BvffCalculation(StructuresCalculation):
     """Migration barriers (eV) along one, two and three directions for one structure or a batch of structures."""
 
     TASK = 'bvff'
-    #: Barriers are those of the continuum since version 2, before, they were those of the grid; 3: energy profiles.
-    CACHE_VERSION = 3
+    #: 2: barriers of the continuum, not of the grid; 3: energy profiles; 4: profiles that end at their site.
+    CACHE_VERSION = 4
 
     @classmethod
     def define(cls, spec: CalcJobProcessSpec) -> None:

@@ -18,6 +18,10 @@ __all__ = ['limiting_paths']
 
 #: Energies that differ by less count as equal: copies of one saddle by symmetry, eV.
 _SAME_EV = 1e-6
+#: A pass of the grid is as near to its saddle as this, Å.
+_REACH_ANGSTROM = 1.0
+#: A descent that ends further from its site than this has stopped on the way, Å.
+_ARRIVED_ANGSTROM = 0.3
 #: Distance of the points on a straight line where no saddle of the continuum is known, Å.
 _STEP_ANGSTROM = 0.05
 #: A search that has visited so many images of sites gives up.
@@ -201,9 +205,9 @@ def _with_profile(
     points = np.concatenate(pieces)
     lengths = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(points[:, :3], axis=0) @ cell, axis=1))])
     stationary, begin = [], 0
-    for number, piece, top, (edge, _, _) in zip(numbers, pieces, marks, steps, strict=True):
+    for number, piece, top in zip(numbers, pieces, marks, strict=True):
         stationary.append((float(lengths[begin]), sites[number].energy_eV, sites[number].label))
-        stationary.append((float(lengths[begin + top]), edge.saddle_eV, 'saddle'))
+        stationary.append((float(lengths[begin + top]), float(points[begin + top, 3]), 'saddle'))
         begin += len(piece)
     stationary.append((float(lengths[-1]), sites[numbers[0]].energy_eV, sites[numbers[0]].label))
     return MigrationPath(
@@ -227,25 +231,39 @@ def _profile(
     saddle = np.array(edge.saddle_position)
     source = np.array(sites[edge.source].position)
     target = np.array(sites[edge.target].position) + edge.offset
+    inverse, top_eV = np.linalg.inv(transformation), edge.saddle_eV
+    straight = (source, saddle, target)
     if not edge.refined:
-        return _straight((source, saddle, target), cell, energies)
-    sides = continuum.descents(saddle @ transformation)
-    inverse = np.linalg.inv(transformation)
+        # What does not decide a barrier is known on the grid only; a path runs over its true saddle.
+        known = continuum.saddles(saddle @ transformation, reach=_REACH_ANGSTROM)
+        if not known.found[0]:
+            return _straight(straight, cell, energies)
+        saddle, top_eV = known.positions[0] @ inverse, float(known.energies[0]) - zero
     trails = []
-    for side in sides:
+    for side in continuum.descents(saddle @ transformation):
         trail = side.copy()
         trail[:, :3] = trail[:, :3] @ inverse
         trail[:, 3] -= zero
         trails.append(trail)
-    to_source = [float(np.linalg.norm((trail[-1, :3] - source) @ cell)) for trail in trails]
-    if to_source[1] < to_source[0]:
+    missed = np.array(
+        [[np.linalg.norm((trail[-1, :3] - site) @ cell) for site in (source, target)] for trail in trails]
+    )
+    if missed[1, 0] + missed[0, 1] < missed[0, 0] + missed[1, 1]:
         trails.reverse()
-    top = np.array([[*saddle, edge.saddle_eV]])
+        missed = missed[::-1]
+    for place, site in enumerate((source, target)):
+        if missed[place, place] > _ARRIVED_ANGSTROM:
+            if not edge.refined:
+                return _straight(straight, cell, energies)
+            # By symmetry a descent may end where the energy is flat; the site lies straight on.
+            rest, _ = _straight((trails[place][-1, :3], site), cell, energies)
+            trails[place] = np.concatenate([trails[place], rest[1:]])
+    top = np.array([[*saddle, top_eV]])
     return np.concatenate([trails[0][::-1], top, trails[1]]), len(trails[0])
 
 
 def _straight(
-    corners: tuple[NDArray, NDArray, NDArray], cell: NDArray[np.float64], energies: _Energies
+    corners: Sequence[NDArray], cell: NDArray[np.float64], energies: _Energies
 ) -> tuple[NDArray[np.float64], int]:
     continuum, transformation, zero = energies
     pieces = []

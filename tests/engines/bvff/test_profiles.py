@@ -87,3 +87,16 @@ def test_a_thinned_curve_keeps_ends_and_top():
     assert len(places) == 9
     assert (np.diff(places) > 0).all()
     np.testing.assert_allclose(values, np.interp(places, [0, 1, 4], [0, 1, 0]))
+
+
+@pytest.mark.parametrize('name', ['LiLa2SbO6', 'LiGaO2-beta'])
+def test_a_path_whose_descent_stops_on_the_way_still_leads_to_an_image_of_its_site(name):
+    (prototype,) = (prototype for prototype in load_prototypes() if prototype.name == name)
+    row = limiting_profile(solve(prototype.structure(), BvffOptions()))
+    assert row[ENERGY][0] == pytest.approx(row[ENERGY][-1], abs=2e-3)
+
+
+def test_a_pass_that_decides_no_barrier_is_drawn_over_its_true_saddle():
+    (prototype,) = (prototype for prototype in load_prototypes() if prototype.name == 'LiTiOPO4')
+    item = compute_item('a', prototype.structure, BvffOptions())
+    assert item.rows[ENERGY].max() == pytest.approx(item.values['barrier_2d_eV'], abs=2e-3)
