@@ -137,14 +137,15 @@ def _print_rows(title: str, rows: Rows, most: int | None) -> None:
     click.echo(f'\n{title}: ' + ', '.join(f'{count} {word}' for word, count in rows.counts.items()))
     for group in rows.failed:
         n = len(group.messages)
-        often = '' if n == 1 or group.reason_count == n else f'most often ({group.reason_count} of {n}) '
+        often = '' if group.reason_count == n else f'most often ({group.reason_count} of {n}) '
+        often = 'for example ' if group.reason_count == 1 < n else often
         click.echo(f'  {group.status}: {n} structure{"" if n == 1 else "s"}: {often}{group.reason}')
         if group.next_step:
             click.echo(f'    next: {group.next_step}')
         uuids = list(group.messages)[:most]
         for uuid, name in _names(uuids).items():
             message = group.messages[uuid]
-            differs = f': {message}' if message and message != group.reason else ''
+            differs = f': {message}' if message and not message.endswith(group.reason) else ''
             click.echo(f'    {name}{differs}')
         if n > len(uuids):
             click.echo(f'    and {n - len(uuids)} more (--all names them)')

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,6 +21,8 @@ _TABLES = {'table': '', 'migration_energies': 'migration energies', 'descriptors
 _TASKS = {'BvffCalculation': 'migration energies', 'DescriptorsCalculation': 'descriptors'}
 #: Tables of single batches that are read for the reasons, where the work chain has not joined them.
 _MOST_TABLES = 50
+#: The formula that a message begins with, e.g. ``Li7La3(ZrO6)2:``.
+_FORMULA = re.compile(r'^(?:[A-Z][a-z]?|[\d.()]+)+: ')
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,7 @@ class FailedStructures:
     """Structures of one status word.
 
     :param status: the word.
-    :param reason: the most common message.
+    :param reason: the most common message; of several structures without the formula that it begins with.
     :param reason_count: how many have it.
     :param next_step: what to do.
     :param messages: message by UUID of the structure.
@@ -142,7 +145,11 @@ def rows_of(tables: Iterable[TableData]) -> Rows:
 
 def _failed_structures(word: str, messages: Mapping[str, str]) -> FailedStructures:
     status = Status(word)
-    ((reason, count),) = Counter(text or STATUS_MEANINGS[status] for text in messages.values()).most_common(1)
+    texts = [text or STATUS_MEANINGS[status] for text in messages.values()]
+    if len(texts) > 1:
+        # What is said of several structures does not hang on the formula of one of them.
+        texts = [_FORMULA.sub('', text) for text in texts]
+    ((reason, count),) = Counter(texts).most_common(1)
     return FailedStructures(word, reason, count, STATUS_ADVICE.get(status, ''), dict(messages))
 
 

@@ -196,7 +196,8 @@ def _batched(
     else:
         running = [job.seconds for job in jobs if not job.has_ended]
         durations = [job.seconds for job in ended if job.is_ok]
-        at_once = n_running or int(sizes.get('at_once') or 1)
+        # As a round of jobs ends, fewer of them run than the next round will have.
+        at_once = max(n_running, int(sizes.get('at_once') or 1))
         left = seconds_left(durations, running, n_batches - len(jobs), at_once) if n_batches > len(ended) else None
     if chain.label == 'BvffBaseWorkChain':
         done, total, unit = sum(rows.values()), n_structures, 'structures'

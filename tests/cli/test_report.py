@@ -60,6 +60,21 @@ def test_the_most_common_reason_stands_first_and_the_rest_is_counted(run):
     assert f'    {structures[6].uuid}: no parameters for Xe2+' in every
 
 
+def test_reasons_that_differ_by_the_formula_only_count_as_one(run):
+    structures = [make_structure(2 + number / 10) for number in range(5)]
+    messages = (
+        [f'{formula}: no states' for formula in ('Li7La3(ZrO6)2', 'Li0.5O1.5')] + ['short of time', 'slow'] + ['']
+    )
+    words = ['no_oxidation_states'] * 2 + ['out_of_time'] * 2 + ['ok']
+    table = TableData.from_arrays([node.uuid for node in structures], {'status': words, 'message': messages}).store()
+    lines = run('report', table.pk).stdout.splitlines()
+    assert '  no_oxidation_states: 2 structures: no states' in lines
+    # What each of them was told is not said twice.
+    assert f'    {structures[0].uuid}' in lines
+    assert '  out_of_time: 2 structures: for example short of time' in lines
+    assert f'    {structures[3].uuid}: slow' in lines
+
+
 def test_elements_that_a_layout_lacks_are_no_fault_to_report(run):
     message = 'no mean ionic radius is tabulated for H; the layout screening holds all elements of the composition'
     columns = {'status': ['unknown_element'], 'message': [message]}

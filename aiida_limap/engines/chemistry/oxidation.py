@@ -132,7 +132,7 @@ def _search(plain: Structure, deadline: float, time_limit_s: float) -> tuple[lis
                 return found
             if time.monotonic() > deadline:
                 raise OutOfTimeError(f'{_name(plain)}: no oxidation states found within {time_limit_s:g} s')
-    groups = ' or its bonded anions' if crystal.groups else ''
+    groups = ' nor its bonded anions' if crystal.groups else ''
     raise OxidationStatesError(
         f'{_name(plain)}: neither its bond valences{groups} nor its composition give charge-neutral oxidation states, '
         f'even with usual charges changed by up to {MEAN_TOLERANCE:.1%}; give them'
