@@ -20,7 +20,7 @@ from aiida_limap.cli.map_families import families
 from aiida_limap.cli.map_questions import compare, region
 from aiida_limap.cli.map_report import map_report_command
 from aiida_limap.cli.output_paths import OutputPage
-from aiida_limap.cli.quality import print_quality
+from aiida_limap.cli.quality import NOT_LEARNT, print_quality
 
 __all__ = ['draw_figures', 'draw_page', 'map_group', 'print_map']
 
@@ -84,7 +84,7 @@ def show(map_id: str | None, as_json: bool) -> None:
     Example:
       aiida-limap map show 1234
     """
-    from aiida_limap.tools.query import load_map
+    from aiida_limap.tools.query import learns_energy, load_map
 
     node = load_map(map_id)
     if not as_json:
@@ -97,6 +97,7 @@ def show(map_id: str | None, as_json: bool) -> None:
         'label': node.label,
         'points': len(node.ids),
         'target': node.target,
+        'learns_migration_energy': learns_energy(node),
         'parent': node.parent_uuid,
         'new_points': node.n_new,
         'outside_domain': node.n_outside,
@@ -112,7 +113,11 @@ def print_map(node: Any) -> None:
 
     :param node: the map.
     """
+    from aiida_limap.tools.query import learns_energy
+
     click.echo(f'{len(node.ids)} points, migration energy: {node.target}')
+    if not learns_energy(node):
+        click.echo(NOT_LEARNT)
     if node.parent_uuid is not None:
         click.echo(f'{node.n_new} new points beside those of {_name_of_parent(node)}')
     if node.n_outside is not None:

@@ -11,6 +11,7 @@ import click
 
 from aiida_limap.cli.base import with_profile
 from aiida_limap.cli.map_questions import print_rows
+from aiida_limap.cli.quality import NOT_LEARNT
 
 if TYPE_CHECKING:
     from aiida_limap.data.bond_valence import BondValenceData
@@ -52,7 +53,7 @@ def show(identifier: str, map_id: str | None, as_json: bool, graph: Path | None)
       aiida-limap point show Li3PO4 --map 1234 --json
       aiida-limap point show mp-10499 --graph mp-10499.svg
     """
-    from aiida_limap.tools.query import Map
+    from aiida_limap.tools.query import Map, learns_energy
 
     asked = Map(map_id)
     answer = asked.point(identifier)
@@ -72,7 +73,7 @@ def show(identifier: str, map_id: str | None, as_json: bool, graph: Path | None)
         }
         click.echo(json.dumps(document, indent=1))
         return
-    _print(answer)
+    _print(answer, learns_energy(asked.node))
     if graph is not None:
         click.echo(f'drawn: {graph}')
 
@@ -116,7 +117,7 @@ def _parameter_set(answer: MapPoint) -> BondValenceData | None:
     return None
 
 
-def _print(answer: MapPoint) -> None:
+def _print(answer: MapPoint, learns_energies: bool) -> None:
     structure = answer.structure
     lengths = ' × '.join(f'{length:.3f}' for length in structure.cell_lengths)
     angles = ', '.join(f'{angle:.1f}' for angle in structure.cell_angles)
@@ -136,6 +137,8 @@ def _print(answer: MapPoint) -> None:
     for key, value in answer.values.items():
         text = 'none' if value is None else f'{value:.4g}' if isinstance(value, float) else value
         click.echo(f'  {key:<34} {text}')
+    if not learns_energies:
+        click.echo(f'  {NOT_LEARNT}')
     click.echo('\nprovenance, from the dataset to the map')
     for step in answer.steps:
         click.echo(f'  {step.role:<26} {step.kind:<24} {step.pk:>7}  {step.uuid}')

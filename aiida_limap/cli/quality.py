@@ -9,7 +9,10 @@ import click
 
 from aiida_limap.tools.quality_rows import QUALITY_TITLE, quality_rows
 
-__all__ = ['print_quality', 'quality_lines']
+__all__ = ['NOT_LEARNT', 'print_quality', 'quality_lines']
+
+#: Said wherever numbers of such a model are printed.
+NOT_LEARNT = 'trained with W = 0: no migration energy was learnt, and what is predicted of it says nothing'
 
 _WIDTH = 18
 

@@ -35,6 +35,7 @@ __all__ = [
     'QueryError',
     'compare',
     'find_points',
+    'learns_energy',
     'list_maps',
     'load_map',
     'maps_of',
@@ -127,6 +128,20 @@ def load_map(identifier: str | int | None = None) -> MapData:
         )
     _check_schema(node)
     return node
+
+
+def learns_energy(map_node: MapData) -> bool:
+    """Return whether the model of a map has learnt migration energies: with W = 0 its head is never trained.
+
+    :param map_node: the map.
+    :returns: False for W = 0; True also where the model is not in this profile.
+    """
+    from aiida import orm
+
+    query = orm.QueryBuilder().append(
+        orm.Node, filters={'uuid': map_node.model_uuid or ''}, project='attributes.me_weight'
+    )
+    return query.all(flat=True) != [0]
 
 
 def find_points(map_node: MapData, text: str) -> list[str]:

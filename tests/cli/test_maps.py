@@ -8,8 +8,10 @@ import json
 from pathlib import Path
 
 import pytest
+from aiida import orm
 from plugins_graph import CITATION
 
+from aiida_limap.cli.quality import NOT_LEARNT
 from aiida_limap.tools.query import list_maps
 
 
@@ -39,6 +41,15 @@ def test_a_map_is_shown_as_json(run, graph):
     document = json.loads(run('map', 'show', graph.map.pk, '--json').stdout)
     assert (document['points'], document['uuid']) == (5, graph.map.uuid)
     assert document['nodes']['work_chain'] == {'pk': graph.chain.pk, 'uuid': graph.chain.uuid}
+
+
+def test_predictions_of_a_model_that_learnt_no_energy_are_said_to_mean_nothing(run, graph, monkeypatch):
+    shown = [('map', 'show', graph.map.pk), ('point', 'show', 'Li2O', '--map', graph.map.pk)]
+    assert all(NOT_LEARNT not in run(*command).stdout for command in shown)
+    model = orm.Dict({'me_weight': 0.0}).store()
+    monkeypatch.setattr(type(graph.map), 'model_uuid', property(lambda node: model.uuid))
+    assert all(NOT_LEARNT in run(*command).stdout for command in shown)
+    assert json.loads(run('map', 'show', graph.map.pk, '--json').stdout)['learns_migration_energy'] is False
 
 
 def test_the_points_of_a_map_are_a_table(run, graph):
