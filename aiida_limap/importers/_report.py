@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -201,14 +202,24 @@ def check_report_path(path: Path | None) -> None:
     """Refuse a file name for the report before the import starts rather than after it.
 
     :param path: the file; None where no report is asked for.
-    :raises ImporterError: if the suffix is not one of a report, or there is no such folder.
+    :raises ImporterError: if the suffix is not one of a report, there is no such folder, or nothing may be written
+            there.
     """
     if path is None:
         return
     if path.suffix.lower() not in _SUFFIXES:
         raise ImporterError(f'the report {path} must end in {" or ".join(_SUFFIXES)}')
-    if not path.absolute().parent.is_dir():
-        raise ImporterError(f'the report cannot be written: there is no folder {path.absolute().parent}')
+    folder = path.absolute().parent
+    if not folder.is_dir():
+        raise ImporterError(f'the report cannot be written: there is no folder {folder}')
+    try:
+        is_folder, place = path.is_dir(), path if path.exists() else folder
+    except OSError as error:
+        raise ImporterError(f'the report cannot be written to {path}: {error.strerror}') from error
+    if is_folder:
+        raise ImporterError(f'the report cannot be written: {path} is a folder')
+    if not os.access(place, os.W_OK):
+        raise ImporterError(f'the report cannot be written: you may not write to {place}')
 
 
 def _pairs(entries: Sequence[Refusal]) -> list[dict[str, str]]:

@@ -123,6 +123,8 @@ def test_bad_options_of_an_import_are_refused_before_anything_is_stored(fails, c
     before = orm.QueryBuilder().append(orm.Node).count()
     assert 'must end in .md or .json' in fails('import', 'files', cif, '--report', 'report.txt')
     assert 'there is no folder' in fails('import', 'files', cif, '--report', 'nowhere/report.md')
+    (tmp_path / 'folder.md').mkdir()
+    assert 'folder.md is a folder' in fails('import', 'files', cif, '--report', 'folder.md')
     assert 'nowhere.csv cannot be read' in fails('import', 'files', cif, '--metadata', 'nowhere.csv')
     assert "'a' stands in two rows" in fails('import', 'files', cif, '--metadata', _table(tmp_path, 'id\na\na\n'))
     assert 'is no name for a dataset' in fails('import', 'files', cif, '--name', ' ')

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
+from pathlib import Path
 from uuid import uuid4
 
 import numpy as np
@@ -17,6 +19,7 @@ from aiida_limap.importers.base import (
     ImporterError,
     Known,
     Refusal,
+    check_report_path,
     find_dataset,
     known_structures,
     store_dataset,
@@ -304,5 +307,19 @@ def test_a_report_that_cannot_be_written_is_refused(name, tmp_path):
     with pytest.raises(ImporterError, match='there is no folder'):
         report.write(tmp_path / 'nowhere' / 'r.md')
     (tmp_path / 'r.md').mkdir()
-    with pytest.raises(ImporterError, match=r'cannot be written to .*Is a directory'):
+    with pytest.raises(ImporterError, match=r'cannot be written: .*r\.md is a folder'):
         report.write(tmp_path / 'r.md')
+    with pytest.raises(ImporterError, match=r'cannot be written to .*File name too long'):
+        report.write(tmp_path / f'{"r" * 300}.md')
+
+
+def test_a_report_that_may_not_be_written_is_refused_before_the_import(tmp_path, monkeypatch):
+    # The user who runs the tests may write everywhere where that is root.
+    asked = []
+    monkeypatch.setattr(os, 'access', lambda path, mode: asked.append((Path(path), mode)))
+    with pytest.raises(ImporterError, match=f'you may not write to {tmp_path}$'):
+        check_report_path(tmp_path / 'r.md')
+    (tmp_path / 'old.md').touch()
+    with pytest.raises(ImporterError, match=f'you may not write to {tmp_path}/old.md$'):
+        check_report_path(tmp_path / 'old.md')
+    assert asked == [(tmp_path, os.W_OK), (tmp_path / 'old.md', os.W_OK)]
