@@ -18,6 +18,7 @@ UNITS = {'cm2/s': 1.0, 'm2/s': 1e4}
 _IDS = ('', 'id', 'material_id', 'source_id', 'uuid')
 _FORMULA, _CITATION, _TEMPERATURE = 'formula', 'citation', 'temperature_k'
 _LONG = {'diffusivity_cm2_per_s': 'cm2/s', 'diffusivity_m2_per_s': 'm2/s'}
+_DECIMAL_COMMA = re.compile(r'^(\s*[+-]?\d*),(\d+(?:[eE][+-]?\d+)?\s*)$')
 _COLUMN = re.compile(r'(\d+(?:\.\d+)?)\s*K?')
 #: Lithium in a melt moves with some 1e-4 cm²/s.
 _MOST_CM2_PER_S = 1.0
@@ -120,11 +121,15 @@ def _lines(path: Path) -> list[list[str]]:
         with path.open(encoding='utf-8-sig', newline='') as stream:
             header = stream.readline()
             stream.seek(0)
-            lines = list(csv.reader(stream, delimiter=max(',;\t', key=header.count), strict=True))
+            delimiter = max(',;\t', key=header.count)
+            lines = list(csv.reader(stream, delimiter=delimiter, strict=True))
     except OSError as error:
         raise ImporterError(f'the diffusivities {path} cannot be read: {error.strerror}') from error
     except (UnicodeDecodeError, csv.Error) as error:
         raise ImporterError(f'{path.name} is no table of text with commas, semicolons or tabs: {error}') from error
+    if delimiter != ',':
+        # Programs that divide columns otherwise may write decimal commas; between commas one could be of thousands.
+        lines = [[_DECIMAL_COMMA.sub(r'\1.\2', field) for field in line] for line in lines]
     if len(lines) < 2:
         raise ImporterError(f'{path.name}: a line with the names of the columns and at least one more are needed')
     return lines
@@ -205,8 +210,7 @@ def _number(text: str, what: str) -> float | None:
     if not text:
         return None
     try:
-        # Programs that divide columns by semicolons write decimal commas.
-        value = float(text.replace(',', '.', 1) if '.' not in text else text)
+        value = float(text)
     except ValueError:
         raise ValueError(f'its {what}, {text!r}, is no number') from None
     if not math.isfinite(value):

@@ -114,6 +114,7 @@ def test_a_bad_row_is_left_out_with_its_reason(tmp_path):
         (',material_id,800\na,b,0\n', "the columns '' and 'material_id' both tell the id; leave one"),
         ('id,800,800K\na,0,0\n', 'a temperature has two columns'),
         ('id,800\na,x\n', "no row can be taken; the first one, a: its diffusivity at 800 K, 'x', is no number"),
+        ('id,800\na,"1,234"\n', "its diffusivity at 800 K, '1,234', is no number"),
         ('id,temperature_K,diffusivity_cm2_per_s\na,hot,0\n', "its temperature, 'hot', is no number"),
         ('id,temperature_K,diffusivity_cm2_per_s\na,-3,0\n', "'-3' is no temperature in K"),
         ('id,"800\na,0\n', 'is no table of text with commas'),
