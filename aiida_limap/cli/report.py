@@ -137,8 +137,12 @@ def _print_rows(title: str, rows: Rows, most: int | None) -> None:
     click.echo(f'\n{title}: ' + ', '.join(f'{count} {word}' for word, count in rows.counts.items()))
     for group in rows.failed:
         n = len(group.messages)
-        often = '' if group.reason_count == n else f'most often ({group.reason_count} of {n}) '
-        often = 'for example ' if group.reason_count == 1 < n else often
+        if group.reason_count == n:
+            often = ''
+        elif group.reason_count == 1:
+            often = 'for example '
+        else:
+            often = f'most often ({group.reason_count} of {n}) '
         click.echo(f'  {group.status}: {n} structure{"" if n == 1 else "s"}: {often}{group.reason}')
         if group.next_step:
             click.echo(f'    next: {group.next_step}')

@@ -203,7 +203,7 @@ def check_report_path(path: Path | None) -> None:
 
     :param path: the file; None where no report is asked for.
     :raises ImporterError: if the suffix is not one of a report, there is no such folder, or nothing may be written
-            there.
+        there.
     """
     if path is None:
         return

@@ -193,13 +193,18 @@ def phonons_from_calculator(
     facts = _facts(title, found, phonopy, distance) | _add_forces(name, phonopy, calculator, deadline)
     # The supercell is right here; what symmetry changes is the noise of the calculator.
     asymmetry = produce_force_constants(phonopy, name, title, phonopy.dataset, max_asymmetry=math.inf)
+    notes = _doubts(info, asymmetry, phonopy)
+    files = {'structure': f'{found.how} {title}'.strip() if found.steps is not None else 'as given', 'forces': title}
+    return PhononInput(name, phonopy, files, False, asymmetry, (*notes, *found.notes), facts)
+
+
+def _doubts(info: Mapping[str, Any], asymmetry: float, phonopy: Any) -> list[str]:
     notes = [info['note']] if 'note' in info else []
     if asymmetry > NOISE_TOLERANCE:
         notes.append(f'symmetry changes the force constants between atoms by {asymmetry:.0%}: the forces are noisy')
     if lowers_symmetry(phonopy):
         notes.append('the supercell has fewer symmetries than the crystal, and so have the force constants')
-    files = {'structure': f'{found.how} {title}'.strip() if found.steps is not None else 'as given', 'forces': title}
-    return PhononInput(name, phonopy, files, False, asymmetry, (*notes, *found.notes), facts)
+    return notes
 
 
 def calculator_info(calculator: Any) -> dict[str, Any]:
